@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/cache.h"
+
+#include <sys/random.h>
+
+#include "cache/rule/vary.h"
+
+enum { LARGEST_SHARE = 16, SWAP_TRIES = 8, EPOCH_BITS = 40 };
+
+/* ---- life ---- */
+
+static void on_hot_evict(void *arg, struct object *object, bool had_hits)
+{
+	struct cache *c = arg;
+	/* What nobody asked for again was offered when it was complete: that was enough. */
+	if (c->cold && had_hits)
+		cold_store(c->cold, object, true);
+}
+
+static void on_mark(void *arg, struct cold_mark mark)
+{
+	fence_restore(arg, mark.slot, mark.number);
+}
+
+/* The fence's numbers go on above those of every former life. */
+static enum err start_fence(struct cache *c)
+{
+	uint64_t first = c->cold ? (uint64_t)cold_epoch(c->cold) << EPOCH_BITS : 1;
+	c->fence = fence_new(first);
+	if (!c->fence)
+		return ERR_NO_MEMORY;
+	return c->cold ? cold_marks(c->cold, on_mark, c->fence) : ERR_NONE;
+}
+
+static enum err start_secret(struct cache *c)
+{
+	if (c->cold)
+		c->secret = cold_secret(c->cold);
+	else if (getrandom(&c->secret, sizeof(c->secret), 0) != (ssize_t)sizeof(c->secret))
+		return ERR_SYSTEM;
+	return ERR_NONE;
+}
+
+enum err cache_init(struct cache *c, const struct cache_options *o, char *why, size_t why_room)
+{
+	*c = (struct cache){ .max_object_bytes = o->max_object_bytes };
+	if (c->max_object_bytes == 0)
+		c->max_object_bytes = o->hot_bytes / LARGEST_SHARE;
+	snprintf(why, why_room, "%s", "");
+	if (o->cold.path && cold_open(&o->cold, &c->cold, why, why_room))
+		c->cold = NULL; /* RAM only: why says so */
+	c->hot = hot_new(o->hot_bytes, on_hot_evict, c);
+	c->claims = claims_new();
+	enum err err = c->hot && c->claims ? start_fence(c) : ERR_NO_MEMORY;
+	if (!err)
+		err = start_secret(c);
+	if (err)
+		cache_fini(c);
+	return err;
+}
+
+void cache_fini(struct cache *c)
+{
+	claims_free(&c->claims);
+	hot_free(&c->hot);
+	cold_close(&c->cold);
+	fence_free(&c->fence);
+}
+
+/* ---- finding ---- */
+
+static bool is_live(const struct object *o, struct wall now)
+{
+	switch (o->kind) {
+	case OBJECT_ANSWER: return !wall_before(o->life.keep_until, now);
+	case OBJECT_PASS: return wall_before(now, o->life.fresh_until);
+	case OBJECT_VARY: break;
+	}
+	return true;
+}
+
+/* What the hot tier has at a key and is not past its time. */
+static struct object *find_live(struct cache *c, struct key at, struct wall now)
+{
+	struct object *o = hot_get(c->hot, at.hash, at.text);
+	if (!o || is_live(o, now))
+		return o;
+	if (o->kind == OBJECT_PASS)
+		hot_remove(c->hot, o);
+	else
+		cache_drop(c, o);
+	object_unref(&o);
+	return NULL;
+}
+
+/* Follows a marker to the variant that this request would get. */
+static struct object *find_variant(struct cache *c, struct cache_query *q, struct object *marker)
+{
+	struct slice values = vary_values(q->request, marker->spec, q->arena);
+	q->varies = true;
+	q->at = key_of_variant(q->key, values, c->secret, q->arena);
+	object_unref(&marker);
+	return find_live(c, q->at, q->now);
+}
+
+static enum cache_outcome not_in_ram(struct cache *c, struct hash128 hash)
+{
+	bool may_be = c->cold && cold_probe(c->cold, hash) != COLD_ABSENT;
+	return may_be ? CACHE_COLD : CACHE_MISS;
+}
+
+enum cache_outcome cache_find(struct cache *c, struct cache_query *q)
+{
+	q->at = q->key;
+	q->varies = q->is_overtaken = false;
+	q->object = NULL;
+	struct object *o = find_live(c, q->key, q->now);
+	if (o && o->kind == OBJECT_VARY)
+		o = find_variant(c, q, o);
+	if (!o)
+		return not_in_ram(c, q->at.hash);
+	if (o->kind == OBJECT_PASS) {
+		q->reason = o->reason;
+		object_unref(&o);
+		return CACHE_PASS;
+	}
+	q->is_overtaken = !fence_holds(c->fence, q->key.hash, o->seq);
+	q->object = o;
+	return CACHE_FOUND;
+}
+
+/* ---- markers ---- */
+
+static void forget(struct cache *c, struct hash128 hash)
+{
+	hot_forget(c->hot, hash);
+	if (c->cold)
+		cold_forget(c->cold, hash);
+}
+
+static bool has_variant(const struct object *marker, struct hash128 hash)
+{
+	for (uint32_t i = 0; marker && i < marker->variant_count; i++)
+		if (hash128_eq(marker->variants[i], hash))
+			return true;
+	return false;
+}
+
+/* Removes the variants of `old` that `marker` (NULL = none) does not name. */
+static void forget_left_out(struct cache *c, const struct object *old, const struct object *marker)
+{
+	for (uint32_t i = 0; old && i < old->variant_count; i++)
+		if (!has_variant(marker, old->variants[i]))
+			forget(c, old->variants[i]);
+}
+
+/* A marker for one more variant, after those of `old`, if it has any; at most `max` in all. */
+static struct object *extend_marker(const struct object *old, struct key primary,
+    const struct object *variant, uint64_t max)
+{
+	bool is_same_spec = old && slice_eq(old->spec, variant->spec);
+	uint32_t had = is_same_spec ? old->variant_count : 0;
+	uint32_t kept = (uint32_t)min_u64(had, max > 0 ? max - 1 : 0);
+	struct object *marker = object_new(
+	    OBJECT_VARY, primary, SLICE_NONE, variant->spec, SLICE_NONE, kept + 1);
+	if (!marker)
+		return NULL;
+	for (uint32_t i = 0; i < kept; i++)
+		marker->variants[i] = old->variants[had - kept + i];
+	marker->variants[kept] = variant->hash;
+	marker->life.keep_until = WALL_FOREVER;
+	marker->seq = variant->seq;
+	return marker;
+}
+
+/* Puts `marker` in place of `old`, and removes what only `old` led to. False: `old` is no longer
+ * what is there. */
+static bool replace_marker(struct cache *c, const struct object *old, struct object *marker)
+{
+	if (!hot_swap(c->hot, old, marker))
+		return false;
+	forget_left_out(c, old, marker);
+	/* An answer that did not vary must not come back in the marker's place. */
+	if (c->cold && old && old->kind == OBJECT_ANSWER)
+		cold_forget(c->cold, old->hash);
+	return true;
+}
+
+/* One attempt to have the variant named by the marker at its primary key. */
+static bool try_mark(struct cache *c, struct key primary, const struct object *variant,
+    uint64_t max)
+{
+	struct object *old = hot_get(c->hot, primary.hash, primary.text);
+	bool is_marked = old && old->kind == OBJECT_VARY &&
+	    slice_eq(old->spec, variant->spec) && has_variant(old, variant->hash);
+	struct object *marker =
+	    is_marked ? object_ref(old) : extend_marker(old, primary, variant, max);
+	bool done = is_marked || !marker || replace_marker(c, old, marker);
+	/* Offered each time, as its variants are: then it is admitted when they are. */
+	if (done && marker && c->cold)
+		cold_store(c->cold, marker, false);
+	object_unref(&marker);
+	object_unref(&old);
+	return done;
+}
+
+/* ---- publishing ---- */
+
+static void publish_variant(struct cache *c, struct key primary, struct object *o, uint64_t max)
+{
+	/* Others publish variants of this key at the same time. One that never gets through is no
+	 * worse than one that was evicted. */
+	for (int tries = 0; tries < SWAP_TRIES && !try_mark(c, primary, o, max); tries++)
+		;
+	hot_put(c->hot, o);
+}
+
+static void publish_only(struct cache *c, struct object *o)
+{
+	struct object *old = hot_get(c->hot, o->hash, o->key);
+	hot_put(c->hot, o);
+	if (old && old->kind == OBJECT_VARY) {
+		forget_left_out(c, old, NULL);
+		if (c->cold)
+			cold_forget(c->cold, o->hash);
+	}
+	object_unref(&old);
+}
+
+void cache_publish(struct cache *c, struct key primary, struct object *o, uint64_t max_variants)
+{
+	if (o->spec.len > 0)
+		publish_variant(c, primary, o, max_variants);
+	else
+		publish_only(c, o);
+}
+
+void cache_settle(struct cache *c, struct object *o)
+{
+	if (!object_is_complete(o)) {
+		/* Only from RAM: an older answer on disk is as good as it was. */
+		hot_remove(c->hot, o);
+		return;
+	}
+	hot_settle(c->hot, o);
+	if (c->cold)
+		cold_store(c->cold, o, false);
+}
+
+/* Whether an answer may still be served, fresh or stale. A marker leads to answers that may. */
+static bool is_servable(const struct object *o, struct wall now)
+{
+	const struct life *l = &o->life;
+	return o->kind == OBJECT_VARY ||
+	    (o->kind == OBJECT_ANSWER &&
+	        (wall_before(now, l->fresh_until) || wall_before(now, l->swr_until) ||
+	            wall_before(now, l->sie_until)));
+}
+
+void cache_remember_pass(struct cache *c, struct key at, struct wall until, enum reason reason)
+{
+	struct object *old = hot_get(c->hot, at.hash, at.text);
+	bool hides = old ? is_servable(old, wall_now()) : not_in_ram(c, at.hash) == CACHE_COLD;
+	struct object *pass = hides
+	    ? NULL
+	    : object_new(OBJECT_PASS, at, SLICE_NONE, SLICE_NONE, SLICE_NONE, 0);
+	if (pass) {
+		pass->reason = reason;
+		pass->life.fresh_until = pass->life.keep_until = until;
+		/* If something came meanwhile, it is newer than what we know. */
+		hot_swap(c->hot, old, pass);
+	}
+	object_unref(&pass);
+	object_unref(&old);
+}
+
+void cache_promote(struct cache *c, struct object *o)
+{
+	struct object *old = hot_get(c->hot, o->hash, o->key);
+	if (!old || old->kind == OBJECT_PASS)
+		hot_swap(c->hot, old, o);
+	object_unref(&old);
+}
+
+/* ---- removing ---- */
+
+void cache_invalidate(struct cache *c, struct key primary)
+{
+	struct cold_mark mark = { fence_slot(primary.hash), fence_raise(c->fence, primary.hash) };
+	struct object *old = hot_get(c->hot, primary.hash, primary.text);
+	forget_left_out(c, old, NULL);
+	hot_forget(c->hot, primary.hash);
+	if (c->cold)
+		cold_invalidate(c->cold, primary.hash, mark);
+	object_unref(&old);
+}
+
+void cache_drop(struct cache *c, struct object *o)
+{
+	hot_remove(c->hot, o);
+	if (c->cold)
+		cold_forget(c->cold, o->hash);
+}

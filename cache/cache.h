@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cache as the journey sees it: one per process, over both tiers. It knows where objects are
+ * and which of them fit a request; whether one may be served is the rules' business (cache/rule).
+ *
+ * A key that varies has a marker at its own hash, with the names of the fields and the hashes of
+ * its variants; the variants are at hashes of their own. The fence is asked with the primary key's
+ * hash, for all variants alike. The fence's numbers are kept in the cold tier with each
+ * invalidation, so that what was overtaken stays so after a restart.
+ */
+#pragma once
+
+#include "cache/claim.h"
+#include "cache/fence.h"
+#include "cache/tier/cold.h"
+#include "cache/tier/hot.h"
+
+struct cache {
+	/* fixed after init */
+	struct hot *hot;
+	struct cold *cold; /* NULL = RAM only */
+	struct claims *claims;
+	struct fence *fence;
+	struct hash_secret secret;
+	uint64_t max_object_bytes;
+};
+
+struct cache_options {
+	struct cold_options cold; /* path NULL = RAM only */
+	uint64_t hot_bytes;
+	uint64_t max_object_bytes; /* 0 = 1/16 of hot_bytes */
+};
+
+enum cache_outcome {
+	CACHE_MISS,
+	CACHE_FOUND, /* object fits the request; its freshness is not judged */
+	CACHE_PASS,  /* the key was uncacheable a moment ago: do not wait for others */
+	CACHE_COLD,  /* may be on disk at `at`: claim that hash and load. What is loaded goes to
+	                cache_promote, then look again; a load that gives nothing is a miss */
+};
+
+/* What is asked and what was found. */
+struct cache_query {
+	struct key key;               /* the primary key */
+	const struct fields *request; /* for Vary */
+	struct arena *arena;
+	struct wall now;
+	/* results */
+	struct object *object; /* a ref, with CACHE_FOUND */
+	struct key at;         /* where this request's answer is or would be: what to claim */
+	bool varies;           /* the key is known to vary (`at` is a variant key) */
+	bool is_overtaken;     /* the fence passed it: validate before use */
+	enum reason reason;    /* with CACHE_PASS: why it is uncacheable */
+};
+
+/* Opens both tiers. A store that fails to open leaves RAM only: `why` says so, and it is no error
+ * unless nothing can run. own: cache_fini. fail: ERR_NO_MEMORY, ERR_SYSTEM. */
+enum err cache_init(struct cache *, const struct cache_options *, char *why, size_t why_room);
+void cache_fini(struct cache *);
+
+/* Finds what fits the request. thread: any; never blocks. */
+enum cache_outcome cache_find(struct cache *, struct cache_query *);
+
+/*
+ * Publishes an answer whose head is known: in the hot tier, under a vary marker if it varies (the
+ * marker is made or extended; with more than max_variants the oldest variant goes). Its body may
+ * still be filling; cache_settle says when it is complete.
+ */
+void cache_publish(
+    struct cache *, struct key primary, struct object *, uint64_t max_variants);
+/* The body has ended: a whole one is counted and offered to the cold tier, any other removed. */
+void cache_settle(struct cache *, struct object *);
+/* Remembers that the key where an answer would be (cache_query.at) is uncacheable until `until`;
+ * not if that hid a stored answer that may still be served stale. */
+void cache_remember_pass(struct cache *, struct key at, struct wall until, enum reason);
+/* A loaded object enters the hot tier, unless something newer is there. */
+void cache_promote(struct cache *, struct object *);
+/* Invalidates all of a primary key (RFC 9111 4.4): nothing of it is served unvalidated again. */
+void cache_invalidate(struct cache *, struct key primary);
+/* Removes one object: found broken, or replaced by an answer that may not be stored. */
+void cache_drop(struct cache *, struct object *);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/tier/cold.h"
+
+#include <sys/stat.h>
+
+#include "cache/tier/admit.h"
+#include "cache/tier/evict.h"
+#include "cache/tier/loader.h"
+#include "cache/tier/store.h"
+#include "cache/tier/writer.h"
+
+enum { READERS = 4, READS_QUEUED = 1024, LARGEST_SHARE = 16, LOOK_EVERY_MS = 1000 };
+
+struct cold {
+	struct store store;
+	/* fixed after cold_open */
+	enum admission admission;
+	struct crew *readers;
+	struct sightings *sightings;
+};
+
+#define METER_STRUCT struct cold_meters
+static const struct meter_desc descs[] = METER_DESCS(COLD_METERS);
+const struct meter_table cold_meter_table = { descs, COUNT_OF(descs) };
+
+const struct cold_meters *cold_meters(const struct cold *c)
+{
+	return &c->store.meters;
+}
+
+struct hash_secret cold_secret(const struct cold *c)
+{
+	return c->store.ledger.secret;
+}
+
+uint32_t cold_epoch(const struct cold *c)
+{
+	return c->store.ledger.epoch;
+}
+
+enum cold_state cold_state(const struct cold *c)
+{
+	return store_state(&c->store);
+}
+
+/* ---- life ---- */
+
+/* Compaction's question. thread: RocksDB's. */
+static bool is_stale(const void *arg, struct slice value)
+{
+	const struct store *s = arg;
+	struct span span;
+	return !record_span(value, &span) || ledger_is_below_low(&s->ledger, span);
+}
+
+static enum err open_rocks(struct store *s, const struct cold_options *options)
+{
+	struct evict_plan plan = evict_plan_of(options->size_bytes);
+	s->size_bytes = options->size_bytes;
+	return rocks_open(&(struct rocks_options){
+			      .path = options->path,
+			      .write_buffer_bytes = plan.write_buffer_bytes,
+			      .log_bytes = plan.log_bytes,
+			      .cache_bytes = plan.cache_bytes,
+			      .is_stale = is_stale,
+			      .arg = s,
+			  },
+	    &s->rocks);
+}
+
+static enum err start_threads(struct cold *c)
+{
+	c->store.writer = writer_new(&c->store);
+	c->readers = crew_new("store-read", READERS, READS_QUEUED);
+	c->sightings = sightings_new();
+	return c->store.writer && c->readers && c->sightings ? ERR_NONE : ERR_SYSTEM;
+}
+
+enum err cold_open(const struct cold_options *options, struct cold **ret_cold, char *why,
+    size_t why_room)
+{
+	struct cold *c = calloc(1, sizeof(*c));
+	if (!c)
+		return ERR_NO_MEMORY;
+	c->admission = options->admission;
+	const char *words = "";
+	enum err err = open_rocks(&c->store, options);
+	if (err)
+		words = rocks_why();
+	else if ((err = ledger_open(&c->store.ledger, c->store.rocks)))
+		words = err == ERR_STORE_CORRUPT ? "its format is not known" : rocks_why();
+	else
+		err = start_threads(c);
+	if (err) {
+		snprintf(why, why_room, "%s: %s: %s", options->path, err_text(err), words);
+		cold_close(&c);
+		return err;
+	}
+	*ret_cold = c;
+	return ERR_NONE;
+}
+
+void cold_close(struct cold **cold)
+{
+	struct cold *c = *cold;
+	*cold = NULL;
+	if (!c)
+		return;
+	crew_free(&c->readers);
+	writer_free(&c->store.writer);
+	ledger_close(&c->store.ledger);
+	rocks_close(&c->store.rocks);
+	sightings_free(&c->sightings);
+	free(c);
+}
+
+/* ---- reading ---- */
+
+enum cold_probe cold_probe(struct cold *c, struct hash128 hash)
+{
+	struct store *s = &c->store;
+	struct meta_key key = meta_key_of(hash);
+	struct rocks_value value;
+	struct span span;
+	uint32_t moment;
+	enum err err = ERR_NONE;
+	if (!store_moment(s, hash, &moment) || !health_may(&s->health, HEALTH_READS))
+		return COLD_ABSENT;
+	enum rocks_look look = rocks_get(
+	    s->rocks, ROCKS_META, KEY_SLICE(key), true, &value, &err);
+	if (look == ROCKS_UNSURE)
+		return COLD_UNSURE;
+	store_tell(s, HEALTH_READS, err);
+	if (look != ROCKS_FOUND)
+		return COLD_ABSENT;
+	bool holds = record_span(value.bytes, &span) && ledger_holds(&s->ledger, span);
+	rocks_unpin(&value);
+	return holds ? COLD_PRESENT : COLD_ABSENT;
+}
+
+static void on_loaded(struct mail *mail)
+{
+	role_loop();
+	struct cold_load *load = CONTAINER_OF(mail, struct cold_load, mail);
+	struct object *object = load->object;
+	load->object = NULL;
+	if (object && !store_is_still(load->store, load->hash, load->moment))
+		object_unref(&object);
+	load->loaded(load, object);
+}
+
+bool cold_load(struct cold *c, struct cold_load *load)
+{
+	load->store = &c->store;
+	load->object = NULL;
+	load->job = (struct job){ .work = loader_work };
+	mail_init(&load->mail, on_loaded);
+	return store_moment(&c->store, load->hash, &load->moment) &&
+	    health_may(&c->store.health, HEALTH_READS) && crew_post(c->readers, &load->job);
+}
+
+/* ---- writing ---- */
+
+static bool has_body_on_disk(const struct cold *c, const struct object *o)
+{
+	struct span span = { .first = o->cold_first };
+	return span.first != 0 && !ledger_is_below_low(&c->store.ledger, span);
+}
+
+static bool is_admitted(const struct cold *c, const struct object *o, bool had_hits)
+{
+	if (had_hits || c->admission == ADMIT_ALWAYS)
+		return true;
+	return c->admission == ADMIT_SECOND_SIGHTING && sightings_note(c->sightings, o->hash);
+}
+
+static bool is_too_large(const struct cold *c, const struct object *o)
+{
+	return object_bytes(o) > c->store.size_bytes / LARGEST_SHARE;
+}
+
+bool cold_store(struct cold *c, struct object *o, bool had_hits)
+{
+	struct cold_meters *m = &c->store.meters;
+	if (o->kind == OBJECT_PASS || !object_is_complete(o) || is_too_large(c, o))
+		return false;
+	bool has_body = has_body_on_disk(c, o);
+	if (has_body && o->cold_has_head)
+		return true;
+	meter *refusal = NULL;
+	if (!has_body && !is_admitted(c, o, had_hits))
+		refusal = &m->not_admitted;
+	else if (!health_is_well(&c->store.health, HEALTH_WRITES))
+		refusal = &m->refused_ill;
+	else if (!writer_store(c->store.writer, o))
+		refusal = &m->queue_full;
+	if (refusal)
+		meter_add_shared(refusal, 1);
+	return refusal == NULL;
+}
+
+void cold_forget(struct cold *c, struct hash128 hash)
+{
+	writer_forget(c->store.writer, hash, NULL);
+}
+
+/* ---- marks ---- */
+
+void cold_invalidate(struct cold *c, struct hash128 hash, struct cold_mark mark)
+{
+	writer_forget(c->store.writer, hash, &mark);
+}
+
+enum err cold_marks(struct cold *c, cold_mark_f *show, void *arg)
+{
+	struct slice key, value;
+	enum err err;
+	struct rocks_walk *walk = rocks_walk_new(c->store.rocks, ROCKS_CONTROL, SL(MARK_PREFIX));
+	while (rocks_walk_at(walk, &key, &value, &err) && slice_starts(key, SL(MARK_PREFIX))) {
+		struct cold_mark mark;
+		if (value.len == sizeof(mark)) {
+			memcpy(&mark, value.at, sizeof(mark));
+			show(arg, mark);
+		}
+		rocks_walk_next(walk);
+	}
+	rocks_walk_free(&walk);
+	return err;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cold tier: complete objects on disk in RocksDB, laid out as a log of body chunks that is
+ * evicted from its old end, with metadata beside it (the measured design: body ids only grow and
+ * are given out by one writer thread, so compaction only moves files, and dropping old files frees
+ * space at once). Metadata is put last; an object whose chunks did not reach the disk before a
+ * crash is told from the durable watermark of its epoch, and is a miss.
+ *
+ * Loops never block on it: cold_probe looks in RocksDB's memory alone, cold_load hands the reading
+ * to a crew, cold_store and cold_forget hand objects to the writer's bounded queue.
+ *
+ * Failure: a disk that is full, gone or corrupt turns into the state cold_state shows; probes then
+ * answer "absent" and stores are dropped and counted. Larder goes on from RAM, and the store comes
+ * back by itself when the disk does.
+ */
+#pragma once
+
+#include "cache/tier/object.h"
+#include "edge/base/meter.h"
+#include "edge/loop/crew.h"
+
+struct cold;
+struct store;
+
+enum cold_probe { COLD_ABSENT, COLD_PRESENT, COLD_UNSURE };
+enum cold_state { COLD_OK, COLD_READ_ONLY, COLD_OFF };
+enum admission { ADMIT_ALWAYS, ADMIT_SECOND_SIGHTING, ADMIT_HOT };
+
+struct cold_options {
+	const char *path;
+	uint64_t size_bytes;
+	enum admission admission;
+};
+
+struct cold_load;
+/* Runs ON_LOOP at load->home. object: a ref of its own, or NULL when it is not (validly) there. Its
+ * body may still be filling. */
+typedef void cold_loaded_f(struct cold_load *, struct object *);
+
+struct cold_load {
+	/* the owner fills in, and leaves alone until `loaded` was called: there is no cancelling */
+	struct loop *home;
+	struct hash128 hash;
+	struct slice key;
+	cold_loaded_f *loaded;
+	/* cold tier */
+	struct job job;
+	struct mail mail;
+	struct store *store;
+	struct object *object; /* crew to home */
+	uint32_t moment;       /* see store.h: nothing asked to forget it since */
+};
+
+/*
+ * Opens or makes the store in a directory. own: cold_close. fail: ERR_STORE_LOCKED, ERR_STORE_IO,
+ * ERR_STORE_CORRUPT (a newer format) with one line for people in `why`.
+ */
+enum err cold_open(const struct cold_options *, struct cold **ret_cold, char *why, size_t why_room);
+/* Ends loads and writes out what is queued, then closes. The homes of loads must still be there. */
+void cold_close(struct cold **);
+
+/* The secret of this store's hashes, made at the first opening. */
+struct hash_secret cold_secret(const struct cold *);
+/* How often this store was opened: numbers that begin with it are larger than any of before. */
+uint32_t cold_epoch(const struct cold *);
+enum cold_state cold_state(const struct cold *);
+
+/* Whether metadata is stored at that hash, as far as RAM knows. thread: any; never blocks. */
+enum cold_probe cold_probe(struct cold *, struct hash128);
+/* Reads an object. False when the crew's queue is full, or it is being forgotten: a miss. */
+bool cold_load(struct cold *, struct cold_load *) ON_LOOP;
+/*
+ * Offers an object for storing: complete answers, and vary markers. Takes its own ref. If only the
+ * head is new (its body is on disk already), only the metadata is written. False when it was not
+ * admitted or the queue is full. thread: any.
+ */
+bool cold_store(struct cold *, struct object *, bool had_hits);
+/* Removes what is at that hash, and the variants of a marker there. From now on it is not found;
+ * after a crash that comes before the removal is logged it may be. thread: any. */
+void cold_forget(struct cold *, struct hash128);
+
+/* A number to keep in one of 65,536 slots; the cache keeps its fence so. */
+struct cold_mark {
+	uint32_t slot;
+	uint64_t number;
+};
+typedef void cold_mark_f(void *arg, struct cold_mark);
+/* As cold_forget; keeps a mark in the same write. thread: any. */
+void cold_invalidate(struct cold *, struct hash128, struct cold_mark);
+/* Shows all marks. */
+enum err cold_marks(struct cold *, cold_mark_f *, void *arg);
+
+/* clang-format off */
+#define COLD_METERS(X) \
+	X(objects, GAUGE, "cache_objects", "tier=\"cold\"", "Objects in the tier (estimate).") \
+	X(bytes, GAUGE, "cache_bytes", "tier=\"cold\"", "Bytes in the tier, overhead included.") \
+	X(evicted, COUNTER, "cache_evicted_bytes_total", "tier=\"cold\"", "Bytes evicted.") \
+	X(stored, COUNTER, "store_writes_total", "kind=\"object\"", "Objects written.") \
+	X(refreshed, COUNTER, "store_writes_total", "kind=\"head\"", "Heads rewritten.") \
+	X(forgotten, COUNTER, "store_writes_total", "kind=\"delete\"", "Objects removed.") \
+	X(loads, COUNTER, "store_reads_total", "result=\"found\"", "Objects read.") \
+	X(load_misses, COUNTER, "store_reads_total", "result=\"absent\"", "Reads that found nothing valid.") \
+	X(not_admitted, COUNTER, "store_refused_total", "why=\"admission\"", "Objects not written.") \
+	X(queue_full, COUNTER, "store_refused_total", "why=\"queue\"", "Objects not written.") \
+	X(refused_ill, COUNTER, "store_refused_total", "why=\"disk\"", "Objects not written.") \
+	X(failed, COUNTER, "store_errors_total", "", "Failed calls to the store.") \
+	X(state, GAUGE, "store_state", "", "0 ok, 1 read-only, 2 off.") \
+	X(queue_bytes, GAUGE, "store_queue_bytes", "", "Bytes waiting to be written.")
+/* clang-format on */
+struct cold_meters {
+	METER_FIELDS(COLD_METERS)
+};
+extern const struct meter_table cold_meter_table;
+const struct cold_meters *cold_meters(const struct cold *);

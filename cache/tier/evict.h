@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps the store within its size: when the files on disk are more than the budget, the oldest
+ * files of the body log go. First the ledger's low mark is raised, so that nobody begins to read
+ * from them; a moment later they are deleted, and their space is free at once. Who reads through
+ * an iterator keeps them until done. Records of what went are dropped by the next compactions.
+ *
+ * The budget is the store's size less what memtables and the write-ahead log may take at most, so
+ * the size is a bound, not an aim. thread: the writer, all of it.
+ */
+#pragma once
+
+#include "cache/tier/store.h"
+
+struct evict {
+	/* fixed */
+	uint64_t budget_bytes; /* of all files */
+	uint64_t step_bytes;   /* look again after so much was written */
+	/* writer */
+	uint64_t written_bytes; /* since the last look */
+	uint64_t delete_below;  /* 0 = nothing to delete */
+	struct mono raised_at;
+};
+
+/* How a store of that size divides it. */
+struct evict_plan {
+	uint64_t write_buffer_bytes, log_bytes, cache_bytes;
+};
+struct evict_plan evict_plan_of(uint64_t size_bytes);
+
+void evict_init(struct evict *, uint64_t size_bytes);
+/* Looks after the size when it is time to. */
+enum err evict_tend(struct evict *, struct store *, struct mono now);

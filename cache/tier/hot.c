@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/tier/hot.h"
+
+enum {
+	SHARDS = 64,
+	FIRST_PLACES = 64,
+	HITS_MAX = 3,
+	SMALL_SHARE = 10,   /* the small queue may have a tenth of the tier */
+	LARGEST_SHARE = 16, /* and one object a sixteenth */
+	LARGEST_HEAD = 64 * 1024,
+	UNIT_BYTES = 64,
+};
+
+enum queue { QUEUE_SMALL, QUEUE_MAIN, QUEUES };
+
+/* One slot a place of the table, the latest comer has it. It is believed while less than a main
+ * queue's worth of bytes was remembered after it. */
+struct ghost {
+	uint32_t mark; /* bits of the hash */
+	uint32_t at;   /* the shard's ghost_clock; 0 = empty */
+};
+
+struct shard {
+	_Alignas(64) struct lock lock;
+	/* under lock */
+	uint32_t places; /* of the table; a power of two */
+	uint32_t count;
+	struct object **table; /* chained by hot_chain */
+	struct ghost *ghosts;
+	uint32_t ghost_clock; /* units remembered; wraps */
+	struct list queues[QUEUES]; /* newest first */
+	uint64_t units[QUEUES];
+};
+
+struct hot {
+	/* fixed */
+	hot_evict_f *evict;
+	void *arg;
+	/* atomic */
+	_Atomic uint64_t budget;
+	_Atomic unsigned hand; /* the shard that gives something up next */
+	struct hot_meters meters; /* bytes is the sum that the budget bounds */
+
+	struct shard shards[SHARDS];
+};
+
+#define METER_STRUCT struct hot_meters
+static const struct meter_desc descs[] = METER_DESCS(HOT_METERS);
+const struct meter_table hot_meter_table = { descs, COUNT_OF(descs) };
+
+const struct hot_meters *hot_meters(const struct hot *hot)
+{
+	return &hot->meters;
+}
+
+#define NEEDS_LOCK THREAD_ATTR(requires_capability(s->lock))
+
+static struct shard *shard_of(struct hot *hot, struct hash128 hash)
+{
+	return &hot->shards[hash.hi % SHARDS];
+}
+
+/* ---- the table ---- */
+
+static struct object **place_locked(const struct shard *s, struct hash128 hash) NEEDS_LOCK
+{
+	return &s->table[hash.lo & (s->places - 1)];
+}
+
+static struct object *find_locked(const struct shard *s, struct hash128 hash) NEEDS_LOCK
+{
+	struct object *o = *place_locked(s, hash);
+	while (o && !hash128_eq(o->hash, hash))
+		o = o->hot_chain;
+	return o;
+}
+
+/* Doubles the table; without memory chains get longer instead. Ghosts are not taken along: a table
+ * that grows is not full of evictions yet. */
+static void grow_locked(struct shard *s) NEEDS_LOCK
+{
+	uint32_t old_places = s->places;
+	struct object **old = s->table;
+	struct object **table = calloc(2 * (size_t)old_places, sizeof(struct object *));
+	struct ghost *ghosts = calloc(2 * (size_t)old_places, sizeof(struct ghost));
+	if (!table || !ghosts) {
+		free(table);
+		free(ghosts);
+		return;
+	}
+	free(s->ghosts);
+	s->table = table;
+	s->ghosts = ghosts;
+	s->places = 2 * old_places;
+	for (uint32_t i = 0; i < old_places; i++) {
+		for (struct object *o = old[i], *next; o; o = next) {
+			next = o->hot_chain;
+			struct object **place = place_locked(s, o->hash);
+			o->hot_chain = *place;
+			*place = o;
+		}
+	}
+	free(old);
+}
+
+/* ---- the queues ---- */
+
+static uint32_t units_of(const struct object *o)
+{
+	return (uint32_t)min_u64((object_bytes(o) + UNIT_BYTES - 1) / UNIT_BYTES, UINT32_MAX);
+}
+
+static void enqueue_locked(struct shard *s, struct object *o, enum queue queue) NEEDS_LOCK
+{
+	o->hot_queue = (uint8_t)queue;
+	list_prepend(&s->queues[queue], &o->hot_link);
+	s->units[queue] += o->hot_units;
+}
+
+static void dequeue_locked(struct shard *s, struct object *o) NEEDS_LOCK
+{
+	list_drop(&o->hot_link);
+	s->units[o->hot_queue] -= o->hot_units;
+}
+
+/* Puts an object that is not there into table, queue and sum. */
+static void link_locked(struct hot *hot, struct shard *s, struct object *o, enum queue queue)
+    NEEDS_LOCK
+{
+	if (s->count >= s->places)
+		grow_locked(s);
+	struct object **place = place_locked(s, o->hash);
+	o->hot_chain = *place;
+	*place = o;
+	s->count++;
+	enqueue_locked(s, o, queue);
+	meter_add_shared(&hot->meters.objects, 1);
+	meter_add_shared(&hot->meters.bytes, (uint64_t)o->hot_units * UNIT_BYTES);
+}
+
+/* Takes an object out of all of them; its ref is the caller's now. */
+static void unlink_locked(struct hot *hot, struct shard *s, struct object *o) NEEDS_LOCK
+{
+	struct object **at = place_locked(s, o->hash);
+	while (*at != o)
+		at = &(*at)->hot_chain;
+	*at = o->hot_chain;
+	o->hot_chain = NULL;
+	s->count--;
+	dequeue_locked(s, o);
+	meter_sub_shared(&hot->meters.objects, 1);
+	meter_sub_shared(&hot->meters.bytes, (uint64_t)o->hot_units * UNIT_BYTES);
+}
+
+/* ---- ghosts ---- */
+
+static struct ghost *ghost_locked(const struct shard *s, struct hash128 hash) NEEDS_LOCK
+{
+	return &s->ghosts[hash.lo & (s->places - 1)];
+}
+
+static uint32_t ghost_mark(struct hash128 hash)
+{
+	return (uint32_t)(hash.hi >> 32);
+}
+
+static void remember_locked(struct shard *s, const struct object *o) NEEDS_LOCK
+{
+	s->ghost_clock += o->hot_units;
+	s->ghost_clock += s->ghost_clock == 0;
+	*ghost_locked(s, o->hash) = (struct ghost){ ghost_mark(o->hash), s->ghost_clock };
+}
+
+/* Whether it left the small queue not long ago. Forgets it: it is back. */
+static bool recall_locked(const struct hot *hot, struct shard *s, struct hash128 hash) NEEDS_LOCK
+{
+	struct ghost *g = ghost_locked(s, hash);
+	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
+	uint64_t span = budget / SHARDS / UNIT_BYTES * (SMALL_SHARE - 1) / SMALL_SHARE;
+	bool known = g->at != 0 && g->mark == ghost_mark(hash) && s->ghost_clock - g->at <= span;
+	if (known)
+		g->at = 0;
+	return known;
+}
+
+/* ---- eviction ---- */
+
+/* The oldest object of the small queue that nobody asked for again; others go to the main queue.
+ * `keep`, which just came, stays. */
+static struct object *small_victim_locked(struct shard *s, const struct object *keep) NEEDS_LOCK
+{
+	struct list *queue = &s->queues[QUEUE_SMALL];
+	while (!list_empty(queue)) {
+		struct object *oldest = LIST_OF(queue->prev, struct object, hot_link);
+		if (oldest == keep)
+			return NULL;
+		if (oldest->hot_hits == 0)
+			return oldest;
+		oldest->hot_hits = 0;
+		dequeue_locked(s, oldest);
+		enqueue_locked(s, oldest, QUEUE_MAIN);
+	}
+	return NULL;
+}
+
+/* The oldest of the main queue without hits since its last turn. */
+static struct object *main_victim_locked(struct shard *s, const struct object *keep) NEEDS_LOCK
+{
+	struct list *queue = &s->queues[QUEUE_MAIN];
+	while (!list_empty(queue)) {
+		struct object *oldest = LIST_OF(queue->prev, struct object, hot_link);
+		if (oldest->hot_hits == 0)
+			return oldest == keep ? NULL : oldest;
+		oldest->hot_hits--;
+		list_drop(&oldest->hot_link);
+		list_prepend(queue, &oldest->hot_link);
+	}
+	return NULL;
+}
+
+static struct object *victim_locked(struct shard *s, const struct object *keep) NEEDS_LOCK
+{
+	uint64_t all = s->units[QUEUE_SMALL] + s->units[QUEUE_MAIN];
+	struct object *victim = NULL;
+	if (s->units[QUEUE_SMALL] * SMALL_SHARE > all)
+		victim = small_victim_locked(s, keep);
+	if (!victim)
+		victim = main_victim_locked(s, keep);
+	return victim ? victim : small_victim_locked(s, keep);
+}
+
+/* Evicts one object of a shard. False when it has none to give. */
+static bool evict_one(struct hot *hot, struct shard *s, const struct object *keep)
+{
+	lock_take(&s->lock);
+	struct object *victim = victim_locked(s, keep);
+	/* What reached the main queue was asked for again. */
+	bool had_hits = victim && victim->hot_queue == QUEUE_MAIN;
+	if (victim) {
+		if (!had_hits)
+			remember_locked(s, victim);
+		unlink_locked(hot, s, victim);
+	}
+	lock_drop(&s->lock);
+	if (!victim)
+		return false;
+	meter_add_shared(had_hits ? &hot->meters.evicted_main : &hot->meters.evicted_small, 1);
+	if (hot->evict)
+		hot->evict(hot->arg, victim, had_hits);
+	object_unref(&victim);
+	return true;
+}
+
+static bool is_over_budget(const struct hot *hot)
+{
+	return meter_read(&hot->meters.bytes) >
+	    atomic_load_explicit(&hot->budget, memory_order_relaxed);
+}
+
+/* Evicts until the budget holds: from the own shard first, then from each in turn. */
+static void make_room(struct hot *hot, struct shard *own, const struct object *keep)
+{
+	struct shard *s = own;
+	for (unsigned refused = 0; refused <= SHARDS && is_over_budget(hot);) {
+		refused = evict_one(hot, s, keep) ? 0 : refused + 1;
+		unsigned turn = atomic_fetch_add_explicit(&hot->hand, 1, memory_order_relaxed);
+		s = &hot->shards[turn % SHARDS];
+	}
+}
+
+/* ---- the tier ---- */
+
+static bool shard_init(struct shard *s)
+{
+	lock_init(&s->lock);
+	s->places = FIRST_PLACES;
+	s->table = calloc(FIRST_PLACES, sizeof(struct object *));
+	s->ghosts = calloc(FIRST_PLACES, sizeof(struct ghost));
+	for (int i = 0; i < QUEUES; i++)
+		list_init(&s->queues[i]);
+	return s->table && s->ghosts;
+}
+
+static void shard_fini(struct shard *s)
+{
+	for (int i = 0; i < QUEUES; i++) {
+		LIST_EACH(link, &s->queues[i])
+		{
+			struct object *o = LIST_OF(link, struct object, hot_link);
+			list_drop(link);
+			object_unref(&o);
+		}
+	}
+	free(s->table);
+	free(s->ghosts);
+	lock_fini(&s->lock);
+}
+
+struct hot *hot_new(uint64_t budget_bytes, hot_evict_f *evict, void *arg)
+{
+	struct hot *hot = aligned_alloc(_Alignof(struct hot), sizeof(*hot));
+	if (!hot)
+		return NULL;
+	*hot = (struct hot){ .evict = evict, .arg = arg, .budget = budget_bytes };
+	bool ok = true;
+	for (int i = 0; i < SHARDS; i++)
+		ok &= shard_init(&hot->shards[i]);
+	if (!ok)
+		hot_free(&hot);
+	return hot;
+}
+
+void hot_free(struct hot **hot)
+{
+	if (!*hot)
+		return;
+	for (int i = 0; i < SHARDS; i++)
+		shard_fini(&(*hot)->shards[i]);
+	free(*hot);
+	*hot = NULL;
+}
+
+struct object *hot_get(struct hot *hot, struct hash128 hash, struct slice key)
+{
+	struct shard *s = shard_of(hot, hash);
+	lock_take(&s->lock);
+	struct object *o = find_locked(s, hash);
+	if (o && slice_eq(o->key, key)) {
+		object_ref(o);
+		if (o->hot_hits < HITS_MAX)
+			o->hot_hits++;
+	} else {
+		o = NULL;
+	}
+	lock_drop(&s->lock);
+	return o;
+}
+
+static bool is_too_large(const struct hot *hot, uint32_t units)
+{
+	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
+	return (uint64_t)units * UNIT_BYTES > budget / LARGEST_SHARE + LARGEST_HEAD;
+}
+
+/* Puts `o` at its hash, in the place that `old` leaves, if any. Takes a ref of `o`. */
+static void exchange_locked(struct hot *hot, struct shard *s, struct object *old, struct object *o,
+    uint32_t units) NEEDS_LOCK
+{
+	enum queue queue = recall_locked(hot, s, o->hash) ? QUEUE_MAIN : QUEUE_SMALL;
+	o->hot_hits = 0;
+	if (old) {
+		/* A new version is as popular as the old one was. */
+		queue = old->hot_queue;
+		o->hot_hits = old->hot_hits;
+		unlink_locked(hot, s, old);
+	}
+	o->hot_units = units;
+	link_locked(hot, s, object_ref(o), queue);
+}
+
+/* hot_put and hot_swap. any: whatever is there may be replaced. */
+static bool put(struct hot *hot, struct object *o, bool any, const struct object *expected)
+{
+	struct shard *s = shard_of(hot, o->hash);
+	uint32_t units = units_of(o);
+	bool fits = !is_too_large(hot, units);
+	lock_take(&s->lock);
+	struct object *old = find_locked(s, o->hash);
+	bool swaps = (any || old == expected) && old != o;
+	if (swaps && fits)
+		exchange_locked(hot, s, old, o, units);
+	else if (swaps && old)
+		unlink_locked(hot, s, old);
+	lock_drop(&s->lock);
+	if (!swaps)
+		return old == o;
+	object_unref(&old);
+	if (fits)
+		make_room(hot, s, o);
+	else
+		meter_add_shared(&hot->meters.refused, 1);
+	return true;
+}
+
+void hot_put(struct hot *hot, struct object *o)
+{
+	put(hot, o, true, NULL);
+}
+
+bool hot_swap(struct hot *hot, const struct object *expected, struct object *o)
+{
+	return put(hot, o, false, expected);
+}
+
+static void recount_locked(struct hot *hot, struct shard *s, struct object *o, uint32_t units)
+    NEEDS_LOCK
+{
+	uint64_t more = (uint64_t)units - o->hot_units; /* wraps when it is less: sums wrap back */
+	s->units[o->hot_queue] += more;
+	meter_add_shared(&hot->meters.bytes, more * UNIT_BYTES);
+	o->hot_units = units;
+}
+
+void hot_settle(struct hot *hot, struct object *o)
+{
+	struct shard *s = shard_of(hot, o->hash);
+	uint32_t units = units_of(o);
+	lock_take(&s->lock);
+	bool there = find_locked(s, o->hash) == o;
+	if (there)
+		recount_locked(hot, s, o, units);
+	lock_drop(&s->lock);
+	if (there && is_too_large(hot, units))
+		hot_remove(hot, o);
+	else if (there)
+		make_room(hot, s, o);
+}
+
+void hot_remove(struct hot *hot, const struct object *o)
+{
+	struct shard *s = shard_of(hot, o->hash);
+	lock_take(&s->lock);
+	struct object *found = find_locked(s, o->hash);
+	if (found == o)
+		unlink_locked(hot, s, found);
+	else
+		found = NULL;
+	lock_drop(&s->lock);
+	object_unref(&found);
+}
+
+void hot_forget(struct hot *hot, struct hash128 hash)
+{
+	struct shard *s = shard_of(hot, hash);
+	lock_take(&s->lock);
+	struct object *found = find_locked(s, hash);
+	if (found)
+		unlink_locked(hot, s, found);
+	lock_drop(&s->lock);
+	object_unref(&found);
+}
+
+void hot_set_budget(struct hot *hot, uint64_t bytes)
+{
+	atomic_store_explicit(&hot->budget, bytes, memory_order_relaxed);
+	make_room(hot, &hot->shards[0], NULL);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hot tier: objects in RAM by hash, in shards with a lock each, evicted by S3-FIFO within one
+ * budget of bytes. New objects enter a small queue; what is asked for again there moves to the main
+ * queue, what is not leaves, and its hash is remembered for a while in a ghost queue: a return from
+ * there goes straight to the main queue. A hit only raises a two-bit count.
+ *
+ * An object may be in the tier while its body is still filling. One larger than a sixteenth of the
+ * budget (and 64 KiB for its head) is not taken. Locks are leaves: nothing is called, freed or
+ * written under them.
+ *
+ * thread: any, all of it.
+ */
+#pragma once
+
+#include "cache/tier/object.h"
+#include "edge/base/meter.h"
+
+struct hot;
+
+/* What an evicted object is handed to (the cold tier's admission). Called without a lock.
+ * had_hits: it was asked for again since it came. */
+typedef void hot_evict_f(void *arg, struct object *, bool had_hits);
+
+#define HOT_METERS(X)                                                                              \
+	X(objects, GAUGE, "cache_objects", "tier=\"hot\"", "Objects in the tier.")                 \
+	X(bytes, GAUGE, "cache_bytes", "tier=\"hot\"", "Bytes in the tier, overhead included.")    \
+	X(evicted_small, COUNTER, "cache_evictions_total", "tier=\"hot\",why=\"small\"",           \
+	    "Objects evicted.")                                                                    \
+	X(evicted_main, COUNTER, "cache_evictions_total", "tier=\"hot\",why=\"main\"",             \
+	    "Objects evicted.")                                                                    \
+	X(refused, COUNTER, "cache_refused_total", "tier=\"hot\",why=\"too-large\"",               \
+	    "Objects not taken.")
+struct hot_meters {
+	METER_FIELDS(HOT_METERS)
+};
+
+/* own: hot_free. evict may be NULL. fail: NULL without memory. */
+struct hot *hot_new(uint64_t budget_bytes, hot_evict_f *evict, void *arg);
+void hot_free(struct hot **);
+
+/* The object at that hash whose key text is the same, or NULL. own: a ref for the caller. */
+struct object *hot_get(struct hot *, struct hash128, struct slice key);
+/* Puts an object, in place of what is at its hash. Takes its own ref. Evicts to stay in budget. */
+void hot_put(struct hot *, struct object *);
+/* Puts an object if `expected` (NULL = nothing) is what is at its hash; else false. */
+bool hot_swap(struct hot *, const struct object *expected, struct object *);
+/* Counts an object's bytes anew: its body is complete now. No effect when it is no longer there. */
+void hot_settle(struct hot *, struct object *);
+/* Removes this very object, if it is still the one at its hash. */
+void hot_remove(struct hot *, const struct object *);
+/* Removes whatever is at that hash. */
+void hot_forget(struct hot *, struct hash128);
+/* Changes the budget; evicts down to it. */
+void hot_set_budget(struct hot *, uint64_t bytes);
+
+extern const struct meter_table hot_meter_table;
+const struct hot_meters *hot_meters(const struct hot *);

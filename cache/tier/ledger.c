@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/tier/ledger.h"
+
+#include <sys/random.h>
+
+enum { FORMAT = 1, COUNT_BITS = 40 };
+
+uint32_t ledger_epoch_of(uint64_t id)
+{
+	return (uint32_t)(id >> COUNT_BITS);
+}
+
+uint64_t ledger_epoch_start(uint32_t epoch)
+{
+	return (uint64_t)epoch << COUNT_BITS;
+}
+
+/* ---- control records ---- */
+
+/* Reads a record of exactly that size; one that is absent leaves *to as it is. */
+static enum err read_fixed(struct rocks *rocks, struct slice name, void *to, size_t bytes)
+{
+	struct rocks_value value;
+	enum err err = ERR_NONE;
+	if (rocks_get(rocks, ROCKS_CONTROL, name, false, &value, &err) != ROCKS_FOUND)
+		return err;
+	if (value.bytes.len == bytes)
+		memcpy(to, value.bytes.at, bytes);
+	else
+		err = ERR_STORE_CORRUPT;
+	rocks_unpin(&value);
+	return err;
+}
+
+static void batch_fixed(struct rocks_batch *batch, struct rocks *rocks, struct slice name,
+    const void *from, size_t bytes)
+{
+	struct slice value = slice_of(from, bytes);
+	rocks_batch_put(batch, rocks, ROCKS_CONTROL, name, &value, 1);
+}
+
+/* Reads the former epochs' marks, with room for one more, leaving out what low has passed. */
+static enum err read_past(struct ledger *l, struct rocks *rocks)
+{
+	struct rocks_value value = { 0 };
+	enum err err = ERR_NONE;
+	enum rocks_look look = rocks_get(rocks, ROCKS_CONTROL, SL("past"), false, &value, &err);
+	if (look == ROCKS_FAILED)
+		return err;
+	size_t stored = value.bytes.len / sizeof(uint64_t);
+	l->past = must_alloc((stored + 1) * sizeof(uint64_t));
+	for (size_t i = 0; i < stored; i++) {
+		uint64_t last;
+		memcpy(&last, value.bytes.at + i * sizeof(last), sizeof(last));
+		if (last >= l->low)
+			l->past[l->past_count++] = last;
+	}
+	if (look == ROCKS_FOUND)
+		rocks_unpin(&value);
+	return ERR_NONE;
+}
+
+/* Memtables reach the disk in the order they were filled, so the last id there tells how much of
+ * the epoch that ended is durable: all up to it. */
+static enum err close_former_epoch(struct ledger *l, struct rocks *rocks)
+{
+	uint64_t last;
+	enum err err = rocks_last_id(rocks, ROCKS_BODY, &last);
+	if (!err && last != 0 && ledger_epoch_of(last) == l->epoch)
+		l->past[l->past_count++] = last;
+	return err;
+}
+
+static enum err begin_epoch(struct ledger *l, struct rocks *rocks)
+{
+	const uint32_t format = FORMAT;
+	l->epoch++;
+	l->next = ledger_epoch_start(l->epoch) + 1;
+	struct rocks_batch *batch = rocks_batch_new();
+	batch_fixed(batch, rocks, SL("format"), &format, sizeof(format));
+	batch_fixed(batch, rocks, SL("secret"), &l->secret, sizeof(l->secret));
+	batch_fixed(batch, rocks, SL("epoch"), &l->epoch, sizeof(l->epoch));
+	batch_fixed(batch, rocks, SL("past"), l->past, l->past_count * sizeof(uint64_t));
+	enum err err = rocks_write(rocks, batch, ROCKS_SYNCED);
+	rocks_batch_free(&batch);
+	return err;
+}
+
+static enum err read_marks(struct ledger *l, struct rocks *rocks)
+{
+	uint32_t format = FORMAT;
+	uint64_t low = 0;
+	enum err err = read_fixed(rocks, SL("format"), &format, sizeof(format));
+	if (!err && format != FORMAT)
+		err = ERR_STORE_CORRUPT;
+	if (!err)
+		err = read_fixed(rocks, SL("secret"), &l->secret, sizeof(l->secret));
+	if (!err)
+		err = read_fixed(rocks, SL("epoch"), &l->epoch, sizeof(l->epoch));
+	if (!err)
+		err = read_fixed(rocks, SL("low"), &low, sizeof(low));
+	l->low = low;
+	return err ? err : read_past(l, rocks);
+}
+
+enum err ledger_open(struct ledger *l, struct rocks *rocks)
+{
+	/* A store that has no secret yet gets this one; of another its own is read over it. */
+	if (getrandom(&l->secret, sizeof(l->secret), 0) != (ssize_t)sizeof(l->secret))
+		return ERR_SYSTEM;
+	enum err err = read_marks(l, rocks);
+	if (!err)
+		err = close_former_epoch(l, rocks);
+	return err ? err : begin_epoch(l, rocks);
+}
+
+void ledger_close(struct ledger *l)
+{
+	free(l->past);
+	l->past = NULL;
+}
+
+/* ---- what counts ---- */
+
+bool ledger_is_below_low(const struct ledger *l, struct span span)
+{
+	return span.first < atomic_load_explicit(&l->low, memory_order_acquire);
+}
+
+/* The first former mark at or above an id; NULL when there is none. */
+static const uint64_t *past_from(const struct ledger *l, uint64_t id)
+{
+	size_t from = 0, to = l->past_count;
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+		if (l->past[middle] < id)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < l->past_count ? &l->past[from] : NULL;
+}
+
+bool ledger_holds(const struct ledger *l, struct span span)
+{
+	if (ledger_is_below_low(l, span))
+		return false;
+	/* What has no chunks has none that could be lost. */
+	if (span.chunks == 0)
+		return true;
+	uint64_t last = span.first + span.chunks - 1;
+	uint32_t epoch = ledger_epoch_of(span.first);
+	if (epoch != ledger_epoch_of(last) || epoch > l->epoch)
+		return false;
+	if (epoch == l->epoch)
+		return true;
+	const uint64_t *mark = past_from(l, last);
+	return mark && ledger_epoch_of(*mark) == epoch;
+}
+
+/* ---- the writer's part ---- */
+
+struct span ledger_take(struct ledger *l, uint32_t chunks)
+{
+	struct span span = { l->next, chunks };
+	l->next += chunks ? chunks : 1;
+	must(ledger_epoch_of(l->next) == l->epoch);
+	return span;
+}
+
+enum err ledger_raise(struct ledger *l, struct rocks *rocks, uint64_t low)
+{
+	must(low >= l->low && low <= l->next);
+	/* Here first: whoever looks from now on takes nothing that is about to go. On disk it may be
+	 * behind after a crash; then records name chunks that are gone, which is a miss, too. */
+	atomic_store_explicit(&l->low, low, memory_order_release);
+	struct rocks_batch *batch = rocks_batch_new();
+	batch_fixed(batch, rocks, SL("low"), &low, sizeof(low));
+	enum err err = rocks_write(rocks, batch, ROCKS_LOGGED);
+	rocks_batch_free(&batch);
+	return err;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/tier/object.h"
+
+/* What malloc keeps beside each block. */
+enum { MALLOC_OVERHEAD = 16 };
+
+/* Copies a text to *at and moves *at behind it. */
+static struct slice place(char **at, struct slice text)
+{
+	struct slice copy = slice_of(*at, text.len);
+	if (text.len > 0)
+		memcpy(*at, text.at, text.len);
+	*at += text.len;
+	return copy;
+}
+
+static uint64_t own_bytes(size_t texts, uint32_t variants)
+{
+	return sizeof(struct object) + variants * sizeof(struct hash128) + texts;
+}
+
+struct object *object_new(enum object_kind kind, struct key key, struct slice head,
+    struct slice spec, struct slice values, uint32_t variants)
+{
+	size_t texts = key.text.len + head.len + spec.len + values.len;
+	struct object *o = malloc(own_bytes(texts, variants));
+	if (!o)
+		return NULL;
+	*o = (struct object){.refs = 1, .kind = kind, .hash = key.hash};
+	list_init(&o->hot_link);
+	o->validators.last_modified = o->validators.date = WALL_NEVER;
+	o->variants = (struct hash128 *)(o + 1);
+	o->variant_count = variants;
+	char *at = (char *)(o->variants + variants);
+	o->key = place(&at, key.text);
+	o->head = place(&at, head);
+	o->spec = place(&at, spec);
+	o->values = place(&at, values);
+	return o;
+}
+
+struct object *object_ref(struct object *o)
+{
+	atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
+	return o;
+}
+
+void object_unref(struct object **object)
+{
+	struct object *o = *object;
+	*object = NULL;
+	if (!o || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	flow_unref(&o->body);
+	free(o);
+}
+
+void object_share_body(struct object *to, const struct object *from)
+{
+	must(to->body == NULL);
+	if (!from->body)
+		return;
+	to->body = flow_ref(from->body);
+	/* The marks may be set by the writer at this moment: first decides, and is read first. */
+	to->cold_first = from->cold_first;
+	to->cold_digest = from->cold_digest;
+	to->cold_chunks = from->cold_chunks;
+}
+
+bool object_length(const struct object *o, uint64_t *ret_bytes)
+{
+	uint64_t bytes = 0;
+	if (o->body) {
+		bytes = o->body->length;
+		if (bytes == FLOW_LENGTH_UNKNOWN && flow_state(o->body) == FLOW_COMPLETE)
+			bytes = flow_filled(o->body);
+	}
+	if (bytes == FLOW_LENGTH_UNKNOWN)
+		return false;
+	*ret_bytes = bytes;
+	return true;
+}
+
+bool object_is_complete(const struct object *o)
+{
+	return !o->body || (flow_state(o->body) == FLOW_COMPLETE && !flow_outgrew(o->body));
+}
+
+bool object_fields(const struct object *o, struct fields *ret_fields, struct arena *arena)
+{
+	*ret_fields = (struct fields){ 0 };
+	struct slice lines = o->head;
+	while (lines.len > 0) {
+		struct slice value = slice_take_line(&lines);
+		struct slice name = slice_take_until(&value, ':');
+		if (!fields_add(ret_fields, arena, field_id_of(name), name, slice_trim(value)))
+			return false;
+	}
+	return true;
+}
+
+uint64_t object_bytes(const struct object *o)
+{
+	size_t texts = o->key.len + o->head.len + o->spec.len + o->values.len;
+	uint64_t bytes = own_bytes(texts, o->variant_count) + MALLOC_OVERHEAD;
+	if (!o->body)
+		return bytes;
+	uint64_t body;
+	if (!object_length(o, &body))
+		body = flow_filled(o->body);
+	uint64_t pieces = body / FLOW_PIECE_BYTES + 1;
+	return bytes + sizeof(struct flow) + body +
+	    pieces * (sizeof(struct flow_piece) + MALLOC_OVERHEAD);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An object is what the cache holds at one hash: a stored answer (head and body), a marker that the
+ * key varies, or a marker that the key was uncacheable. Everything but the tiers' own marks is
+ * fixed once the object is published; a change (a 304, one more variant) makes a new object, which
+ * shares the old one's body.
+ *
+ *	OBJECT_ANSWER  at the primary key's hash when it does not vary, else at the variant key's
+ *	OBJECT_VARY    at the primary key's hash: `spec` names the fields, `variants` their hashes
+ *	OBJECT_PASS    where an answer would be: until life.fresh_until nobody waits for this key
+ *
+ * Life: object_new, fill in, publish (hot_put, claim_answer); counted; freed with the last ref.
+ */
+#pragma once
+
+#include "cache/rule/fresh.h"
+#include "cache/rule/key.h"
+#include "edge/base/list.h"
+#include "edge/http/cond.h"
+#include "edge/loop/flow.h"
+
+enum object_kind { OBJECT_ANSWER = 1, OBJECT_VARY = 2, OBJECT_PASS = 3 };
+
+struct object {
+	/* A lookup reads these 64 bytes and no others. */
+	_Atomic uint32_t refs;
+	uint16_t status;   /* fixed */
+	uint8_t hot_queue; /* hot tier, under its shard's lock: this one to hot_link */
+	uint8_t hot_hits;  /* 0..3 */
+	struct object *hot_chain;
+	struct list hot_link;
+	struct hash128 hash; /* fixed, as all down to variant_count */
+	struct slice key;    /* the key's text; compared on every hit */
+
+	enum object_kind kind;
+	enum reason reason;  /* why it is stored, or why it passes */
+	struct slice head;   /* end-to-end field lines, "Name: value\r\n" each: no Date but the origin's,
+	                        no Age, Content-Length, nothing hop-by-hop */
+	struct slice spec;   /* OBJECT_VARY: the normal Vary spec; OBJECT_ANSWER: of its own Vary */
+	struct slice values; /* OBJECT_ANSWER with a spec: the variant's values */
+	struct life life;
+	struct validators validators; /* slices into head */
+	uint64_t seq;                 /* the fence's sequence when the origin request started */
+	struct flow *body;            /* counted; OBJECT_ANSWER only */
+	struct hash128 *variants;     /* OBJECT_VARY: oldest first */
+	uint32_t variant_count;
+
+	uint32_t hot_units; /* under the hot shard's lock: as counted there, in 64 bytes */
+
+	/* atomic: set by the store's writer and its readers, looked at by all. cold_first is set
+	 * last: who sees it sees the others. */
+	_Atomic uint64_t cold_first; /* first chunk id of the stored body; 0 = not on disk */
+	_Atomic uint64_t cold_digest;
+	_Atomic uint32_t cold_chunks;
+	_Atomic bool cold_has_head; /* this very head is on disk, too */
+};
+
+/*
+ * Makes an object with room for these texts, copied in one allocation with it, and for `variants`
+ * hashes; the caller fills in the rest before it publishes. own: object_unref. fail: NULL without
+ * memory.
+ */
+struct object *object_new(enum object_kind, struct key, struct slice head, struct slice spec,
+    struct slice values, uint32_t variants);
+struct object *object_ref(struct object *);
+void object_unref(struct object **);
+/* Gives `to`, not yet published, the body of `from` and what is known of it on disk. */
+void object_share_body(struct object *to, const struct object *from);
+
+/* The body's length when it is known (announced, or complete). */
+bool object_length(const struct object *, uint64_t *ret_bytes);
+/* Whether all of the body came and was kept. */
+bool object_is_complete(const struct object *);
+/* Parses head into fields; slices point into the object. false when the arena is full. */
+bool object_fields(const struct object *, struct fields *ret_fields, struct arena *);
+/* Bytes in memory, overhead and body included (an unfinished body at its announced length). */
+uint64_t object_bytes(const struct object *);

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/tier/rocks.h"
+
+#include <rocksdb/c.h>
+
+enum { MAGIC = 0x526f636b, PARTS_MAX = 40, MEMORY_ONLY = 1 /* kBlockCacheTier: c.h has no name */ };
+
+struct rocks {
+	/* fixed after rocks_open */
+	uint32_t magic;
+	struct rocks_options options;
+	rocksdb_t *db;
+	rocksdb_column_family_handle_t *families[ROCKS_FAMILIES];
+	rocksdb_options_t *settings[ROCKS_FAMILIES];
+	rocksdb_cache_t *cache;
+	rocksdb_compactionfilter_t *filter;
+	rocksdb_readoptions_t *read, *read_memory;
+	rocksdb_writeoptions_t *write[ROCKS_SYNCED + 1];
+	rocksdb_flushoptions_t *flush;
+};
+
+static const char *const names[ROCKS_FAMILIES] = { "default", "meta", "body" };
+
+/* ---- failures ---- */
+
+static _Thread_local char why[256];
+
+const char *rocks_why(void)
+{
+	return why;
+}
+
+/* Keeps RocksDB's words, frees them and finds our name for them. NULL is success. */
+static enum err judge(char *text)
+{
+	if (!text)
+		return ERR_NONE;
+	snprintf(why, sizeof(why), "%s", text);
+	rocksdb_free(text);
+	return strncmp(why, "Corruption", strlen("Corruption")) == 0 ? ERR_STORE_CORRUPT
+								     : ERR_STORE_IO;
+}
+
+static bool is_locked_elsewhere(void)
+{
+	return strstr(why, "/LOCK") || strstr(why, "lock hold by");
+}
+
+/* ---- options ---- */
+
+static const char *filter_name(UNUSED void *arg)
+{
+	return "larder.stale";
+}
+
+static unsigned char on_filter(void *arg, UNUSED int level, UNUSED const char *key,
+    UNUSED size_t key_len, const char *value, size_t len, UNUSED char **new_value,
+    UNUSED size_t *new_len, UNUSED unsigned char *changed)
+{
+	const struct rocks *r = arg;
+	must(r->magic == MAGIC);
+	return r->options.is_stale(r->options.arg, slice_of(value, len));
+}
+
+static void on_filter_end(UNUSED void *arg)
+{
+}
+
+/* What c.h has no setter for. Comes first: it makes a new options object. */
+static rocksdb_options_t *settings_of_text(const char *text)
+{
+	rocksdb_options_t *base = rocksdb_options_create(), *made = rocksdb_options_create();
+	char *err = NULL;
+	rocksdb_get_options_from_string(base, text, made, &err);
+	must(err == NULL);
+	rocksdb_options_destroy(base);
+	return made;
+}
+
+static rocksdb_options_t *control_settings(const struct rocks_options *o)
+{
+	rocksdb_options_t *s = settings_of_text("stats_persist_period_sec=0");
+	rocksdb_options_set_create_if_missing(s, 1);
+	rocksdb_options_set_create_missing_column_families(s, 1);
+	rocksdb_options_set_write_buffer_size(s, 1 * MIB);
+	/* of the whole database */
+	rocksdb_options_set_max_background_jobs(s, 3);
+	rocksdb_options_set_max_open_files(s, -1);
+	rocksdb_options_set_max_total_wal_size(s, o->log_bytes);
+	rocksdb_options_set_bytes_per_sync(s, 1 * MIB);
+	rocksdb_options_set_max_manifest_file_size(s, 16 * MIB);
+	rocksdb_options_set_skip_stats_update_on_db_open(s, 1);
+	rocksdb_options_set_stats_dump_period_sec(s, 0);
+	rocksdb_options_set_info_log_level(s, 2); /* warnings */
+	rocksdb_options_set_max_log_file_size(s, 4 * MIB);
+	rocksdb_options_set_keep_log_file_num(s, 2);
+	return s;
+}
+
+static rocksdb_options_t *meta_settings(struct rocks *r)
+{
+	rocksdb_options_t *s = settings_of_text("periodic_compaction_seconds=86400");
+	uint64_t buffer = min_u64(r->options.write_buffer_bytes, 32 * MIB);
+	rocksdb_options_set_write_buffer_size(s, buffer);
+	rocksdb_options_set_max_bytes_for_level_base(s, 4 * buffer);
+	rocksdb_options_set_target_file_size_base(s, min_u64(buffer, 16 * MIB));
+	rocksdb_options_set_level_compaction_dynamic_level_bytes(s, 1);
+	rocksdb_options_set_compression(s, rocksdb_lz4_compression);
+	rocksdb_options_set_compaction_filter(s, r->filter);
+
+	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
+	rocksdb_block_based_options_set_block_size(t, 16 * KIB);
+	rocksdb_block_based_options_set_format_version(t, 5);
+	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_ribbon(10));
+	rocksdb_block_based_options_set_block_cache(t, r->cache);
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
+	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
+	rocksdb_options_set_block_based_table_factory(s, t);
+	rocksdb_block_based_options_destroy(t);
+	return s;
+}
+
+static rocksdb_options_t *body_settings(const struct rocks_options *o)
+{
+	rocksdb_options_t *s = rocksdb_options_create();
+	rocksdb_options_set_write_buffer_size(s, o->write_buffer_bytes);
+	rocksdb_options_set_max_write_buffer_number(s, 4);
+	rocksdb_options_set_target_file_size_base(s, o->write_buffer_bytes);
+	rocksdb_options_set_compression(s, rocksdb_no_compression);
+
+	/* The page cache is a better place for bodies than a block cache of ours. */
+	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
+	rocksdb_block_based_options_set_block_size(t, 32 * KIB);
+	rocksdb_block_based_options_set_format_version(t, 5);
+	rocksdb_block_based_options_set_no_block_cache(t, 1);
+	rocksdb_options_set_block_based_table_factory(s, t);
+	rocksdb_block_based_options_destroy(t);
+	return s;
+}
+
+static rocksdb_writeoptions_t *write_options(bool logged, bool synced)
+{
+	rocksdb_writeoptions_t *w = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_disable_WAL(w, !logged);
+	rocksdb_writeoptions_set_sync(w, synced);
+	return w;
+}
+
+static void make_options(struct rocks *r)
+{
+	r->filter = rocksdb_compactionfilter_create(r, on_filter_end, on_filter, filter_name);
+	r->cache = rocksdb_cache_create_lru(r->options.cache_bytes);
+	r->settings[ROCKS_CONTROL] = control_settings(&r->options);
+	r->settings[ROCKS_META] = meta_settings(r);
+	r->settings[ROCKS_BODY] = body_settings(&r->options);
+	r->read = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_fill_cache(r->read, 1);
+	r->read_memory = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_read_tier(r->read_memory, MEMORY_ONLY);
+	r->write[ROCKS_UNLOGGED] = write_options(false, false);
+	r->write[ROCKS_LOGGED] = write_options(true, false);
+	r->write[ROCKS_SYNCED] = write_options(true, true);
+	r->flush = rocksdb_flushoptions_create();
+	rocksdb_flushoptions_set_wait(r->flush, 0);
+}
+
+/* ---- life ---- */
+
+enum err rocks_open(const struct rocks_options *options, struct rocks **ret_rocks)
+{
+	struct rocks *r = must_alloc(sizeof(*r));
+	*r = (struct rocks){ .magic = MAGIC, .options = *options };
+	make_options(r);
+	char *text = NULL;
+	r->db = rocksdb_open_column_families(r->settings[ROCKS_CONTROL], options->path,
+	    ROCKS_FAMILIES, names, (const rocksdb_options_t *const *)r->settings, r->families,
+	    &text);
+	enum err err = judge(text);
+	if (err) {
+		r->db = NULL;
+		rocks_close(&r);
+		return is_locked_elsewhere() ? ERR_STORE_LOCKED : err;
+	}
+	*ret_rocks = r;
+	return ERR_NONE;
+}
+
+void rocks_close(struct rocks **rocks)
+{
+	struct rocks *r = *rocks;
+	*rocks = NULL;
+	if (!r)
+		return;
+	/* Debian's library has its assertions on: every handle goes first, the default one too. */
+	for (int i = 0; r->db && i < ROCKS_FAMILIES; i++)
+		rocksdb_column_family_handle_destroy(r->families[i]);
+	if (r->db)
+		rocksdb_close(r->db);
+	for (int i = 0; i < ROCKS_FAMILIES; i++)
+		rocksdb_options_destroy(r->settings[i]);
+	for (int i = 0; i <= ROCKS_SYNCED; i++)
+		rocksdb_writeoptions_destroy(r->write[i]);
+	rocksdb_readoptions_destroy(r->read);
+	rocksdb_readoptions_destroy(r->read_memory);
+	rocksdb_flushoptions_destroy(r->flush);
+	rocksdb_compactionfilter_destroy(r->filter);
+	rocksdb_cache_destroy(r->cache);
+	free(r);
+}
+
+/* ---- reading ---- */
+
+enum rocks_look rocks_get(struct rocks *r, enum rocks_family family, struct slice key,
+    bool in_memory, struct rocks_value *ret_value, enum err *ret_err)
+{
+	char *text = NULL;
+	rocksdb_pinnableslice_t *pin = rocksdb_get_pinned_cf(r->db,
+	    in_memory ? r->read_memory : r->read, r->families[family], key.at, key.len, &text);
+	if (text && strncmp(text, "Result incomplete", strlen("Result incomplete")) == 0) {
+		rocksdb_free(text);
+		return ROCKS_UNSURE;
+	}
+	*ret_err = judge(text);
+	if (*ret_err)
+		return ROCKS_FAILED;
+	if (!pin)
+		return ROCKS_ABSENT;
+	ret_value->pin = pin;
+	ret_value->bytes.at = rocksdb_pinnableslice_value(pin, &ret_value->bytes.len);
+	return ROCKS_FOUND;
+}
+
+void rocks_unpin(struct rocks_value *value)
+{
+	rocksdb_pinnableslice_destroy(value->pin);
+	*value = (struct rocks_value){ 0 };
+}
+
+/* A walk is RocksDB's iterator under our name. */
+static rocksdb_iterator_t *iterator(const struct rocks_walk *w)
+{
+	return (rocksdb_iterator_t *)(uintptr_t)w;
+}
+
+struct rocks_walk *rocks_walk_new(struct rocks *r, enum rocks_family family, struct slice from)
+{
+	rocksdb_iterator_t *it = rocksdb_create_iterator_cf(r->db, r->read, r->families[family]);
+	rocksdb_iter_seek(it, from.at, from.len);
+	return (struct rocks_walk *)it;
+}
+
+void rocks_walk_free(struct rocks_walk **w)
+{
+	if (*w)
+		rocksdb_iter_destroy(iterator(*w));
+	*w = NULL;
+}
+
+bool rocks_walk_at(const struct rocks_walk *w, struct slice *ret_key, struct slice *ret_value,
+    enum err *ret_err)
+{
+	char *text = NULL;
+	*ret_err = ERR_NONE;
+	if (!rocksdb_iter_valid(iterator(w))) {
+		rocksdb_iter_get_error(iterator(w), &text);
+		*ret_err = judge(text);
+		return false;
+	}
+	ret_key->at = rocksdb_iter_key(iterator(w), &ret_key->len);
+	ret_value->at = rocksdb_iter_value(iterator(w), &ret_value->len);
+	return true;
+}
+
+void rocks_walk_next(struct rocks_walk *w)
+{
+	rocksdb_iter_next(iterator(w));
+}
+
+static uint64_t id_of(const char *key, size_t len)
+{
+	uint64_t id;
+	if (len != sizeof(id))
+		return 0;
+	memcpy(&id, key, sizeof(id));
+	return __builtin_bswap64(id);
+}
+
+enum err rocks_last_id(struct rocks *r, enum rocks_family family, uint64_t *ret_id)
+{
+	rocksdb_iterator_t *it = rocksdb_create_iterator_cf(r->db, r->read, r->families[family]);
+	rocksdb_iter_seek_to_last(it);
+	size_t len = 0;
+	const char *key = rocksdb_iter_valid(it) ? rocksdb_iter_key(it, &len) : NULL;
+	uint64_t id = key ? id_of(key, len) : 0;
+	char *text = NULL;
+	rocksdb_iter_get_error(it, &text);
+	rocksdb_iter_destroy(it);
+	enum err err = judge(text);
+	if (!err)
+		*ret_id = id;
+	return err;
+}
+
+/* ---- writing ---- */
+
+/* A batch is RocksDB's under our name. */
+static rocksdb_writebatch_t *writebatch(struct rocks_batch *b)
+{
+	return (rocksdb_writebatch_t *)b;
+}
+
+struct rocks_batch *rocks_batch_new(void)
+{
+	return (struct rocks_batch *)rocksdb_writebatch_create();
+}
+
+void rocks_batch_free(struct rocks_batch **b)
+{
+	if (*b)
+		rocksdb_writebatch_destroy(writebatch(*b));
+	*b = NULL;
+}
+
+void rocks_batch_put(struct rocks_batch *b, struct rocks *r, enum rocks_family family,
+    struct slice key, const struct slice *parts, size_t part_count)
+{
+	const char *at[PARTS_MAX];
+	size_t len[PARTS_MAX];
+	must(part_count <= PARTS_MAX);
+	for (size_t i = 0; i < part_count; i++) {
+		at[i] = parts[i].at;
+		len[i] = parts[i].len;
+	}
+	rocksdb_writebatch_putv_cf(writebatch(b), r->families[family], 1, &key.at, &key.len,
+	    (int)part_count, at, len);
+}
+
+void rocks_batch_delete(struct rocks_batch *b, struct rocks *r, enum rocks_family family,
+    struct slice key)
+{
+	rocksdb_writebatch_delete_cf(writebatch(b), r->families[family], key.at, key.len);
+}
+
+void rocks_batch_clear(struct rocks_batch *b)
+{
+	rocksdb_writebatch_clear(writebatch(b));
+}
+
+enum err rocks_write(struct rocks *r, struct rocks_batch *b, enum rocks_safety safety)
+{
+	char *text = NULL;
+	rocksdb_write(r->db, r->write[safety], writebatch(b), &text);
+	rocks_batch_clear(b);
+	return judge(text);
+}
+
+enum err rocks_flush(struct rocks *r, enum rocks_family family)
+{
+	char *text = NULL;
+	rocksdb_flush_cf(r->db, r->flush, r->families[family], &text);
+	return judge(text);
+}
+
+/* ---- space ---- */
+
+static uint64_t property(struct rocks *r, enum rocks_family family, const char *name)
+{
+	uint64_t value = 0;
+	return rocksdb_property_int_cf(r->db, r->families[family], name, &value) == 0 ? value : 0;
+}
+
+uint64_t rocks_disk_bytes(struct rocks *r, enum rocks_family family)
+{
+	return property(r, family, "rocksdb.live-sst-files-size");
+}
+
+uint64_t rocks_memtable_bytes(struct rocks *r, enum rocks_family family)
+{
+	return property(r, family, "rocksdb.cur-size-all-mem-tables");
+}
+
+uint64_t rocks_key_estimate(struct rocks *r, enum rocks_family family)
+{
+	return property(r, family, "rocksdb.estimate-num-keys");
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct rocks_file *x = a, *y = b;
+	return (x->last_id > y->last_id) - (x->last_id < y->last_id);
+}
+
+static size_t collect_files(const rocksdb_livefiles_t *all, struct rocks_file *files)
+{
+	size_t found = 0;
+	int count = rocksdb_livefiles_count(all);
+	for (int i = 0; i < count; i++) {
+		if (strcmp(rocksdb_livefiles_column_family_name(all, i), names[ROCKS_BODY]) != 0)
+			continue;
+		size_t len;
+		const char *key = rocksdb_livefiles_largestkey(all, i, &len);
+		files[found++] =
+		    (struct rocks_file){ id_of(key, len), rocksdb_livefiles_size(all, i) };
+	}
+	return found;
+}
+
+struct rocks_file *rocks_files(struct rocks *r, size_t *ret_count)
+{
+	const rocksdb_livefiles_t *all = rocksdb_livefiles(r->db);
+	size_t count = (size_t)rocksdb_livefiles_count(all);
+	struct rocks_file *files = count ? malloc(count * sizeof(*files)) : NULL;
+	*ret_count = files ? collect_files(all, files) : 0;
+	rocksdb_livefiles_destroy(all);
+	if (files)
+		qsort(files, *ret_count, sizeof(*files), by_id);
+	return files;
+}
+
+enum err rocks_delete_below(struct rocks *r, uint64_t end)
+{
+	struct rocks_id from = rocks_id_of(0), to = rocks_id_of(end);
+	char *text = NULL;
+	rocksdb_delete_file_in_range_cf(r->db, r->families[ROCKS_BODY], from.bytes,
+	    sizeof(from.bytes), to.bytes, sizeof(to.bytes), &text);
+	return judge(text);
+}
+
+void rocks_suggest_compaction(struct rocks *r)
+{
+	char *text = NULL;
+	rocksdb_suggest_compact_range_cf(r->db, r->families[ROCKS_META], NULL, 0, NULL, 0, &text);
+	/* Only a suggestion: what hinders it shows up elsewhere. */
+	UNUSED enum err err = judge(text);
+}
+
+struct rocks_id rocks_id_of(uint64_t id)
+{
+	struct rocks_id key;
+	id = __builtin_bswap64(id);
+	memcpy(key.bytes, &id, sizeof(id));
+	return key;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RocksDB as the cold tier uses it, and nothing more: three column families with the options that
+ * were measured, gets, batches, iterators, and what the eviction of whole files needs. The only
+ * file that knows rocksdb/c.h.
+ *
+ *	ROCKS_CONTROL  epoch, secret and the like; a few records
+ *	ROCKS_META     hash -> record; logged, LZ4, filtered, cached; stale ones go with compaction
+ *	ROCKS_BODY     chunk id -> chunk; not logged, not compressed; ids only grow, so that files never
+ *	               overlap and compaction only moves them
+ *
+ * Failures: ERR_STORE_IO, ERR_STORE_CORRUPT, and at the opening ERR_STORE_LOCKED. rocks_why has
+ * RocksDB's own words.
+ */
+#pragma once
+
+#include "edge/base/err.h"
+#include "edge/base/slice.h"
+
+enum rocks_family { ROCKS_CONTROL, ROCKS_META, ROCKS_BODY, ROCKS_FAMILIES };
+
+struct rocks;
+struct rocks_batch;
+struct rocks_walk;
+
+/* Whether compaction may drop this record of ROCKS_META. thread: RocksDB's own. */
+typedef bool rocks_stale_f(const void *arg, struct slice value);
+
+struct rocks_options {
+	const char *path;
+	uint64_t write_buffer_bytes; /* of ROCKS_BODY: also the size of its files */
+	uint64_t log_bytes;          /* the write-ahead log's cap */
+	uint64_t cache_bytes;        /* for blocks, filters and index of ROCKS_META */
+	rocks_stale_f *is_stale;
+	const void *arg;
+};
+
+/* own: rocks_close, after all values, batches and walks were given back. */
+enum err rocks_open(const struct rocks_options *, struct rocks **ret_rocks);
+/* Writes memtables out and closes. */
+void rocks_close(struct rocks **);
+/* RocksDB's words for the last failure on this thread. Borrowed until the next one. */
+const char *rocks_why(void);
+
+/* ---- reading. thread: any ---- */
+
+enum rocks_look {
+	ROCKS_ABSENT,
+	ROCKS_FOUND,
+	ROCKS_UNSURE, /* not in memory; it may be on disk */
+	ROCKS_FAILED,
+};
+
+struct rocks_value {
+	struct slice bytes;
+	void *pin;
+};
+
+/* Looks a key up. in_memory: never blocks, and may be unsure. own: rocks_unpin after ROCKS_FOUND. */
+enum rocks_look rocks_get(struct rocks *, enum rocks_family, struct slice key, bool in_memory,
+    struct rocks_value *ret_value, enum err *ret_err);
+void rocks_unpin(struct rocks_value *);
+
+/* Walks keys upward from `from`, on the state of now: what is deleted meanwhile is still seen.
+ * own: rocks_walk_free. */
+struct rocks_walk *rocks_walk_new(struct rocks *, enum rocks_family, struct slice from);
+void rocks_walk_free(struct rocks_walk **);
+/* The record it stands on; false at the end, and after a failure: ret_err tells. */
+bool rocks_walk_at(const struct rocks_walk *, struct slice *ret_key, struct slice *ret_value,
+    enum err *ret_err);
+void rocks_walk_next(struct rocks_walk *);
+
+/* Copies the last key, when it has 8 bytes, as a big-endian number. 0 = the family is empty. */
+enum err rocks_last_id(struct rocks *, enum rocks_family, uint64_t *ret_id);
+
+/* ---- writing. thread: one ---- */
+
+enum rocks_safety {
+	ROCKS_UNLOGGED, /* there after the memtable was flushed */
+	ROCKS_LOGGED,   /* there after a crash of Larder */
+	ROCKS_SYNCED,   /* there after a loss of power */
+};
+
+struct rocks_batch *rocks_batch_new(void);
+void rocks_batch_free(struct rocks_batch **);
+/* Adds a record; its value is the parts, joined. */
+void rocks_batch_put(struct rocks_batch *, struct rocks *, enum rocks_family, struct slice key,
+    const struct slice *parts, size_t part_count);
+void rocks_batch_delete(struct rocks_batch *, struct rocks *, enum rocks_family, struct slice key);
+void rocks_batch_clear(struct rocks_batch *);
+/* Writes all of a batch or nothing, and empties it either way. */
+enum err rocks_write(struct rocks *, struct rocks_batch *, enum rocks_safety);
+/* Starts to write the memtable out; does not wait. */
+enum err rocks_flush(struct rocks *, enum rocks_family);
+
+/* ---- space ---- */
+
+struct rocks_file {
+	uint64_t last_id; /* largest key */
+	uint64_t bytes;
+};
+
+uint64_t rocks_disk_bytes(struct rocks *, enum rocks_family);
+uint64_t rocks_memtable_bytes(struct rocks *, enum rocks_family);
+uint64_t rocks_key_estimate(struct rocks *, enum rocks_family);
+/* The files of ROCKS_BODY, oldest first. own: free(). NULL: there is none. */
+struct rocks_file *rocks_files(struct rocks *, size_t *ret_count);
+/* Deletes those files of ROCKS_BODY that hold ids below `end` only. */
+enum err rocks_delete_below(struct rocks *, uint64_t end);
+/* Asks for a compaction of ROCKS_META: much of it is stale. */
+void rocks_suggest_compaction(struct rocks *);
+
+/* Keys that sort as the numbers do. */
+struct rocks_id {
+	char bytes[8];
+};
+struct rocks_id rocks_id_of(uint64_t);

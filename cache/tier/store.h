@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the cold tier's threads share: the database, the ledger, the disk's health, the counts, and
+ * which hashes are about to be forgotten. The writer (writer.h) writes, the readers (loader.h)
+ * read, the facade (cold.h) decides who is asked.
+ */
+#pragma once
+
+#include "cache/tier/cold.h"
+#include "cache/tier/health.h"
+#include "cache/tier/ledger.h"
+
+enum { FORGET_SLOTS = 16 * 1024, CHUNK_HEAD_BYTES = 16 };
+
+/* In ROCKS_CONTROL: then the slot, in four hex digits. */
+#define MARK_PREFIX "mark "
+
+/* A hash that is to be forgotten must not be found from this moment on, though its record goes
+ * later. Hashes share slots: the cost is a miss. */
+struct forget_slot {
+	_Atomic uint32_t asked, done;
+};
+
+struct store {
+	/* fixed after the opening */
+	struct rocks *rocks;
+	struct writer *writer;
+	uint64_t size_bytes;
+	/* fixed after the opening, but for its atomics and the writer's part */
+	struct ledger ledger;
+	/* atomic */
+	struct health health;
+	struct cold_meters meters;
+	struct forget_slot forgets[FORGET_SLOTS];
+};
+
+/* A record's key. Sorts as nothing in particular. */
+struct meta_key {
+	char bytes[16];
+};
+static inline struct meta_key meta_key_of(struct hash128 hash)
+{
+	struct meta_key key;
+	memcpy(key.bytes, &hash, sizeof(key.bytes));
+	return key;
+}
+#define KEY_SLICE(key) slice_of((key).bytes, sizeof((key).bytes))
+
+/* A chunk's head: whose it is, which one, how long. Then the bytes. */
+struct chunk_head {
+	uint64_t owner; /* hash.lo */
+	uint32_t index;
+	uint32_t bytes;
+};
+_Static_assert(sizeof(struct chunk_head) == CHUNK_HEAD_BYTES, "written as it is");
+
+/* Tells how a call to the store went: counts, and judges the disk's health. A record that does not
+ * check says nothing about the disk. thread: any. */
+void store_tell(struct store *, enum health_lane, enum err);
+enum cold_state store_state(const struct store *);
+
+/* From now on a hash is not found. thread: any. */
+void store_forget_begin(struct store *, struct hash128);
+/* Its record is gone. thread: writer. */
+void store_forget_end(struct store *, struct hash128);
+/* Names this moment for a hash; false while it is being forgotten. thread: any. */
+bool store_moment(struct store *, struct hash128, uint32_t *ret_moment);
+/* Whether nothing asked to forget it since that moment. thread: any. */
+bool store_is_still(struct store *, struct hash128, uint32_t moment);

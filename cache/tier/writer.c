@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/tier/writer.h"
+
+#include <signal.h>
+#include <time.h>
+#define XXH_STATIC_LINKING_ONLY /* its state on our stack */
+#include <xxhash.h>
+
+#include "cache/tier/evict.h"
+
+enum {
+	GROUP_BYTES = 4 * 1024 * 1024,
+	IOVECS = 32,      /* of a chunk: pieces are never so small that it takes more */
+	IDLE_MS = 10000,
+	BUSY_MS = 1000,   /* something is to be done soon */
+	FLUSH_AGE_MS = 60000,
+	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
+};
+
+/* One thing to write. */
+struct entry {
+	struct list link;
+	struct object *object; /* counted; NULL: forget the hash */
+	struct hash128 hash;
+	bool has_mark;
+	struct cold_mark mark;
+	uint64_t bytes; /* as counted in the queue */
+	/* writer */
+	struct span span;
+	uint64_t digest;
+};
+
+struct writer {
+	/* fixed */
+	struct store *store;
+	pthread_t thread;
+	/* under lock */
+	struct lock lock;
+	pthread_cond_t more;
+	struct list queue;
+	uint64_t queue_bytes;
+	bool is_ending;
+	/* writer */
+	struct rocks_batch *body, *meta;
+	uint64_t body_bytes;  /* in `body` */
+	uint64_t group_bytes; /* written or in the batches, of this group */
+	enum err group_err;   /* the group's first failure: nothing of it counts */
+	struct list group;    /* entries in the batches */
+	struct list held;     /* removals that failed */
+	struct buf record;
+	struct evict evict;
+	struct mono flushed_at;
+};
+
+/* ---- the queue ---- */
+
+/* False, and the entry is the caller's still, when it does not fit. */
+static bool enqueue(struct writer *w, struct entry *e)
+{
+	lock_take(&w->lock);
+	/* An object larger than the queue may wait alone. */
+	bool fits = w->queue_bytes == 0 || w->queue_bytes + e->bytes <= WRITER_QUEUE_BYTES ||
+	    !e->object;
+	if (fits) {
+		bool was_empty = list_empty(&w->queue);
+		list_append(&w->queue, &e->link);
+		w->queue_bytes += e->bytes;
+		meter_set(&w->store->meters.queue_bytes, w->queue_bytes);
+		if (was_empty)
+			pthread_cond_signal(&w->more);
+	}
+	lock_drop(&w->lock);
+	return fits;
+}
+
+bool writer_store(struct writer *w, struct object *object)
+{
+	struct entry *e = malloc(sizeof(*e));
+	if (!e)
+		return false;
+	*e = (struct entry){ .object = object_ref(object), .hash = object->hash };
+	e->bytes = object_bytes(object) + sizeof(*e);
+	if (enqueue(w, e))
+		return true;
+	object_unref(&e->object);
+	free(e);
+	return false;
+}
+
+void writer_forget(struct writer *w, struct hash128 hash, const struct cold_mark *mark)
+{
+	struct entry *e = must_alloc(sizeof(*e));
+	*e = (struct entry){ .hash = hash, .has_mark = mark != NULL };
+	if (mark)
+		e->mark = *mark;
+	store_forget_begin(w->store, hash);
+	must(enqueue(w, e));
+}
+
+static struct timespec deadline_in(int64_t ms)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	return t;
+}
+
+/* Waits for entries, at most `ms`, and takes all. False: the writer ends and none is left. */
+static bool take(struct writer *w, struct list *to, int64_t ms)
+{
+	struct timespec until = deadline_in(ms);
+	lock_take(&w->lock);
+	int timeout = 0;
+	while (list_empty(&w->queue) && !w->is_ending && timeout == 0)
+		timeout = pthread_cond_timedwait(&w->more, &w->lock.mutex, &until);
+	list_move_all(to, &w->queue);
+	bool goes_on = !list_empty(to) || !w->is_ending;
+	lock_drop(&w->lock);
+	return goes_on;
+}
+
+/* The entries' room in the queue is free again once they are dealt with. */
+static void give_room(struct writer *w, uint64_t bytes)
+{
+	lock_take(&w->lock);
+	w->queue_bytes -= bytes;
+	meter_set(&w->store->meters.queue_bytes, w->queue_bytes);
+	lock_drop(&w->lock);
+}
+
+/* ---- groups ---- */
+
+static void fail_group(struct writer *w, enum err err)
+{
+	if (!w->group_err)
+		w->group_err = err;
+}
+
+static void write_bodies(struct writer *w) ON_WORKER
+{
+	if (w->body_bytes == 0)
+		return;
+	w->body_bytes = 0;
+	fail_group(w, rocks_write(w->store->rocks, w->body, ROCKS_UNLOGGED));
+}
+
+static void free_entry(struct entry *e)
+{
+	list_drop(&e->link);
+	object_unref(&e->object);
+	free(e);
+}
+
+static void end_stored(struct writer *w, const struct entry *e, enum err err)
+{
+	struct object *o = e->object;
+	if (err)
+		return;
+	bool had_body = o->cold_first == e->span.first;
+	meter_add_shared(had_body ? &w->store->meters.refreshed : &w->store->meters.stored, 1);
+	o->cold_digest = e->digest;
+	o->cold_chunks = e->span.chunks;
+	o->cold_first = e->span.first;
+	o->cold_has_head = true;
+}
+
+static void end_forgotten(struct writer *w, const struct entry *e)
+{
+	meter_add_shared(&w->store->meters.forgotten, 1);
+	store_forget_end(w->store, e->hash);
+}
+
+/* Writes the group's records, now that its bodies are in. */
+static void end_group(struct writer *w) ON_WORKER
+{
+	if (list_empty(&w->group))
+		return;
+	write_bodies(w);
+	if (!w->group_err)
+		fail_group(w, rocks_write(w->store->rocks, w->meta, ROCKS_LOGGED));
+	else
+		rocks_batch_clear(w->meta);
+	enum err err = w->group_err;
+	store_tell(w->store, HEALTH_WRITES, err);
+	uint64_t freed = 0;
+	LIST_EACH(link, &w->group)
+	{
+		struct entry *e = LIST_OF(link, struct entry, link);
+		freed += e->bytes;
+		e->bytes = 0;
+		if (e->object) {
+			end_stored(w, e, err);
+		} else if (err) {
+			list_drop(link);
+			list_append(&w->held, link);
+			continue;
+		} else {
+			end_forgotten(w, e);
+		}
+		free_entry(e);
+	}
+	give_room(w, freed);
+	w->evict.written_bytes += w->group_bytes;
+	w->group_bytes = 0;
+	w->group_err = ERR_NONE;
+}
+
+/* ---- what goes into a group ---- */
+
+/* Puts the next chunk of a body into the batch, straight from its pieces. */
+static void add_chunk(struct writer *w, struct flow_reader *from, struct chunk_head head,
+    uint64_t id, XXH3_state_t *digest)
+{
+	struct iovec iov[IOVECS];
+	struct slice parts[1 + IOVECS];
+	enum flow_state state;
+	int n = flow_peek(from, iov, IOVECS, head.bytes, &state);
+	parts[0] = slice_of((const char *)&head, sizeof(head));
+	uint64_t sum = 0;
+	for (int i = 0; i < n; i++) {
+		parts[1 + i] = slice_of(iov[i].iov_base, iov[i].iov_len);
+		XXH3_64bits_update(digest, iov[i].iov_base, iov[i].iov_len);
+		sum += iov[i].iov_len;
+	}
+	must(sum == head.bytes);
+	flow_advance(from, sum);
+	struct rocks_id key = rocks_id_of(id);
+	rocks_batch_put(w->body, w->store->rocks, ROCKS_BODY,
+	    KEY_SLICE(key), parts, 1 + (size_t)n);
+	w->body_bytes += sum + sizeof(head);
+	w->group_bytes += sum + sizeof(head);
+}
+
+/* Gives a body its ids and puts its chunks into batches. */
+static void add_body(struct writer *w, struct entry *e, uint64_t bytes) ON_WORKER
+{
+	XXH3_state_t digest;
+	XXH3_64bits_reset(&digest);
+	struct flow_reader from;
+	uint32_t chunks = (uint32_t)((bytes + CHUNK_BYTES - 1) / CHUNK_BYTES);
+	e->span = ledger_take(&w->store->ledger, chunks);
+	must(chunks == 0 || flow_attach(&from, e->object->body, 0, NULL));
+	for (uint32_t i = 0; i < chunks; i++) {
+		uint64_t left = bytes - (uint64_t)i * CHUNK_BYTES;
+		struct chunk_head head = { e->hash.lo, i, (uint32_t)min_u64(left, CHUNK_BYTES) };
+		add_chunk(w, &from, head, e->span.first + i, &digest);
+		if (w->body_bytes >= GROUP_BYTES)
+			write_bodies(w);
+	}
+	if (chunks)
+		flow_detach(&from);
+	e->digest = XXH3_64bits_digest(&digest);
+}
+
+static void add_record(struct writer *w, const struct entry *e)
+{
+	buf_clear(&w->record);
+	record_write(&w->record, e->object, e->span, e->digest);
+	if (w->record.overflow) {
+		fail_group(w, ERR_NO_MEMORY);
+		return;
+	}
+	struct meta_key key = meta_key_of(e->hash);
+	struct slice value = buf_slice(&w->record);
+	rocks_batch_put(w->meta, w->store->rocks, ROCKS_META,
+	    KEY_SLICE(key), &value, 1);
+	w->group_bytes += value.len;
+}
+
+/* A body that is on disk already, by an older head or from a load, is not written again. */
+static bool has_stored_body(const struct writer *w, struct entry *e)
+{
+	const struct object *o = e->object;
+	e->span.first = o->cold_first;
+	e->span.chunks = o->cold_chunks;
+	e->digest = o->cold_digest;
+	return e->span.first != 0 && ledger_holds(&w->store->ledger, e->span);
+}
+
+static void add_object(struct writer *w, struct entry *e) ON_WORKER
+{
+	uint64_t bytes = 0;
+	must(object_length(e->object, &bytes));
+	if (!has_stored_body(w, e))
+		add_body(w, e, bytes);
+	add_record(w, e);
+}
+
+static void delete_record(struct writer *w, struct hash128 hash)
+{
+	struct meta_key key = meta_key_of(hash);
+	rocks_batch_delete(w->meta, w->store->rocks, ROCKS_META,
+	    KEY_SLICE(key));
+}
+
+static void add_mark(struct writer *w, struct cold_mark mark)
+{
+	char key[sizeof(MARK_PREFIX) + 8];
+	int len = snprintf(key, sizeof(key), MARK_PREFIX "%04x", mark.slot & 0xffff);
+	struct slice value = slice_of((const char *)&mark, sizeof(mark));
+	rocks_batch_put(w->meta, w->store->rocks, ROCKS_CONTROL, slice_of(key, (size_t)len), &value, 1);
+}
+
+/* Puts the removal of a record into the batch, and of its variants' if it is a marker's. */
+static void add_removal(struct writer *w, const struct entry *e) ON_WORKER
+{
+	struct meta_key key = meta_key_of(e->hash);
+	struct rocks_value value;
+	struct record record;
+	enum err err;
+	if (rocks_get(w->store->rocks, ROCKS_META, KEY_SLICE(key), false,
+		&value, &err) == ROCKS_FOUND) {
+		if (record_read(value.bytes, &record) == ERR_NONE)
+			for (uint32_t i = 0; i < record_variant_count(&record); i++)
+				delete_record(w, record_variant(&record, i));
+		rocks_unpin(&value);
+	}
+	delete_record(w, e->hash);
+	if (e->has_mark)
+		add_mark(w, e->mark);
+	w->group_bytes += sizeof(key);
+}
+
+static void write_all(struct writer *w, struct list *entries) ON_WORKER
+{
+	LIST_EACH(link, entries)
+	{
+		struct entry *e = LIST_OF(link, struct entry, link);
+		list_drop(link);
+		list_append(&w->group, link);
+		if (e->object)
+			add_object(w, e);
+		else
+			add_removal(w, e);
+		if (w->group_bytes >= GROUP_BYTES)
+			end_group(w);
+	}
+	end_group(w);
+}
+
+/* ---- the thread ---- */
+
+/* Bodies that have waited long enough go to the disk, if they are enough for a file. */
+static enum err flush_when_old(struct writer *w, struct mono now)
+{
+	if (mono_ms_since(w->flushed_at, now) < FLUSH_AGE_MS)
+		return ERR_NONE;
+	w->flushed_at = now;
+	if (rocks_memtable_bytes(w->store->rocks, ROCKS_BODY) < FLUSH_BYTES)
+		return ERR_NONE;
+	return rocks_flush(w->store->rocks, ROCKS_BODY);
+}
+
+/* While the disk is ill: sees whether it is well again, and forgets what waits to be. */
+static void try_again(struct writer *w) ON_WORKER
+{
+	struct store *s = w->store;
+	if (health_is_well(&s->health, HEALTH_WRITES) || !health_may(&s->health, HEALTH_WRITES))
+		return;
+	store_tell(s, HEALTH_WRITES, ledger_raise(&s->ledger, s->rocks, s->ledger.low));
+	if (health_is_well(&s->health, HEALTH_WRITES)) {
+		struct list held;
+		list_init(&held);
+		list_move_all(&held, &w->held);
+		write_all(w, &held);
+	}
+}
+
+static void tend(struct writer *w) ON_WORKER
+{
+	try_again(w);
+	if (!health_is_well(&w->store->health, HEALTH_WRITES))
+		return;
+	struct mono now = mono_now();
+	enum err err = evict_tend(&w->evict, w->store, now);
+	if (!err)
+		err = flush_when_old(w, now);
+	if (err)
+		store_tell(w->store, HEALTH_WRITES, err);
+}
+
+static int64_t patience_ms(const struct writer *w)
+{
+	bool is_well = health_is_well(&w->store->health, HEALTH_WRITES);
+	return w->evict.delete_below || !is_well ? BUSY_MS : IDLE_MS;
+}
+
+static void *thread_main(void *arg)
+{
+	struct writer *w = arg;
+	role_worker();
+	pthread_setname_np(pthread_self(), "store-write");
+	struct list entries;
+	list_init(&entries);
+	w->flushed_at = mono_now();
+	while (take(w, &entries, patience_ms(w))) {
+		write_all(w, &entries);
+		tend(w);
+	}
+	return NULL;
+}
+
+static bool start(struct writer *w)
+{
+	/* Signals belong to the control loop. */
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	bool started = pthread_create(&w->thread, NULL, thread_main, w) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return started;
+}
+
+static void free_parts(struct writer *w)
+{
+	LIST_EACH(link, &w->held)
+	free_entry(LIST_OF(link, struct entry, link));
+	rocks_batch_free(&w->body);
+	rocks_batch_free(&w->meta);
+	buf_fini(&w->record);
+	pthread_cond_destroy(&w->more);
+	lock_fini(&w->lock);
+	free(w);
+}
+
+struct writer *writer_new(struct store *store)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	if (!w)
+		return NULL;
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->more, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	lock_init(&w->lock);
+	list_init(&w->queue);
+	list_init(&w->group);
+	list_init(&w->held);
+	buf_init(&w->record, 0);
+	w->store = store;
+	w->body = rocks_batch_new();
+	w->meta = rocks_batch_new();
+	evict_init(&w->evict, store->size_bytes);
+	if (start(w))
+		return w;
+	free_parts(w);
+	return NULL;
+}
+
+void writer_free(struct writer **writer)
+{
+	struct writer *w = *writer;
+	*writer = NULL;
+	if (!w)
+		return;
+	lock_take(&w->lock);
+	w->is_ending = true;
+	pthread_cond_signal(&w->more);
+	lock_drop(&w->lock);
+	pthread_join(w->thread, NULL);
+	free_parts(w);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one thread that writes to the store. It takes what waits in a bounded queue and writes it in
+ * groups: the chunks of all objects of a group first, not logged; then their records, logged. So a
+ * record never reaches the log before its chunks are in the memtable, which reaches the disk in
+ * order: see the ledger for what that means after a crash.
+ *
+ * Between groups it evicts, and writes out bodies that have waited in memory for a minute.
+ *
+ * When the disk fails, what is to be stored is dropped, and what is to be forgotten waits.
+ */
+#pragma once
+
+#include "cache/tier/store.h"
+
+struct writer;
+
+enum { WRITER_QUEUE_BYTES = 64 * 1024 * 1024 };
+
+/* own: writer_free. fail: NULL. */
+struct writer *writer_new(struct store *);
+/* Writes what is queued, then ends the thread. */
+void writer_free(struct writer **);
+
+/* Queues an object (takes its own ref); false when the queue is full. thread: any. */
+bool writer_store(struct writer *, struct object *);
+/* Queues the removal of what is at a hash; a marker's variants go, too. mark: kept in the same
+ * write, or NULL. thread: any. */
+void writer_forget(struct writer *, struct hash128, const struct cold_mark *);

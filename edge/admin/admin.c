@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/admin/admin.h"
+
+#include <unistd.h>
+
+#include "edge/admin/reply.h"
+
+enum { SOCKET_MODE = 0660, PREFIXES = 16 };
+
+static const struct limits limits = {
+	.line_bytes = 8 * 1024,
+	.head_bytes = 16 * 1024,
+	.head_fields = 64,
+	.body_bytes = 1024 * 1024,
+	.head_ms = 10 * 1000,
+	.body_ms = 10 * 1000,
+	.idle_ms = 60 * 1000,
+	.send_ms = 30 * 1000,
+	.connections = 64,
+};
+
+/* ---- endpoints ---- */
+
+typedef void handle_f(struct admin *, struct reply *);
+
+static handle_f show_health, show_readiness, show_metrics, show_stat, show_config, reload_config;
+
+static const struct endpoint {
+	enum method method;
+	const char *method_name;
+	const char *path;
+	handle_f *handle;
+} endpoints[] = {
+	{ METHOD_GET, "GET, HEAD", "/healthz", show_health },
+	{ METHOD_GET, "GET, HEAD", "/readyz", show_readiness },
+	{ METHOD_GET, "GET, HEAD", "/metrics", show_metrics },
+	{ METHOD_GET, "GET, HEAD", "/v1/stat", show_stat },
+	{ METHOD_GET, "GET, HEAD", "/v1/config", show_config },
+	{ METHOD_POST, "POST", "/v1/config/reload", reload_config },
+};
+
+static void show_health(UNUSED struct admin *admin, struct reply *r) ON_LOOP
+{
+	buf_add(&r->text, SL("ok\n"));
+	reply_send(r, 200, REPLY_TEXT);
+}
+
+static void show_readiness(struct admin *admin, struct reply *r) ON_LOOP
+{
+	const char *why = admin->options.unready(admin->options.owner);
+	if (why) {
+		struct arena *arena = &r->stream->arena;
+		reply_problem(r, 503, arena_printf(arena, "not ready: %s", why));
+		return;
+	}
+	buf_add(&r->text, SL("{\"ready\":true}\n"));
+	reply_send(r, 200, REPLY_JSON);
+}
+
+static void show_metrics(struct admin *admin, struct reply *r) ON_LOOP
+{
+	metrics_text(admin->options.metrics, &r->text);
+	reply_send(r, 200, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+static void show_stat(struct admin *admin, struct reply *r) ON_LOOP
+{
+	struct slice query = r->stream->request.query, prefixes[PREFIXES];
+	size_t count = 0;
+	while (query.len && count < PREFIXES) {
+		struct slice pair = slice_take_until(&query, '&');
+		/* Names of metrics need no percent-encoding: what has some matches nothing. */
+		if (slice_starts(pair, SL("prefix=")))
+			prefixes[count++] = slice_from(pair, strlen("prefix="));
+	}
+	metrics_json(admin->options.metrics, prefixes, count, &r->text);
+	reply_send(r, 200, REPLY_JSON);
+}
+
+static void show_config(struct admin *admin, struct reply *r) ON_LOOP
+{
+	admin->options.dump(admin->options.owner, &r->text);
+	reply_send(r, 200, REPLY_YAML);
+}
+
+/* ---- reload ---- */
+
+/* A reload under way. It outlives a client that does not wait for it. */
+struct admin_reload {
+	struct reply *reply; /* NULL = the client has gone */
+};
+
+static void reload_config(struct admin *admin, struct reply *r) ON_LOOP
+{
+	struct admin_reload *waits = malloc(sizeof(*waits));
+	if (!waits) {
+		reply_problem(r, 503, SL("out of memory"));
+		return;
+	}
+	waits->reply = r;
+	r->waits = waits;
+	admin->options.reload(admin->options.owner, waits);
+}
+
+void admin_reloaded(struct admin_reload **reload_now, bool is_ok, struct slice errors)
+{
+	struct admin_reload *waits = *reload_now;
+	struct reply *r = waits->reply;
+	*reload_now = NULL;
+	free(waits);
+	if (!r)
+		return;
+	r->waits = NULL;
+	if (is_ok) {
+		buf_add(&r->text, SL("{\"reloaded\":true}\n"));
+		reply_send(r, 200, REPLY_JSON);
+	} else {
+		reply_errors(
+		    r, 422, SL("the configuration is not valid: the one in force stays"), errors);
+	}
+}
+
+/* ---- requests ---- */
+
+/* A page in a browser says where it comes from. Only our own may change something: the listener
+ * trusts whoever reaches it, and a browser on this machine reaches it for anybody. */
+static bool is_foreign(const struct request *request)
+{
+	struct slice origin = fields_value(&request->fields, FIELD_ORIGIN);
+	if (!origin.at || method_is_safe(request->method))
+		return false;
+	size_t scheme = slice_find_slice(origin, SL("://"));
+	return !slice_eq_nocase(slice_from(origin, scheme + 3), request->authority);
+}
+
+static void dispatch(struct admin *admin, struct reply *r) ON_LOOP
+{
+	const struct request *request = &r->stream->request;
+	enum method method = request->method == METHOD_HEAD ? METHOD_GET : request->method;
+	const struct endpoint *found = NULL;
+	for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
+		if (!slice_eq(request->path, slice_str(endpoints[i].path)))
+			continue;
+		found = &endpoints[i];
+		if (found->method == method)
+			break;
+	}
+	if (!found)
+		reply_problem(r, 404, SL("no such endpoint"));
+	else if (found->method != method)
+		reply_not_allowed(r, slice_str(found->method_name));
+	else if (is_foreign(request))
+		reply_problem(r, 403, SL("a page of another site may not do this"));
+	else
+		found->handle(admin, r);
+}
+
+static void on_request(struct stream *stream)
+{
+	role_loop();
+	struct front *front = stream->front;
+	struct reply *r = reply_new(stream);
+	if (r)
+		dispatch(front->owner, r);
+	else
+		stream_cut(stream, ERR_NO_MEMORY);
+}
+
+static void on_refused(struct stream *stream, enum err why)
+{
+	role_loop();
+	struct reply *r = reply_new(stream);
+	if (r)
+		reply_problem(r, err_status(why), slice_str(err_text(why)));
+	else
+		stream_cut(stream, ERR_NO_MEMORY);
+}
+
+static void on_done(struct stream *stream, UNUSED enum err why)
+{
+	struct reply *r = stream->journey;
+	struct admin_reload *waits = r ? r->waits : NULL;
+	if (waits)
+		waits->reply = NULL;
+	if (r)
+		reply_free(r);
+}
+
+static const struct stream_events events = {
+	.on_request = on_request,
+	.on_refused = on_refused,
+	.on_done = on_done,
+};
+
+/* ---- the listener ---- */
+
+static void on_accept(struct listener *l, int fd, const struct address *peer)
+{
+	role_loop();
+	struct admin *admin = l->owner;
+	session_accept(&admin->front, fd, peer);
+}
+
+/* Whether a process listens on that socket. The one that does must keep it. */
+static bool is_answered(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	bool answered = connect(fd, (const struct sockaddr *)(const void *)&un, sizeof(un)) == 0 ||
+	    errno == EAGAIN;
+	if (fd >= 0)
+		close(fd);
+	return answered;
+}
+
+static enum err open_listener(struct admin *admin, struct loop *loop) ON_LOOP
+{
+	struct slice address = admin->options.address, unix_scheme = SL("unix:");
+	if (!slice_starts(address, unix_scheme))
+		return listener_open(&admin->listener, loop, address, on_accept, admin);
+	char *path = slice_to_str(slice_from(address, unix_scheme.len));
+	if (is_answered(path)) {
+		free(path);
+		errno = EADDRINUSE;
+		return ERR_SYSTEM;
+	}
+	admin->path = path;
+	return listener_open_unix(&admin->listener, loop, path, SOCKET_MODE, on_accept, admin);
+}
+
+enum err admin_start(struct admin *admin, struct loop *loop, const struct admin_options *options,
+    char *why, size_t why_room)
+{
+	*admin = (struct admin){ .options = *options };
+	enum err failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
+	if (failed != ERR_NONE)
+		return failed;
+	front_set_limits(&admin->front, &limits);
+	failed = open_listener(admin, loop);
+	if (failed == ERR_NONE) {
+		admin->is_open = true;
+		listener_start(&admin->listener);
+	} else {
+		snprintf(why, why_room, "%.*s: %s", SLICE_ARG(options->address),
+		    failed == ERR_SYSTEM ? strerror(errno) : "not HOST:PORT or unix:PATH");
+	}
+	return failed;
+}
+
+void admin_stop(struct admin *admin)
+{
+	if (admin->is_open)
+		listener_close(&admin->listener);
+	if (admin->is_open && admin->path)
+		unlink(admin->path);
+	admin->is_open = false;
+	free(admin->path);
+	admin->path = NULL;
+	front_fini(&admin->front);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The admin listener, on the control loop: metrics, health, and the verbs of larderctl. It speaks
+ * through the same sessions as the traffic does, so what a client may send here is held to the same
+ * strictness; its limits are fixed and small. A table of endpoints in admin.c names all there is.
+ *
+ *	GET  /healthz            200 as long as the control loop turns
+ *	GET  /readyz             200, or 503 with the reason: starting, draining
+ *	GET  /metrics            Prometheus text
+ *	GET  /v1/stat            the same as JSON; ?prefix=http_&prefix=cache_
+ *	GET  /v1/config          the configuration in force, YAML
+ *	POST /v1/config/reload   200, or 422 with every error; then what was in force stays
+ *
+ * Who may connect may do all of it: the address is a loopback one, or a unix socket for its group.
+ * A browser is no such person: a page of another site may not send what changes something (403).
+ *
+ * What admin cannot know it asks its owner for, through functions given at the start.
+ * thread: everything here runs on the control loop.
+ */
+#pragma once
+
+#include "edge/admin/metrics.h"
+#include "edge/loop/listen.h"
+#include "edge/wire/session.h"
+
+struct admin_reload;
+
+struct admin_options {
+	struct slice address; /* "HOST:PORT" or "unix:PATH" */
+	struct metrics *metrics;
+	/* fixed; each gets `owner`, and runs ON_LOOP */
+	void *owner;
+	/* Why no traffic should come, in a word or two; NULL = ready. */
+	const char *(*unready)(void *owner);
+	/* Writes the configuration in force. */
+	void (*dump)(void *owner, struct buf *);
+	/* Loads the configuration again and answers, now or later, with admin_reloaded: once. */
+	void (*reload)(void *owner, struct admin_reload *);
+};
+
+struct admin {
+	/* fixed after start */
+	struct admin_options options;
+	char *path; /* of the unix socket; NULL = TCP */
+	/* home loop */
+	struct listener listener;
+	struct front front;
+	_Atomic uint64_t connections;
+	bool is_open;
+};
+
+/*
+ * Opens the listener and takes connections from the loop's next round on. A socket file that nobody
+ * listens on any more is replaced. own: admin_stop, also after a failure. fail: ERR_CONF,
+ * ERR_SYSTEM with a line for people in `why`; ERR_NO_MEMORY.
+ */
+enum err admin_start(struct admin *, struct loop *, const struct admin_options *, char *why,
+    size_t why_room) ON_LOOP;
+/* Closes everything at once; the socket's file is removed. */
+void admin_stop(struct admin *) ON_LOOP;
+
+/*
+ * Tells whoever asked how the reload went, if he is still there. errors: one a line, when !is_ok.
+ * own: takes the reload, and nulls it.
+ */
+void admin_reloaded(struct admin_reload **, bool is_ok, struct slice errors) ON_LOOP;

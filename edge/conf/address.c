@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/conf/address.h"
+
+#include <arpa/inet.h>
+
+enum { HOST_BYTES = 253, HTTP_PORT = 80, UNIX_PATH_BYTES = 107, MAPPED_BITS = 96 };
+
+/* Reads text as one IP address into sixteen bytes. */
+static bool read_ip(struct slice text, uint8_t ret[16], bool *ret_is_v4)
+{
+	char z[INET6_ADDRSTRLEN + 1] = { 0 };
+	if (text.len == 0 || text.len > INET6_ADDRSTRLEN)
+		return false;
+	memcpy(z, text.at, text.len);
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	memcpy(ret, mapped, sizeof(mapped));
+	*ret_is_v4 = inet_pton(AF_INET, z, ret + sizeof(mapped)) == 1;
+	return *ret_is_v4 || inet_pton(AF_INET6, z, ret) == 1;
+}
+
+static bool is_name(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = ascii_lower(s.at[i]);
+		if (!is_digit(c) && (c < 'a' || c > 'z') && c != '-' && c != '.' && c != '_')
+			return false;
+	}
+	return s.len > 0 && s.len <= HOST_BYTES;
+}
+
+/* Takes a host off the front: up to ':' or the end, or what stands in brackets. */
+static bool take_host(struct slice *s, struct address *ret)
+{
+	uint8_t ip[16];
+	bool is_v4;
+	ret->is_ipv6 = slice_take_char(s, '[');
+	size_t len = slice_find(*s, ret->is_ipv6 ? ']' : ':');
+	ret->host = slice_first(*s, len);
+	*s = slice_from(*s, len);
+	if (!ret->is_ipv6)
+		return is_name(ret->host);
+	return slice_take_char(s, ']') && read_ip(ret->host, ip, &is_v4) && !is_v4;
+}
+
+/* Reads ":port", which must be all that is left. */
+static bool read_port(struct slice s, uint16_t *ret)
+{
+	uint64_t port;
+	if (!slice_take_char(&s, ':') || !slice_to_u64(s, &port) || port == 0 || port > UINT16_MAX)
+		return false;
+	*ret = (uint16_t)port;
+	return true;
+}
+
+bool address_of_pair(struct slice pair, struct address *ret)
+{
+	return take_host(&pair, ret) && read_port(pair, &ret->port);
+}
+
+bool address_of_url(struct slice url, struct address *ret)
+{
+	static const struct slice scheme = { "http://", 7 };
+	if (!slice_starts_nocase(url, scheme))
+		return false;
+	url = slice_from(url, scheme.len);
+	ret->port = HTTP_PORT;
+	return take_host(&url, ret) && (url.len == 0 || read_port(url, &ret->port));
+}
+
+bool block_of(struct slice text, struct block *ret)
+{
+	bool is_v4;
+	uint64_t bits = 0;
+	size_t slash = slice_find(text, '/');
+	if (!read_ip(slice_first(text, slash), ret->address, &is_v4))
+		return false;
+	uint64_t most = is_v4 ? 32 : 128;
+	if (slash == text.len)
+		bits = most;
+	else if (!slice_to_u64(slice_from(text, slash + 1), &bits) || bits > most)
+		return false;
+	ret->bits = (unsigned)bits + (is_v4 ? MAPPED_BITS : 0);
+	return true;
+}
+
+bool block_has(const struct block *block, const uint8_t address[16])
+{
+	unsigned whole = block->bits / 8, rest = block->bits % 8;
+	if (memcmp(block->address, address, whole) != 0)
+		return false;
+	return rest == 0 || (block->address[whole] ^ address[whole]) >> (8 - rest) == 0;
+}
+
+/* ---- checks ---- */
+
+const char *address_check_url(struct slice url)
+{
+	struct address a;
+	if (slice_starts_nocase(url, SL("https://")))
+		return "asks for TLS, which is not built yet; write http://host:port";
+	if (!slice_starts_nocase(url, SL("http://")))
+		return "has no http:// in front; write http://host:port";
+	struct slice rest = slice_from(url, 7);
+	if (slice_find(rest, '/') < rest.len)
+		return "goes on after the port; write http://host:port without a path";
+	return address_of_url(url, &a) ? NULL
+				       : "is not an address; write http://host:port, "
+					 "http://127.0.0.1:8080 or http://[::1]:8080";
+}
+
+const char *address_check_admin(struct slice s)
+{
+	struct address a;
+	if (slice_starts(s, SL("unix:"))) {
+		size_t len = s.len - 5;
+		return len > 0 && len <= UNIX_PATH_BYTES
+		    ? NULL
+		    : "is no path of 1 to 107 bytes; write unix:/run/larder/admin.sock";
+	}
+	if (slice_eq(s, SL("off")) || address_of_pair(s, &a))
+		return NULL;
+	return "is not an admin address; write 127.0.0.1:9000, unix:/path or off";
+}
+
+const char *address_check_block(struct slice s)
+{
+	struct block block;
+	return block_of(s, &block)
+	    ? NULL
+	    : "is no address or block; write 10.0.0.1, 10.0.0.0/8 or fd00::/8";
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/http/cache_status.h"
+
+/* rfc: 9651 3.3.4 */
+static bool is_sf_token(struct slice s)
+{
+	if (s.len == 0 ||
+	    (s.at[0] != '*' && (ascii_lower(s.at[0]) < 'a' || ascii_lower(s.at[0]) > 'z')))
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_tchar(s.at[i]) && s.at[i] != ':' && s.at[i] != '/')
+			return false;
+	return true;
+}
+
+/* rfc: 9651 3.3.3: printable ASCII only */
+static void add_string(struct buf *b, struct slice s)
+{
+	buf_add_char(b, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.at[i];
+		if (c == '"' || c == '\\')
+			buf_add_char(b, '\\');
+		if (c < 0x20 || c > 0x7e)
+			buf_addf(b, "%%%02X", (unsigned char)c);
+		else
+			buf_add_char(b, c);
+	}
+	buf_add_char(b, '"');
+}
+
+static void add_token(struct buf *b, struct slice s)
+{
+	if (is_sf_token(s))
+		buf_add(b, s);
+	else
+		add_string(b, s);
+}
+
+void cache_status_write(struct buf *b, struct slice given, const struct cache_status *s)
+{
+	if (given.len > 0) {
+		buf_add(b, given);
+		buf_add(b, SL(", "));
+	}
+	add_token(b, s->name);
+	if (s->hit)
+		buf_add(b, SL("; hit")); /* RFC 9211 2.1: never together with fwd */
+	else if (s->fwd.len > 0)
+		buf_addf(b, "; fwd=%.*s", SLICE_ARG(s->fwd));
+	if (s->fwd_status)
+		buf_addf(b, "; fwd-status=%u", s->fwd_status);
+	if (s->has_ttl)
+		buf_addf(b, "; ttl=%" PRId64, s->ttl_s);
+	if (s->stored)
+		buf_add(b, SL("; stored"));
+	if (s->collapsed)
+		buf_add(b, SL("; collapsed"));
+	if (s->key.len > 0) {
+		buf_add(b, SL("; key="));
+		add_string(b, s->key);
+	}
+	if (s->detail.len > 0) {
+		buf_add(b, SL("; detail="));
+		add_token(b, s->detail);
+	}
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/loop/conn.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+static void on_io(UNUSED struct ev_loop *ev, struct ev_io *io, int events)
+{
+	role_loop();
+	struct conn *c = CONTAINER_OF(io, struct conn, io);
+	c->ready(c, events);
+}
+
+void conn_open(struct conn *c, struct loop *home, int fd, conn_ready_f *ready)
+{
+	*c = (struct conn){ .home = home, .ready = ready };
+	ev_io_init(&c->io, on_io, fd, 0);
+}
+
+enum err conn_connect(
+    struct conn *c, struct loop *home, const struct address *to, conn_ready_f *ready)
+{
+	int on = 1;
+	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	conn_open(c, home, fd, ready);
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE ? ERR_NO_FDS : ERR_ORIGIN_CONNECT;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, &to->any, address_len(to)) != 0 && errno != EINPROGRESS) {
+		conn_close(c);
+		return ERR_ORIGIN_CONNECT;
+	}
+	return ERR_NONE;
+}
+
+enum err conn_connected(struct conn *c)
+{
+	int failure = 0;
+	socklen_t len = sizeof(failure);
+	if (getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &failure, &len) != 0 || failure != 0)
+		return ERR_ORIGIN_CONNECT;
+	return ERR_NONE;
+}
+
+void conn_close(struct conn *c)
+{
+	if (!conn_is_open(c))
+		return;
+	ev_io_stop(c->home->ev, &c->io);
+	close(c->io.fd);
+	c->io.fd = -1;
+}
+
+void conn_watch(struct conn *c, int events)
+{
+	/* libev keeps flags of its own in the mask. */
+	if ((c->io.events & (EV_READ | EV_WRITE)) == events && (ev_is_active(&c->io) || !events))
+		return;
+	ev_io_stop(c->home->ev, &c->io);
+	ev_io_set(&c->io, c->io.fd, events);
+	if (events)
+		ev_io_start(c->home->ev, &c->io);
+}
+
+static enum io outcome(ssize_t n, size_t *ret_bytes)
+{
+	if (n > 0) {
+		*ret_bytes = (size_t)n;
+		return IO_OK;
+	}
+	if (n == 0)
+		return IO_EOF;
+	return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_BROKEN;
+}
+
+enum io conn_read(struct conn *c, void *to, size_t room, size_t *ret_bytes)
+{
+	*ret_bytes = 0;
+	return outcome(read(c->io.fd, to, room), ret_bytes);
+}
+
+enum io conn_writev(struct conn *c, struct iovec *iov, int count, size_t *ret_bytes)
+{
+	*ret_bytes = 0;
+	/* One buffer is the usual case, and write is the cheaper call. SIGPIPE is ignored. */
+	ssize_t n = count == 1 ? write(c->io.fd, iov->iov_base, iov->iov_len)
+			       : writev(c->io.fd, iov, count);
+	return outcome(n, ret_bytes);
+}
+
+void conn_shut(struct conn *c)
+{
+	shutdown(c->io.fd, SHUT_WR);
+}
+
+size_t address_print(const struct address *a, char *to, size_t room)
+{
+	const void *from = a->any.sa_family == AF_INET6 ? (const void *)&a->v6.sin6_addr
+							: (const void *)&a->v4.sin_addr;
+	bool is_ip = a->any.sa_family == AF_INET6 || a->any.sa_family == AF_INET;
+	if (is_ip && inet_ntop(a->any.sa_family, from, to, (socklen_t)room))
+		return strlen(to);
+	return (size_t)snprintf(to, room, "unix");
+}
+
+uint16_t address_port(const struct address *a)
+{
+	return ntohs(a->any.sa_family == AF_INET6 ? a->v6.sin6_port : a->v4.sin_port);
+}
+
+socklen_t address_len(const struct address *a)
+{
+	return a->any.sa_family == AF_INET6 ? sizeof(a->v6) : sizeof(a->v4);
+}
+
+bool address_parse(struct slice host, uint16_t port, struct address *ret)
+{
+	char text[INET6_ADDRSTRLEN];
+	if (host.len == 0 || host.len >= sizeof(text))
+		return false;
+	memcpy(text, host.at, host.len);
+	text[host.len] = '\0';
+	*ret = (struct address){ 0 };
+	if (inet_pton(AF_INET, text, &ret->v4.sin_addr) == 1) {
+		ret->v4.sin_family = AF_INET;
+		ret->v4.sin_port = htons(port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, &ret->v6.sin6_addr) == 1) {
+		ret->v6.sin6_family = AF_INET6;
+		ret->v6.sin6_port = htons(port);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A connected, non-blocking stream socket on a loop. Reading and writing tell an outcome, never an
+ * errno; interest in readiness is one watcher whose mask changes only when it must, so a connection
+ * that serves hit after hit makes no call but read and write. TLS will slip in beneath the four
+ * I/O functions.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#include "edge/base/slice.h"
+#include "edge/loop/loop.h"
+
+/* An address of either family, small enough to be kept per connection. */
+struct address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	};
+};
+
+struct conn;
+/* events: EV_READ and EV_WRITE, OR-ed. Runs ON_LOOP. */
+typedef void conn_ready_f(struct conn *, int events);
+
+struct conn {
+	struct ev_io io;
+	struct loop *home;
+	conn_ready_f *ready;
+};
+
+enum io {
+	IO_OK,
+	IO_AGAIN,  /* not now: watch */
+	IO_EOF,    /* the peer has finished writing */
+	IO_BROKEN, /* reset, or any other error: close */
+};
+
+/* Takes over a socket. own: conn_close closes it. */
+void conn_open(struct conn *, struct loop *home, int fd, conn_ready_f *ready) ON_LOOP;
+/* Starts a non-blocking connect; writable = conn_connected tells how it went.
+ * fail: ERR_NO_FDS, ERR_ORIGIN_CONNECT. */
+enum err conn_connect(struct conn *, struct loop *home, const struct address *, conn_ready_f *ready)
+    ON_LOOP;
+/* After the first EV_WRITE of a connect: ERR_NONE or ERR_ORIGIN_CONNECT. */
+enum err conn_connected(struct conn *) ON_LOOP;
+/* Closes; safe when not open. */
+void conn_close(struct conn *) ON_LOOP;
+static inline bool conn_is_open(const struct conn *c)
+{
+	return c->io.fd >= 0;
+}
+
+/* Watches for these events (EV_READ | EV_WRITE, 0 = none) from now on. */
+void conn_watch(struct conn *, int events) ON_LOOP;
+enum io conn_read(struct conn *, void *to, size_t room, size_t *ret_bytes) ON_LOOP;
+enum io conn_writev(struct conn *, struct iovec *, int count, size_t *ret_bytes) ON_LOOP;
+/* Tells the peer that we have finished writing. */
+void conn_shut(struct conn *) ON_LOOP;
+
+/* "192.0.2.1" or "2001:db8::1", no port, no brackets. Returns the length written. */
+size_t address_print(const struct address *, char *to, size_t room);
+uint16_t address_port(const struct address *);
+socklen_t address_len(const struct address *);
+/* Parses a literal IPv4 or IPv6 address (no name) and a port. */
+bool address_parse(struct slice host, uint16_t port, struct address *ret);

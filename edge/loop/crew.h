@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A crew is a few threads that may block, behind one bounded queue. A job is embedded in what it is
+ * about; its work runs ON_WORKER and mails the outcome home.
+ */
+#pragma once
+
+#include "edge/base/err.h"
+#include "edge/base/list.h"
+
+struct crew;
+struct job;
+typedef void job_f(struct job *);
+
+struct job {
+	struct list link;
+	job_f *work; /* fixed: runs ON_WORKER */
+};
+
+/* Starts `threads` threads. queue: jobs that may wait. own: crew_free. fail: NULL. */
+struct crew *crew_new(const char *name, unsigned threads, unsigned queue);
+/* Runs what is queued, then ends the threads. */
+void crew_free(struct crew **);
+/* Queues a job. False when the queue is full or the crew ends: the caller degrades. thread: any. */
+bool crew_post(struct crew *, struct job *);
+/* Jobs waiting. thread: any. */
+unsigned crew_depth(const struct crew *);

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/loop/flow.h"
+
+#include "edge/loop/loop.h"
+
+/* The first piece of a body of unknown length; each next one is twice as large. */
+enum { FIRST_PIECE_BYTES = 4096 - (int)sizeof(struct flow_piece) };
+
+static _Atomic uint64_t bytes_in_memory;
+
+uint64_t flow_bytes_in_memory(void)
+{
+	return atomic_load_explicit(&bytes_in_memory, memory_order_relaxed);
+}
+
+static void count_bytes(int64_t bytes)
+{
+	atomic_fetch_add_explicit(&bytes_in_memory, (uint64_t)bytes, memory_order_relaxed);
+}
+
+/* A body whose length is known and small lives in one allocation with its flow. */
+static bool has_inner_piece(const struct flow *f)
+{
+	return f->length <= FLOW_PIECE_BYTES;
+}
+
+static struct flow_piece *inner_piece(struct flow *f)
+{
+	return (struct flow_piece *)(f + 1);
+}
+
+struct flow *flow_new(uint64_t length, uint64_t keep, uint64_t window)
+{
+	uint64_t inner = length <= FLOW_PIECE_BYTES ? sizeof(struct flow_piece) + length : 0;
+	struct flow *f = malloc(sizeof(*f) + inner);
+	if (!f)
+		return NULL;
+	*f = (struct flow){ .refs = 1, .state = FLOW_FILLING, .length = length, .keep = keep };
+	f->window = window;
+	lock_init(&f->lock);
+	list_init(&f->readers);
+	if (inner) {
+		f->first = f->last = inner_piece(f);
+		*f->first = (struct flow_piece){ .room = (uint32_t)length };
+	}
+	count_bytes((int64_t)inner);
+	return f;
+}
+
+struct flow *flow_ref(struct flow *f)
+{
+	atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+	return f;
+}
+
+static void free_piece(struct flow *f, struct flow_piece *p)
+{
+	count_bytes(-(int64_t)(sizeof(*p) + p->room));
+	if (!has_inner_piece(f) || p != inner_piece(f))
+		free(p);
+}
+
+void flow_unref(struct flow **flow)
+{
+	struct flow *f = *flow;
+	*flow = NULL;
+	if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	must(list_empty(&f->readers));
+	while (f->first) {
+		struct flow_piece *p = f->first;
+		f->first = p->next;
+		free_piece(f, p);
+	}
+	/* Owned since flow_finish copied them. */
+	free((void *)(uintptr_t)f->trailers.at);
+	lock_fini(&f->lock);
+	free(f);
+}
+
+/* ---- the filler ---- */
+
+static struct flow_piece *add_piece(struct flow *f)
+{
+	uint64_t filled = flow_filled(f);
+	uint64_t want = f->last ? min_u64((uint64_t)f->last->room * 2, FLOW_PIECE_BYTES)
+				: FIRST_PIECE_BYTES;
+	if (f->length != FLOW_LENGTH_UNKNOWN)
+		want = min_u64(f->length - filled, FLOW_PIECE_BYTES);
+	struct flow_piece *p = want ? malloc(sizeof(*p) + want) : NULL;
+	if (!p)
+		return NULL;
+	*p = (struct flow_piece){ .room = (uint32_t)want };
+	count_bytes((int64_t)(sizeof(*p) + want));
+	lock_take(&f->lock);
+	if (f->last)
+		f->last->next = p;
+	else
+		f->first = p;
+	f->last = p;
+	lock_drop(&f->lock);
+	return p;
+}
+
+char *flow_room(struct flow *f, size_t *ret_room)
+{
+	struct flow_piece *p = f->last;
+	if (!p || p->used == p->room)
+		p = add_piece(f);
+	if (!p)
+		return NULL;
+	*ret_room = p->room - p->used;
+	return p->bytes + p->used;
+}
+
+/* Posts the letters of all readers that wait. */
+static void wake_readers_locked(struct flow *f)
+{
+	LIST_EACH (link, &f->readers) {
+		struct flow_reader *r = LIST_OF(link, struct flow_reader, link);
+		if (r->wait)
+			mail_post(r->home, r->wait);
+		r->wait = NULL;
+	}
+}
+
+void flow_wrote(struct flow *f, size_t bytes)
+{
+	f->last->used += (uint32_t)bytes;
+	lock_take(&f->lock);
+	atomic_store_explicit(&f->filled, flow_filled(f) + bytes, memory_order_release);
+	wake_readers_locked(f);
+	lock_drop(&f->lock);
+}
+
+enum err flow_write(struct flow *f, struct slice s)
+{
+	if (f->length != FLOW_LENGTH_UNKNOWN && s.len > f->length - flow_filled(f))
+		return ERR_BAD_FRAMING;
+	while (s.len > 0) {
+		size_t room;
+		char *to = flow_room(f, &room);
+		if (!to)
+			return ERR_NO_MEMORY;
+		size_t n = min_size(room, s.len);
+		memcpy(to, s.at, n);
+		flow_wrote(f, n);
+		s = slice_from(s, n);
+	}
+	return ERR_NONE;
+}
+
+/* Where the slowest attached reader is; with none attached, where the filler is. */
+static uint64_t slowest_locked(const struct flow *f)
+{
+	uint64_t slowest = flow_filled(f);
+	LIST_EACH (link, &f->readers)
+		slowest = min_u64(slowest, LIST_OF(link, struct flow_reader, link)->offset);
+	return slowest;
+}
+
+bool flow_is_full(struct flow *f, struct mail *wait, struct loop *home)
+{
+	lock_take(&f->lock);
+	bool full = flow_outgrew(f) && flow_filled(f) - slowest_locked(f) >= f->window;
+	f->filler_wait = full ? wait : NULL;
+	f->filler_home = home;
+	lock_drop(&f->lock);
+	return full;
+}
+
+void flow_filler_leave(struct flow *f)
+{
+	lock_take(&f->lock);
+	f->filler_wait = NULL;
+	lock_drop(&f->lock);
+}
+
+static void end(struct flow *f, enum flow_state state, enum err failure)
+{
+	lock_take(&f->lock);
+	f->failure = failure;
+	f->filler_wait = NULL;
+	atomic_store_explicit(&f->state, state, memory_order_release);
+	wake_readers_locked(f);
+	lock_drop(&f->lock);
+}
+
+void flow_finish(struct flow *f, struct slice trailers)
+{
+	if (f->length != FLOW_LENGTH_UNKNOWN && flow_filled(f) != f->length) {
+		end(f, FLOW_FAILED, ERR_ORIGIN_TRUNCATED);
+		return;
+	}
+	if (trailers.len > 0)
+		f->trailers = slice_of(slice_to_str(trailers), trailers.len);
+	end(f, FLOW_COMPLETE, ERR_NONE);
+}
+
+void flow_fail(struct flow *f, enum err failure)
+{
+	end(f, FLOW_FAILED, failure);
+}
+
+bool flow_outgrew(const struct flow *f)
+{
+	return flow_filled(f) > f->keep;
+}
+
+/* ---- readers ---- */
+
+bool flow_attach(struct flow_reader *r, struct flow *f, uint64_t offset, struct loop *home)
+{
+	*r = (struct flow_reader){ .home = home, .offset = offset };
+	list_init(&r->link);
+	/* At rest and kept: nothing will move any more, so no lock and no list. */
+	if (flow_state(f) == FLOW_COMPLETE && !flow_outgrew(f)) {
+		r->flow = flow_ref(f);
+		r->piece = f->first;
+		return true;
+	}
+	lock_take(&f->lock);
+	bool attached = offset == 0 && f->first_offset == 0;
+	if (attached) {
+		r->flow = flow_ref(f);
+		list_append(&f->readers, &r->link);
+	}
+	lock_drop(&f->lock);
+	return attached;
+}
+
+/* Frees what all readers have taken, and lets the filler go on when there is room again. */
+static void give_back_locked(struct flow *f)
+{
+	if (!flow_outgrew(f))
+		return;
+	uint64_t slowest = slowest_locked(f);
+	/* The last piece stays: the filler may be writing into it. So does one that the slowest reader
+	 * has just read to its end: the reader still stands on it. */
+	while (f->first && f->first->next && f->first_offset + f->first->used < slowest) {
+		struct flow_piece *p = f->first;
+		f->first_offset += p->used;
+		f->first = p->next;
+		free_piece(f, p);
+	}
+	if (f->filler_wait && flow_filled(f) - slowest < f->window) {
+		mail_post(f->filler_home, f->filler_wait);
+		f->filler_wait = NULL;
+	}
+}
+
+void flow_detach(struct flow_reader *r)
+{
+	struct flow *f = r->flow;
+	if (!f)
+		return;
+	if (!list_empty(&r->link)) {
+		lock_take(&f->lock);
+		list_drop(&r->link);
+		r->wait = NULL;
+		give_back_locked(f);
+		lock_drop(&f->lock);
+	}
+	flow_unref(&r->flow);
+}
+
+/* Enters the piece that holds the reader's offset. False when nothing is there yet. */
+static bool enter_piece(struct flow_reader *r)
+{
+	if (!r->piece) {
+		/* `first` is set before the first byte is published, and stays while this reader,
+		 * which has not moved yet, is attached. */
+		r->piece = r->flow->first;
+		r->piece_offset = 0;
+	}
+	while (r->offset >= r->piece_offset + r->piece->room && r->piece->next) {
+		r->piece_offset += r->piece->room;
+		r->piece = r->piece->next;
+	}
+	return r->offset < r->piece_offset + r->piece->room;
+}
+
+int flow_peek(
+    struct flow_reader *r, struct iovec *iov, int max, uint64_t limit, enum flow_state *ret_state)
+{
+	*ret_state = flow_state(r->flow);
+	uint64_t filled = flow_filled(r->flow);
+	uint64_t left = filled > r->offset ? min_u64(filled - r->offset, limit) : 0;
+	if (left == 0 || !enter_piece(r))
+		return 0;
+	const struct flow_piece *p = r->piece;
+	uint64_t skip = r->offset - r->piece_offset;
+	int n = 0;
+	while (left > 0 && n < max) {
+		size_t len = (size_t)min_u64(p->room - skip, left);
+		iov[n++] = (struct iovec){ (void *)(uintptr_t)(p->bytes + skip), len };
+		left -= len;
+		skip = 0;
+		if (left > 0)
+			p = p->next;
+	}
+	return n;
+}
+
+void flow_advance(struct flow_reader *r, uint64_t bytes)
+{
+	struct flow *f = r->flow;
+	if (list_empty(&r->link)) {
+		r->offset += bytes;
+		return;
+	}
+	lock_take(&f->lock);
+	r->offset += bytes;
+	/* Before pieces are given back this reader must stand on none of them. */
+	if (r->piece)
+		(void)enter_piece(r);
+	give_back_locked(f);
+	lock_drop(&f->lock);
+}
+
+bool flow_wait(struct flow_reader *r, struct mail *wait)
+{
+	struct flow *f = r->flow;
+	if (list_empty(&r->link))
+		return false;
+	lock_take(&f->lock);
+	bool waits = flow_state(f) == FLOW_FILLING && flow_filled(f) == r->offset;
+	r->wait = waits ? wait : NULL;
+	lock_drop(&f->lock);
+	return waits;
+}

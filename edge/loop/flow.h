@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A flow is a body on its way from one filler to any number of readers, on any loops. An object in
+ * flight and an object at rest are the same flow: readers attach to both alike and follow.
+ *
+ * The filler (a loop, or a thread that reads the disk) appends and never waits for a reader while
+ * the body is small enough to be kept. Past `keep` bytes it is not: bytes that every reader has
+ * taken are freed, and the filler stops while the slowest attached reader is a window behind. A
+ * body that only passes through keeps nothing (keep = 0); one that outgrows its `keep` turns into
+ * such a body on the way, with nobody the wiser but those who come too late to see its beginning.
+ *
+ * Life: flow_new -> flow_write ... -> flow_finish | flow_fail. After that nothing changes any more
+ * and readers take no lock. A reader that has seen all there is asks flow_wait for one letter when
+ * there is more. Bytes are kept in pieces of up to 64 KiB, which do not move.
+ */
+#pragma once
+
+#include <sys/uio.h>
+
+#include "edge/base/err.h"
+#include "edge/base/list.h"
+#include "edge/base/slice.h"
+#include "edge/loop/mail.h"
+
+#define FLOW_LENGTH_UNKNOWN UINT64_MAX
+enum { FLOW_PIECE_BYTES = 64 * 1024 };
+
+enum flow_state {
+	FLOW_FILLING,
+	FLOW_COMPLETE, /* all bytes are there */
+	FLOW_FAILED,   /* no more will come: what was read must not be taken for the whole */
+};
+
+struct flow_piece {
+	struct flow_piece *next; /* set before the bytes behind it are published */
+	uint32_t room, used;
+	char bytes[];
+};
+
+struct flow {
+	_Atomic uint32_t refs;
+	_Atomic enum flow_state state;
+	_Atomic uint64_t filled; /* bytes published */
+	uint64_t length;         /* announced length, or FLOW_LENGTH_UNKNOWN */
+	/* filler */
+	struct flow_piece *first, *last; /* first: under lock when there is a window */
+	/* under lock */
+	struct lock lock;
+	uint64_t keep;         /* fixed: up to here everything stays */
+	uint64_t window;       /* fixed: how far the filler may be ahead past that */
+	uint64_t first_offset; /* where `first` begins: grows once the body has outgrown `keep` */
+	struct list readers;   /* struct flow_reader, while filling */
+	struct mail *filler_wait; /* posted once there is room */
+	struct loop *filler_home;
+	/* fixed once complete or failed */
+	enum err failure;
+	struct slice trailers; /* field lines with CRLF, or empty. Owned */
+};
+
+struct flow_reader {
+	struct list link;  /* unlinked = the flow was complete and kept when it attached */
+	struct flow *flow; /* counted */
+	struct flow_piece *piece;
+	uint64_t offset;       /* next byte to read */
+	uint64_t piece_offset; /* where `piece` begins */
+	struct mail *wait;     /* under the flow's lock: posted once there is more */
+	struct loop *home;
+};
+
+#define FLOW_KEEP_ALL UINT64_MAX
+
+/*
+ * Makes an empty flow. length: bytes to come, or FLOW_LENGTH_UNKNOWN. keep and window: bytes.
+ * own: flow_unref. fail: NULL without memory.
+ */
+struct flow *flow_new(uint64_t length, uint64_t keep, uint64_t window);
+struct flow *flow_ref(struct flow *);
+void flow_unref(struct flow **);
+
+/* Appends a copy. fail: ERR_NO_MEMORY; ERR_BAD_FRAMING past the announced length. thread: filler. */
+enum err flow_write(struct flow *, struct slice);
+/* Room to read into; flow_wrote publishes. NULL without memory. thread: filler. */
+char *flow_room(struct flow *, size_t *ret_room);
+void flow_wrote(struct flow *, size_t bytes);
+/* Whether the window is full. If so and `wait` is given, it is posted to `home` once there is room
+ * (or no reader is left). thread: filler. */
+bool flow_is_full(struct flow *, struct mail *wait, struct loop *home);
+/* Ends the filling: the body is whole. trailers: field lines, copied. A body shorter than the
+ * announced length fails instead. thread: filler. */
+void flow_finish(struct flow *, struct slice trailers);
+void flow_fail(struct flow *, enum err);
+/* The filler no longer waits for room (before it is freed). thread: filler's home. */
+void flow_filler_leave(struct flow *);
+/* Whether it has outgrown what may be kept: its beginning is gone, or will be. thread: any. */
+bool flow_outgrew(const struct flow *);
+
+/* Attaches. While the flow fills only at 0, and only as long as its beginning is there; false
+ * else: that reader has come too late. */
+bool flow_attach(struct flow_reader *, struct flow *, uint64_t offset, struct loop *home);
+void flow_detach(struct flow_reader *);
+/*
+ * Shows the next bytes, at most `limit`, as up to `max` iovecs; returns how many. None: look at the
+ * state: filling = wait, complete = all was read, failed. ret_state is what held *before* looking.
+ */
+int flow_peek(
+    struct flow_reader *, struct iovec *, int max, uint64_t limit, enum flow_state *ret_state);
+/* Takes bytes that flow_peek has shown. */
+void flow_advance(struct flow_reader *, uint64_t bytes);
+/* True: `wait` will be posted to the reader's home when there is more, or an end. False: there is
+ * something now. */
+bool flow_wait(struct flow_reader *, struct mail *wait);
+
+static inline enum flow_state flow_state(const struct flow *f)
+{
+	return atomic_load_explicit(&f->state, memory_order_acquire);
+}
+static inline uint64_t flow_filled(const struct flow *f)
+{
+	return atomic_load_explicit(&f->filled, memory_order_acquire);
+}
+/* Bytes of all flows in memory, their pieces' unused room included. thread: any. */
+uint64_t flow_bytes_in_memory(void);

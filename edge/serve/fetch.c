@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/serve/fetch.h"
+
+#include "cache/rule/storable.h"
+#include "cache/rule/vary.h"
+#include "edge/http/date.h"
+#include "edge/origin/exchange.h"
+
+enum {
+	ARENA_BYTES = 512 * 1024,
+	PASS_WINDOW_BYTES = 1024 * 1024, /* how far an origin may be ahead of a slow client */
+};
+
+struct fetch {
+	struct worker *worker;
+	struct plan *plan;
+	enum fetch_kind kind;
+	struct arena arena;
+	const struct route *route;
+	/* the request, as its client sent it and as it goes out */
+	struct request request;
+	struct control control;
+	struct fields fields;
+	struct flow *body;
+	struct key key, at;
+	struct object *stored;
+	struct claim *claim;
+	enum reason reason;
+	struct fetch_client *client;
+	uint64_t seq; /* the fence's number when this began */
+	struct times times;
+	struct mono began;
+	struct exchange *exchange;
+	struct object *object; /* published and filling */
+	bool is_in_head;       /* the answer is being judged: whoever leaves now must not free this */
+	bool is_abandoned;     /* ... and did leave */
+};
+
+/* ---- life ---- */
+
+/* The part of a request that outlives its client: copied into the fetch's arena. */
+static bool copy_request(struct fetch *f, const struct request *from)
+{
+	struct request *to = &f->request;
+	*to = *from;
+	to->method_name = arena_copy(&f->arena, from->method_name);
+	to->scheme = arena_copy(&f->arena, from->scheme);
+	to->authority = arena_copy(&f->arena, from->authority);
+	to->path = arena_copy(&f->arena, from->path);
+	to->query = arena_copy(&f->arena, from->query);
+	if (!fields_clone(&to->fields, &f->arena, &from->fields))
+		return false;
+	for (uint32_t i = 0; i < to->fields.count; i++) {
+		struct field *field = &to->fields.at[i];
+		field->name = arena_copy(&f->arena, field->name);
+		field->value = arena_copy(&f->arena, field->value);
+	}
+	return !f->arena.overflow;
+}
+
+static struct key copy_key(struct arena *arena, struct key key)
+{
+	return (struct key){ .text = arena_copy(arena, key.text), .hash = key.hash };
+}
+
+static void fetch_free(struct fetch *f) ON_LOOP
+{
+	if (f->client)
+		f->client->fetch = NULL;
+	if (f->claim)
+		claim_end(&f->claim, CLAIM_RELEASED, NULL, REASON_ORIGIN_ERROR);
+	object_unref(&f->stored);
+	object_unref(&f->object);
+	flow_unref(&f->body);
+	plan_unref(&f->plan);
+	arena_fini(&f->arena);
+	meter_sub(&f->worker->meters.fetches, 1);
+	free(f);
+}
+
+/* ---- the request to the origin ---- */
+
+/* Whether a client's field stays at home: what this hop ends, what a shared fetch asks in its own
+ * name (conditions and ranges are judged against the whole answer, here), and what we write. */
+static bool stays_home(const struct fetch *f, enum field_id id)
+{
+	bool asks_in_own_name = f->kind != FETCH_PRIVATE || f->stored;
+	if (asks_in_own_name && f->request.method == METHOD_GET &&
+	    ((field_traits(id) & FIELD_VALIDATOR) || id == FIELD_RANGE))
+		return true;
+	return id == FIELD_HOST || id == FIELD_CONTENT_LENGTH || id == FIELD_EXPECT;
+}
+
+/* RFC 9111 4.3.1: our own condition, with the validators as the origin wrote them. */
+static void add_validators(struct fetch *f)
+{
+	struct fields stored;
+	if (!f->stored || f->request.method != METHOD_GET ||
+	    !object_fields(f->stored, &stored, &f->arena))
+		return;
+	struct slice etag = fields_value(&stored, FIELD_ETAG);
+	struct slice modified = fields_value(&stored, FIELD_LAST_MODIFIED);
+	if (etag.at)
+		fields_put(&f->fields, &f->arena, FIELD_IF_NONE_MATCH, etag);
+	if (modified.at)
+		fields_put(&f->fields, &f->arena, FIELD_IF_MODIFIED_SINCE, modified);
+}
+
+static bool make_fields(struct fetch *f, const struct forwarded *forwarded)
+{
+	struct fields all;
+	if (!fields_clone(&all, &f->arena, &f->request.fields))
+		return false;
+	fields_strip_hop(&all);
+	for (uint32_t i = 0; i < all.count; i++) {
+		const struct field *field = &all.at[i];
+		if (!stays_home(f, field->id) &&
+		    !fields_add(&f->fields, &f->arena, field->id, field->name, field->value))
+			return false;
+	}
+	add_validators(f);
+	return forwarded_write(
+		   &f->fields, &f->arena, forwarded, &f->request, f->plan->site.name) &&
+	    !f->arena.overflow;
+}
+
+static struct slice origin_host(const struct fetch *f)
+{
+	const struct origin_options *options = f->plan->site.origins->at;
+	struct slice host = options[f->route->origin_index].host;
+	return host.len ? host : f->request.authority;
+}
+
+/* ---- answers ---- */
+
+static void tell(struct fetch *f, struct fetch_result *result) ON_LOOP
+{
+	if (!f->client) {
+		object_unref(&result->object);
+		return;
+	}
+	if (f->exchange)
+		result->address = exchange_address(f->exchange);
+	result->head_us = f->worker->loop.now.us - f->began.us;
+	f->client->on_answer(f->client, result);
+}
+
+/* Writes the lines that the object keeps: end-to-end, without what framing and we ourselves write. */
+static struct slice make_head(struct fetch *f, const struct fields *fields,
+    const struct control *control, bool is_stored, bool keeps_length) ON_LOOP
+{
+	size_t room = 64;
+	for (uint32_t i = 0; i < fields->count; i++)
+		room += fields->at[i].name.len + fields->at[i].value.len + 4;
+	char *to = arena_bytes(&f->arena, room);
+	size_t len = 0;
+	for (uint32_t i = 0; to && i < fields->count; i++) {
+		const struct field *field = &fields->at[i];
+		bool is_length = field->id == FIELD_CONTENT_LENGTH;
+		if ((field_traits(field->id) & FIELD_OURS) || (is_length && !keeps_length))
+			continue;
+		if (is_stored && !storable_field(field, control))
+			continue;
+		len += (size_t)snprintf(to + len, room - len, "%.*s: %.*s\r\n",
+		    SLICE_ARG(field->name), SLICE_ARG(field->value));
+	}
+	/* RFC 9110 6.6.1: an answer without a Date gets the time it arrived. */
+	if (to && !fields_find(fields, FIELD_DATE))
+		len += (size_t)snprintf(
+		    to + len, room - len, "Date: %.29s\r\n", loop_date(&f->worker->loop));
+	return slice_of(to, len);
+}
+
+/* Makes an object of an answer's head. */
+static struct object *make_object(struct fetch *f, const struct response *response,
+    const struct life *life, enum reason reason, bool is_stored) ON_LOOP
+{
+	bool targeted;
+	struct control control =
+	    storable_control(&f->route->cache, response, &f->arena, &targeted);
+	bool keeps_length = f->request.method == METHOD_HEAD || response->status == 304;
+	struct slice head = make_head(f, &response->fields, &control, is_stored, keeps_length);
+	struct slice spec = SLICE_NONE, values = SLICE_NONE;
+	if (is_stored && vary_spec(&response->fields, &f->arena, &spec) == VARY_YES)
+		values = vary_values(&f->request.fields, spec, &f->arena);
+	/* The variant's hash is the cache's business; the key's text is the primary's. */
+	struct object *o = f->arena.overflow
+	    ? NULL
+	    : object_new(OBJECT_ANSWER, f->key, head, spec, values, 0);
+	if (!o)
+		return NULL;
+	o->status = response->status;
+	o->reason = reason;
+	o->life = *life;
+	o->seq = f->seq;
+	struct fields own;
+	if (object_fields(o, &own, &f->arena))
+		o->validators = validators_of(&own, f->times.response);
+	return o;
+}
+
+/* ---- what an answer becomes ---- */
+
+static void end_claim(struct fetch *f, enum claim_end how, struct object *object,
+    enum reason reason)
+{
+	if (f->claim)
+		claim_end(&f->claim, how, object, reason);
+}
+
+/* The origin failed, or said that it did: a stale copy answers if it may (RFC 5861 4). */
+static bool cover(struct fetch *f, uint16_t status) ON_LOOP
+{
+	struct wall now = f->worker->loop.wall;
+	if (!f->stored || !fresh_may_cover_error(&f->stored->life, &f->control, now) ||
+	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
+		return false;
+	end_claim(f, CLAIM_ANSWERED, f->stored, REASON_STALE_IF_ERROR);
+	tell(f, &(struct fetch_result){ .object = object_ref(f->stored),
+		    .reason = REASON_STALE_IF_ERROR,
+		    .status = status });
+	return true;
+}
+
+/* Publishes and tells everyone who waits. Takes over the object. */
+static void publish(struct fetch *f, struct object *o, uint16_t status, bool is_validated) ON_LOOP
+{
+	struct fetch_result result = { .object = object_ref(o), .reason = o->reason,
+		.status = status, .is_stored = true, .is_validated = is_validated };
+	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
+	end_claim(f, CLAIM_ANSWERED, o, o->reason);
+	tell(f, &result);
+}
+
+/* A 304: the stored answer stands, with the fields that came (RFC 9111 4.3.4). */
+static bool refresh(struct fetch *f, struct response *response) ON_LOOP
+{
+	struct fields stored;
+	struct response merged = { .status = f->stored->status, .version = response->version };
+	enum reason from;
+	if (!object_fields(f->stored, &stored, &f->arena) ||
+	    !storable_merge(&merged.fields, &f->arena, &stored, &response->fields))
+		return false;
+	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
+	enum reason reason =
+	    storable_judge(&f->route->cache, &f->request, &merged, &life, &f->arena);
+	bool is_stored = reason == REASON_STORED;
+	struct object *o = make_object(f, &merged, &life, reason, true);
+	if (!o)
+		return false;
+	o->body = flow_ref(f->stored->body);
+	atomic_store(&o->cold_first, atomic_load(&f->stored->cold_first));
+	atomic_store(&o->cold_chunks, atomic_load(&f->stored->cold_chunks));
+	if (is_stored) {
+		publish(f, o, 304, true);
+		cache_settle(f->worker->cache, o);
+	} else {
+		/* It may be delivered this once, not kept: the origin took its permission back. */
+		cache_drop(f->worker->cache, f->stored);
+		end_claim(f, CLAIM_RELEASED, NULL, reason);
+		tell(f, &(struct fetch_result){ .object = object_ref(o), .reason = reason,
+			    .status = 304, .is_validated = true });
+	}
+	object_unref(&o);
+	return true;
+}
+
+static struct flow *new_body(const struct fetch *f, const struct response *response, bool is_stored)
+{
+	uint64_t length = response->framing == FRAMING_LENGTH ? response->content_length
+	    : response->framing == FRAMING_NONE               ? 0
+							      : FLOW_LENGTH_UNKNOWN;
+	uint64_t keep = is_stored ? f->worker->cache->max_object_bytes : 0;
+	return flow_new(length, keep, PASS_WINDOW_BYTES);
+}
+
+/* A storable answer: published while it fills. */
+static struct flow *store(struct fetch *f, const struct response *response,
+    const struct life *life) ON_LOOP
+{
+	struct object *o = make_object(f, response, life, REASON_STORED, true);
+	if (o)
+		o->body = new_body(f, response, true);
+	if (!o || !o->body) {
+		object_unref(&o);
+		return NULL;
+	}
+	f->object = object_ref(o);
+	struct flow *body = flow_ref(o->body);
+	publish(f, o, response->status, false);
+	object_unref(&o);
+	return body;
+}
+
+/* Remembers that this key does not collapse, so that those who come next do not wait for nothing. */
+static void remember_pass(struct fetch *f, enum reason reason) ON_LOOP
+{
+	int64_t ms = f->route->cache.uncacheable_ms;
+	if (f->kind != FETCH_PRIVATE && ms > 0)
+		cache_remember_pass(f->worker->cache, f->key,
+		    wall_add(f->worker->loop.wall, ms), reason);
+}
+
+/* An answer for this client only. */
+static struct flow *pass(struct fetch *f, const struct response *response,
+    const struct life *life, enum reason reason) ON_LOOP
+{
+	if (!f->client)
+		return NULL;
+	struct object *o = make_object(f, response, life, reason, false);
+	bool has_body = response->framing != FRAMING_NONE;
+	if (o && has_body)
+		o->body = new_body(f, response, false);
+	if (!o || (has_body && !o->body)) {
+		object_unref(&o);
+		return NULL;
+	}
+	/* The body's ref for the exchange; the object's own may go with the client. */
+	struct flow *body = has_body ? flow_ref(o->body) : NULL;
+	tell(f, &(struct fetch_result){ .object = o, .reason = reason, .status = response->status });
+	return body;
+}
+
+/* A final answer to a write: what it changed is not served any more (RFC 9111 4.4). */
+static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
+{
+	static const enum field_id references[] = { FIELD_LOCATION, FIELD_CONTENT_LOCATION };
+	struct cache *cache = f->worker->cache;
+	if (!method_invalidates(f->request.method, response->status))
+		return;
+	cache_invalidate(cache, f->key);
+	meter_add(&f->worker->meters.invalidations, 1);
+	for (size_t i = 0; i < COUNT_OF(references); i++) {
+		struct slice value = fields_value(&response->fields, references[i]);
+		struct key key;
+		if (value.at && key_of_reference(&f->request, value, &f->route->cache,
+				    cache->secret, &f->arena, &key))
+			cache_invalidate(cache, key);
+	}
+}
+
+/* A HEAD's answer says the same as the stored one, or that the stored one is old (RFC 9111 4.3.5). */
+static void update_by_head(struct fetch *f, const struct response *response) ON_LOOP
+{
+	struct fields stored;
+	struct response merged = { .status = 200, .version = response->version };
+	uint64_t length = 0, announced = 0;
+	if (!f->stored || f->stored->status != 200 || !object_fields(f->stored, &stored, &f->arena))
+		return;
+	struct validators now = validators_of(&response->fields, f->times.response);
+	const struct validators *then = &f->stored->validators;
+	bool same_length = !slice_to_u64(fields_value(&response->fields, FIELD_CONTENT_LENGTH),
+			       &announced) ||
+	    !object_length(f->stored, &length) || announced == length;
+	bool same = response->status == 200 && same_length &&
+	    (!now.etag.len || slice_eq(now.etag, then->etag)) &&
+	    (now.last_modified.ms == INT64_MIN ||
+		now.last_modified.ms == then->last_modified.ms);
+	if (!same || !storable_merge(&merged.fields, &f->arena, &stored, &response->fields)) {
+		cache_drop(f->worker->cache, f->stored);
+		return;
+	}
+	enum reason from;
+	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
+	struct object *o = make_object(f, &merged, &life, REASON_STORED, true);
+	if (!o)
+		return;
+	o->body = flow_ref(f->stored->body);
+	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
+	object_unref(&o);
+}
+
+/* An answer to a request of FETCH_PRIVATE. */
+static struct flow *take_private(struct fetch *f, const struct response *response,
+    const struct life *life) ON_LOOP
+{
+	if (f->request.method == METHOD_HEAD)
+		update_by_head(f, response);
+	else
+		invalidate(f, response);
+	return pass(f, response, life, f->reason);
+}
+
+/* The statuses that stale-if-error covers (RFC 5861 4). */
+static bool is_error(uint16_t status)
+{
+	return status == 500 || (status >= 502 && status <= 504);
+}
+
+/* An answer to a request whose answer may be stored. */
+static struct flow *take_shared(struct fetch *f, const struct response *response,
+    const struct life *life) ON_LOOP
+{
+	enum reason reason =
+	    storable_judge(&f->route->cache, &f->request, response, life, &f->arena);
+	/* A 5xx never takes the place of a good copy while that may still be served. */
+	if (is_error(response->status) && cover(f, response->status))
+		return NULL;
+	uint64_t length = response->framing == FRAMING_LENGTH ? response->content_length : 0;
+	if (reason == REASON_STORED && length > f->worker->cache->max_object_bytes)
+		reason = REASON_TOO_LARGE;
+	if (reason == REASON_STORED)
+		return store(f, response, life);
+	/* What was stored is superseded by an answer that may not be (RFC 9111 4.3.3). */
+	if (f->stored && response->status < 500)
+		cache_drop(f->worker->cache, f->stored);
+	remember_pass(f, reason);
+	end_claim(f, CLAIM_RELEASED, NULL, reason);
+	return pass(f, response, life, reason);
+}
+
+/* ---- the exchange's events ---- */
+
+static void on_interim(void *owner, const struct response *response)
+{
+	struct fetch *f = owner;
+	if (f->client)
+		f->client->on_interim(f->client, response);
+}
+
+static struct flow *judge(struct fetch *f, const struct response *head) ON_LOOP
+{
+	struct response response = *head;
+	enum reason from;
+	f->times.response = f->worker->loop.wall;
+	histogram_add(&f->worker->origin_seconds, f->worker->loop.now.us - f->began.us);
+	fields_strip_hop(&response.fields);
+	bool is_answer_to_us = response.status == 304 && f->stored && f->kind != FETCH_PRIVATE;
+	if (is_answer_to_us && refresh(f, &response))
+		return NULL;
+	struct life life = life_of(&f->route->cache, &response, f->times, &f->arena, &from);
+	return f->kind == FETCH_PRIVATE ? take_private(f, &response, &life)
+					: take_shared(f, &response, &life);
+}
+
+static struct flow *on_head(void *owner, const struct response *head)
+{
+	role_loop();
+	struct fetch *f = owner;
+	f->is_in_head = true;
+	struct flow *body = judge(f, head);
+	f->is_in_head = false;
+	/* The client left while it was told: on_end follows and lets go of the rest. */
+	if (f->is_abandoned)
+		flow_unref(&body);
+	return body;
+}
+
+static void on_end(void *owner, enum err failure)
+{
+	role_loop();
+	struct fetch *f = owner;
+	f->exchange = NULL;
+	bool had_head = f->times.response.ms != 0;
+	if (f->object)
+		cache_settle(f->worker->cache, f->object);
+	if (f->object && flow_outgrew(f->object->body))
+		remember_pass(f, REASON_TOO_LARGE);
+	if (!had_head && failure != ERR_NONE && !cover(f, 0)) {
+		end_claim(f, CLAIM_RELEASED, NULL, REASON_ORIGIN_ERROR);
+		tell(f, &(struct fetch_result){ .failure = failure, .reason = REASON_ORIGIN_ERROR });
+	}
+	fetch_free(f);
+}
+
+static const struct exchange_events events = {
+	.on_interim = on_interim,
+	.on_head = on_head,
+	.on_end = on_end,
+};
+
+/* ---- starting and leaving ---- */
+
+static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) ON_LOOP
+{
+	struct fetch *f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	meter_add(&w->meters.fetches, 1);
+	f->worker = w;
+	f->plan = plan_ref(w->plan);
+	f->kind = spec->kind;
+	f->route = spec->route;
+	f->control = *spec->control;
+	f->claim = spec->claim;
+	f->reason = spec->reason;
+	f->seq = fence_now(w->cache->fence);
+	f->began = w->loop.now;
+	f->times.request = w->loop.wall;
+	f->stored = spec->stored ? object_ref(spec->stored) : NULL;
+	f->body = spec->body ? flow_ref(spec->body) : NULL;
+	arena_init(&f->arena, ARENA_BYTES);
+	if (copy_request(f, spec->request)) {
+		f->key = copy_key(&f->arena, spec->key);
+		f->at = copy_key(&f->arena, spec->at);
+		if (make_fields(f, spec->forwarded))
+			return f;
+	}
+	fetch_free(f);
+	return NULL;
+}
+
+enum err fetch_start(struct worker *w, const struct fetch_spec *spec)
+{
+	struct fetch *f = fetch_new(w, spec);
+	if (!f)
+		return ERR_NO_MEMORY;
+	struct exchange_spec exchange = {
+		.request = &f->request,
+		.fields = &f->fields,
+		.host = origin_host(f),
+		.body = f->body,
+		.events = &events,
+		.owner = f,
+	};
+	enum err e =
+	    exchange_start(f->plan->origins[f->route->origin_index], &exchange, &f->exchange);
+	if (e != ERR_NONE) {
+		fetch_free(f);
+		return e;
+	}
+	f->client = spec->client;
+	if (f->client)
+		f->client->fetch = f;
+	return ERR_NONE;
+}
+
+void fetch_leave(struct fetch_client *client)
+{
+	struct fetch *f = client->fetch;
+	if (!f)
+		return;
+	client->fetch = NULL;
+	f->client = NULL;
+	/* What is stored, or may be yet, is worth finishing without its client. */
+	bool is_useful = f->kind != FETCH_PRIVATE && (f->claim || f->object);
+	f->is_abandoned = f->is_in_head && !is_useful;
+	if (is_useful || f->is_in_head)
+		return;
+	exchange_cancel(&f->exchange);
+	fetch_free(f);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one loop serves by: the current settings as far as serving needs them, and this loop's own
+ * side of each origin. A journey keeps the plan that it began with; a reload gives the loop a new
+ * one, and the old one goes with its last journey. Counted on the loop alone, so a request costs
+ * no atomic.
+ */
+#pragma once
+
+#include "edge/http/forwarded.h"
+#include "edge/origin/origin.h"
+#include "edge/route/route.h"
+#include "edge/wire/limits.h"
+
+/* Settings as serving sees them. The owner keeps everything here alive until drop. */
+struct site {
+	const struct limits *limits;
+	const struct routes *routes;
+	const struct conf_list *origins; /* struct origin_options */
+	const struct proxies *trusted;   /* whose forwarded fields count */
+	struct slice name;               /* in Via and Cache-Status */
+	void *owner;
+	void (*drop)(void *owner); /* thread: any */
+};
+
+struct plan {
+	struct site site;
+	unsigned refs;
+	struct origin **origins; /* as site.origins */
+	size_t origin_count;
+};
+
+/* own: plan_unref. Takes over the caller's hold on the site. fail: NULL, the site dropped. */
+struct plan *plan_new(struct loop *, const struct site *, struct origin_meters *) ON_LOOP;
+struct plan *plan_ref(struct plan *) ON_LOOP;
+void plan_unref(struct plan **) ON_LOOP;

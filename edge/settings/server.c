@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/settings/server.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "edge/admin/admin.h"
+#include "edge/base/log.h"
+#include "edge/conf/print.h"
+#include "edge/serve/worker.h"
+#include "edge/settings/notify.h"
+#include "edge/settings/process.h"
+#include "edge/settings/verbs.h"
+
+enum { WORKERS_MAX = 256, WHY_BYTES = 512, SIGNALS = 5 };
+
+/* A worker and its place in the server. */
+struct seat {
+	struct worker worker;
+	struct server *server;
+	struct mail drain, close; /* control to worker */
+	struct mail drained;      /* worker to control */
+	bool is_running;
+};
+
+struct server {
+	const struct flags *flags;
+	struct loop control;
+	struct settings *settings; /* in force */
+	struct cache cache;
+	struct access_log *access;
+	struct seat *seats;
+	unsigned worker_count;
+	unsigned drained_count;
+	_Atomic uint64_t connections;
+	struct metrics metrics;
+	struct admin admin;
+	bool has_admin;
+	struct watchdog watchdog;
+	struct pid_file pid_file;
+	struct ev_signal signals[SIGNALS];
+	struct deadline patience; /* of a graceful stop */
+	bool is_ready, is_stopping;
+	char why[WHY_BYTES];
+};
+
+/* ---- the settings as workers see them ---- */
+
+/* One hold on the settings for one worker, with what is derived from them. */
+struct held {
+	struct settings *settings;
+	struct arena arena;
+	struct proxies trusted;
+};
+
+static void drop_held(void *owner)
+{
+	struct held *held = owner;
+	settings_unref(&held->settings);
+	arena_fini(&held->arena);
+	free(held);
+}
+
+static struct site make_site(struct settings *settings)
+{
+	struct held *held = must_alloc(sizeof(*held));
+	held->settings = settings_ref(settings);
+	/* The loader has checked each of them. */
+	size_t bad;
+	const struct conf_strings *texts = &settings->trusted_proxies;
+	arena_init(&held->arena, 64 * KIB);
+	must(proxies_parse(texts->at, texts->count, &held->arena, &held->trusted, &bad));
+	return (struct site){
+		.limits = &settings->limits,
+		.routes = &settings->routes,
+		.origins = &settings->origins,
+		.trusted = &held->trusted,
+		.name = settings->name,
+		.owner = held,
+		.drop = drop_held,
+	};
+}
+
+/* ---- failing ---- */
+
+static bool say(struct server *s, const char *what, enum err e)
+{
+	log_error("start: %s: %s", what, s->why[0] ? s->why : err_text(e));
+	return false;
+}
+
+/* ---- the stages of the start ---- */
+
+static bool load_settings(struct server *s, enum exit_code *ret_code)
+{
+	struct conf_errors errors;
+	conf_errors_init(&errors);
+	s->settings = flags_settings(s->flags, &errors);
+	if (!s->settings) {
+		*ret_code = verb_refuse(&errors);
+		return false;
+	}
+	conf_errors_fini(&errors);
+	log_set_level((enum log_level)s->settings->log.level);
+	return true;
+}
+
+static bool init_workers(struct server *s)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t wanted = s->settings->workers ? s->settings->workers : (uint64_t)processors;
+	s->worker_count = (unsigned)min_u64(wanted, WORKERS_MAX);
+	s->seats = calloc(s->worker_count, sizeof(*s->seats));
+	if (!s->seats)
+		return say(s, "workers", ERR_NO_MEMORY);
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		struct seat *seat = &s->seats[i];
+		seat->server = s;
+		enum err e = worker_init(&seat->worker, i, &s->cache, NULL, &s->connections);
+		if (e != ERR_NONE)
+			return say(s, "workers", e);
+	}
+	return true;
+}
+
+/* Every worker binds every address. A port 0 is the kernel's choice for the first worker, and the
+ * others follow it. */
+static bool listen_all(struct server *s)
+{
+	for (size_t i = 0; i < s->settings->listen.count; i++) {
+		struct slice address = s->settings->listen.at[i];
+		for (unsigned w = 0; w < s->worker_count; w++) {
+			enum err e = worker_listen(&s->seats[w].worker, address);
+			if (e == ERR_NONE)
+				continue;
+			snprintf(s->why, sizeof(s->why), "%.*s: %s", SLICE_ARG(address),
+			    e == ERR_SYSTEM ? strerror(errno) : err_text(e));
+			return say(s, "listen", e);
+		}
+	}
+	return true;
+}
+
+static bool become_user(struct server *s)
+{
+	char *path = slice_to_str(s->settings->pid_file);
+	char *user = slice_to_str(s->settings->user);
+	enum err e = ERR_NONE;
+	if (path[0])
+		e = pid_file_take(&s->pid_file, path, s->why, sizeof(s->why));
+	if (e == ERR_NONE && user[0])
+		e = process_become(user, s->why, sizeof(s->why));
+	free(path);
+	free(user);
+	return e == ERR_NONE || say(s, "process", e);
+}
+
+static bool open_cache(struct server *s)
+{
+	const struct store_settings *store = &s->settings->store;
+	char *path = slice_to_str(store->path);
+	struct cache_options options = {
+		.cold = { .path = path[0] ? path : NULL,
+		    .size_bytes = store->size_bytes,
+		    .admission = (enum admission)store->admission },
+		.hot_bytes = store->hot_bytes,
+		.max_object_bytes = store->max_object_bytes,
+	};
+	enum err e = cache_init(&s->cache, &options, s->why, sizeof(s->why));
+	free(path);
+	if (e != ERR_NONE)
+		return say(s, "cache", e);
+	if (s->why[0])
+		log_warn("store: %s, serving from RAM only", s->why);
+	s->why[0] = '\0';
+	return true;
+}
+
+static bool open_access_log(struct server *s)
+{
+	const struct log_settings *log = &s->settings->log;
+	if (slice_eq(log->access, SL("off")))
+		return true;
+	char *target = slice_to_str(log->access);
+	enum access_format format =
+	    log->format == LOG_FORMAT_COMBINED ? ACCESS_COMBINED : ACCESS_JSON;
+	s->access = access_open(target, format, log->queue_bytes);
+	if (!s->access)
+		snprintf(s->why, sizeof(s->why), "%s: %s", target, strerror(errno));
+	free(target);
+	return s->access || say(s, "access log", ERR_SYSTEM);
+}
+
+static void on_worker_start(UNUSED struct loop *loop, void *arg)
+{
+	role_loop();
+	struct seat *seat = arg;
+	struct site site = make_site(seat->server->settings);
+	must(worker_set_site(&seat->worker, &site) == ERR_NONE);
+	worker_open(&seat->worker);
+}
+
+static void on_drained(struct front *);
+
+static void deliver_drain(struct mail *m)
+{
+	role_loop();
+	worker_drain(&CONTAINER_OF(m, struct seat, drain)->worker, on_drained);
+}
+
+static void deliver_close(struct mail *m)
+{
+	role_loop();
+	struct worker *w = &CONTAINER_OF(m, struct seat, close)->worker;
+	worker_close(w);
+	loop_stop(&w->loop);
+}
+
+static void stop_now(struct server *) ON_LOOP;
+
+/* Control: one more worker has no clients left. */
+static void deliver_drained(struct mail *m)
+{
+	role_loop();
+	struct server *s = CONTAINER_OF(m, struct seat, drained)->server;
+	if (++s->drained_count == s->worker_count)
+		stop_now(s);
+}
+
+/* Worker: the last client has gone. */
+static void on_drained(struct front *front)
+{
+	struct worker *w = front->owner;
+	struct seat *seat = CONTAINER_OF(w, struct seat, worker);
+	mail_post(&seat->server->control, &seat->drained);
+}
+
+static bool start_workers(struct server *s)
+{
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		struct seat *seat = &s->seats[i];
+		atomic_store(&seat->worker.access, s->access);
+		mail_init(&seat->drain, deliver_drain);
+		mail_init(&seat->close, deliver_close);
+		mail_init(&seat->drained, deliver_drained);
+		enum err e = loop_spawn(&seat->worker.loop, on_worker_start, seat);
+		if (e != ERR_NONE)
+			return say(s, "workers", e);
+		seat->is_running = true;
+	}
+	return true;
+}
+
+/* ---- metrics and admin ---- */
+
+static void result_labels(struct buf *b, size_t index)
+{
+	struct slice result = result_name((enum result)(index / REASON_COUNT));
+	struct slice reason = reason_name((enum reason)(index % REASON_COUNT));
+	buf_addf(b, "result=\"%.*s\",reason=\"%.*s\"", SLICE_ARG(result), SLICE_ARG(reason));
+}
+
+static const struct metrics_array results = {
+	.name = "cache_results_total",
+	.help = "Requests by what became of them, and why.",
+	.kind = METER_COUNTER,
+	.count = (size_t)RESULT_COUNT * REASON_COUNT,
+	.is_sparse = true,
+	.label = result_labels,
+};
+
+static void add_metrics(struct server *s)
+{
+	struct metrics *m = &s->metrics;
+	metrics_init(m, LARDER_VERSION);
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		struct worker *w = &s->seats[i].worker;
+		metrics_add_table(m, &wire_meter_table, &w->front.meters, "");
+		metrics_add_table(m, &serve_meter_table, &w->meters, "");
+		metrics_add_table(m, &origin_meter_table, &w->origin_meters, "");
+		metrics_add_array(m, &results, &w->results[0][0], "");
+		metrics_add_histogram(m, "http_request_seconds",
+		    "From a request's first byte to the end of its answer.", &w->request_seconds,
+		    "");
+		metrics_add_histogram(m, "origin_request_seconds",
+		    "From a request to the origin to the head of its answer.", &w->origin_seconds,
+		    "");
+	}
+	metrics_add_table(m, &hot_meter_table, hot_meters(s->cache.hot), "");
+	if (s->cache.cold)
+		metrics_add_table(m, &cold_meter_table, cold_meters(s->cache.cold), "");
+	if (s->access)
+		metrics_add_table(m, &access_meter_table, access_meters(s->access), "");
+}
+
+static const char *unready(void *owner)
+{
+	const struct server *s = owner;
+	return s->is_stopping ? "draining" : s->is_ready ? NULL : "starting";
+}
+
+static void dump(void *owner, struct buf *b)
+{
+	const struct server *s = owner;
+	conf_dump(b, &settings_table, s->settings);
+}
+
+static void reload(struct server *, struct conf_errors *) ON_LOOP;
+
+static void admin_asks_reload(void *owner, struct admin_reload *asked)
+{
+	role_loop();
+	struct server *s = owner;
+	struct conf_errors errors;
+	conf_errors_init(&errors);
+	reload(s, &errors);
+	admin_reloaded(&asked, errors.count == 0, buf_slice(&errors.text));
+	conf_errors_fini(&errors);
+}
+
+static bool start_admin(struct server *s) ON_LOOP
+{
+	if (slice_eq(s->settings->admin, SL("off")))
+		return true;
+	struct admin_options options = {
+		.address = s->settings->admin,
+		.metrics = &s->metrics,
+		.owner = s,
+		.unready = unready,
+		.dump = dump,
+		.reload = admin_asks_reload,
+	};
+	s->has_admin = true;
+	enum err e = admin_start(&s->admin, &s->control, &options, s->why, sizeof(s->why));
+	return e == ERR_NONE || say(s, "admin", e);
+}
+
+/* ---- reload ---- */
+
+struct site_letter {
+	struct mail mail;
+	struct worker *worker;
+	struct site site;
+};
+
+static void deliver_site(struct mail *m)
+{
+	role_loop();
+	struct site_letter *letter = CONTAINER_OF(m, struct site_letter, mail);
+	if (worker_set_site(letter->worker, &letter->site) != ERR_NONE)
+		log_error("config: no memory, a worker keeps the configuration before this one");
+	free(letter);
+}
+
+static void warn_of_restart(const struct settings *now, const struct settings *next)
+{
+	bool same_listen = now->listen.count == next->listen.count;
+	for (size_t i = 0; same_listen && i < now->listen.count; i++)
+		same_listen = slice_eq(now->listen.at[i], next->listen.at[i]);
+	bool same = same_listen && now->workers == next->workers &&
+	    slice_eq(now->admin, next->admin) && slice_eq(now->store.path, next->store.path) &&
+	    now->store.size_bytes == next->store.size_bytes &&
+	    slice_eq(now->log.access, next->log.access) && now->log.format == next->log.format &&
+	    slice_eq(now->user, next->user);
+	if (!same)
+		log_warn("config: listen, workers, admin, store, user and the access log's target "
+			 "take effect at the next start only");
+}
+
+static void reload(struct server *s, struct conf_errors *errors)
+{
+	notify_reloading();
+	struct settings *next = flags_settings(s->flags, errors);
+	metrics_reloaded(&s->metrics, next != NULL);
+	if (!next) {
+		log_error("config: %u problems, the configuration before stays in force:\n%.*s",
+		    errors->count, SLICE_ARG(buf_slice(&errors->text)));
+		notify_ready();
+		return;
+	}
+	warn_of_restart(s->settings, next);
+	log_set_level((enum log_level)next->log.level);
+	hot_set_budget(s->cache.hot, next->store.hot_bytes);
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		struct site_letter *letter = must_alloc(sizeof(*letter));
+		mail_init(&letter->mail, deliver_site);
+		letter->worker = &s->seats[i].worker;
+		letter->site = make_site(next);
+		mail_post(&letter->worker->loop, &letter->mail);
+	}
+	settings_unref(&s->settings);
+	s->settings = next;
+	log_info("config: loaded, in force for new requests");
+	notify_ready();
+}
+
+/* ---- stop ---- */
+
+static void stop_now(struct server *s)
+{
+	s->is_stopping = true;
+	loop_stop(&s->control);
+}
+
+static void on_patience_over(struct deadline *d)
+{
+	role_loop();
+	struct server *s = CONTAINER_OF(d, struct server, patience);
+	log_warn("stop: the deadline has come, answers under way are cut");
+	stop_now(s);
+}
+
+static void stop_gracefully(struct server *s) ON_LOOP
+{
+	if (s->is_stopping)
+		return;
+	s->is_stopping = true;
+	log_info("stop: draining, %" PRIi64 " ms at most", s->settings->stop_ms);
+	notify_stopping();
+	deadline_set(&s->control, &s->patience, s->settings->stop_ms);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		mail_post(&s->seats[i].worker.loop, &s->seats[i].drain);
+}
+
+static void on_signal(struct ev_loop *ev, struct ev_signal *signal, UNUSED int events)
+{
+	role_loop();
+	struct loop *loop = ev_userdata(ev);
+	struct server *s = loop->owner;
+	struct conf_errors errors;
+	switch (signal->signum) {
+	case SIGHUP:
+		conf_errors_init(&errors);
+		reload(s, &errors);
+		conf_errors_fini(&errors);
+		break;
+	case SIGUSR1:
+		if (s->access)
+			access_reopen(s->access);
+		break;
+	case SIGQUIT: stop_gracefully(s); break;
+	default: stop_now(s);
+	}
+}
+
+static void watch_signals(struct server *s)
+{
+	static const int numbers[SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1 };
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < SIGNALS; i++) {
+		ev_signal_init(&s->signals[i], on_signal, numbers[i]);
+		ev_signal_start(s->control.ev, &s->signals[i]);
+	}
+}
+
+/* ---- up and down ---- */
+
+static void tell_ready(struct server *s)
+{
+	s->is_ready = true;
+	notify_ready();
+	printf("larder: ready");
+	for (size_t i = 0; i < s->settings->listen.count; i++)
+		printf(" %.*s", SLICE_ARG(s->settings->listen.at[i]));
+	printf(", %u worker%s\n", s->worker_count, s->worker_count == 1 ? "" : "s");
+	fflush(stdout);
+	log_info("start: ready, version %s", LARDER_VERSION);
+}
+
+static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
+{
+	if (!load_settings(s, ret_code))
+		return false;
+	process_raise_fds();
+	if (loop_init(&s->control, "larder-control", 0, s) != ERR_NONE)
+		return say(s, "control loop", ERR_SYSTEM);
+	deadline_init(&s->patience, on_patience_over);
+	watch_signals(s);
+	if (!init_workers(s) || !listen_all(s) || !become_user(s) || !open_cache(s) ||
+	    !open_access_log(s))
+		return false;
+	add_metrics(s);
+	if (!start_admin(s) || !start_workers(s))
+		return false;
+	return true;
+}
+
+static void stop_workers(struct server *s)
+{
+	for (unsigned i = 0; i < s->worker_count; i++)
+		if (s->seats[i].is_running)
+			mail_post(&s->seats[i].worker.loop, &s->seats[i].close);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		if (s->seats[i].is_running)
+			loop_join(&s->seats[i].worker.loop);
+}
+
+static void take_down(struct server *s) ON_LOOP
+{
+	notify_stopping();
+	if (s->has_admin)
+		admin_stop(&s->admin);
+	stop_workers(s);
+	watchdog_fini(&s->watchdog);
+	access_close(&s->access);
+	if (s->cache.hot)
+		cache_fini(&s->cache);
+	for (unsigned i = 0; s->seats && i < s->worker_count; i++)
+		worker_fini(&s->seats[i].worker);
+	metrics_fini(&s->metrics);
+	if (s->control.ev)
+		loop_fini(&s->control);
+	pid_file_drop(&s->pid_file);
+	settings_unref(&s->settings);
+	free(s->seats);
+}
+
+static void start_watchdog(struct server *s) ON_LOOP
+{
+	struct loop *loops[WORKERS_MAX];
+	for (unsigned i = 0; i < s->worker_count; i++)
+		loops[i] = &s->seats[i].worker.loop;
+	watchdog_start(&s->watchdog, &s->control, loops, s->worker_count);
+}
+
+enum exit_code server_run(const struct flags *flags)
+{
+	role_loop();
+	struct server *s = calloc(1, sizeof(*s));
+	enum exit_code code = EXIT_FAILED;
+	must(s != NULL);
+	s->flags = flags;
+	s->pid_file.fd = -1;
+	if (bring_up(s, &code)) {
+		code = EXIT_OK;
+		start_watchdog(s);
+		tell_ready(s);
+		loop_run(&s->control);
+		watchdog_stop(&s->watchdog);
+		log_info("stop: closing");
+	}
+	take_down(s);
+	free(s);
+	return code;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/settings/settings.h"
+
+#include "edge/conf/address.h"
+#include "edge/conf/nearest.h"
+#include "edge/conf/print.h"
+
+enum { ARENA_BYTES = 64 << 20 };
+
+/* ---- options ---- */
+
+static const char *check_name(struct slice s)
+{
+	return slice_is_token(s) ? NULL : "is not a name; write letters, digits, \"-\" and \"_\"";
+}
+
+static const char *check_access(struct slice s)
+{
+	return s.len > 0 ? NULL : "is no place for lines; write a file, - for stdout, or off";
+}
+
+static const char *const formats[] = { "json", "combined", NULL };
+static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const admissions[] = { "always", "second-sighting", "hot", NULL };
+
+#define AT(member) offsetof(struct store_settings, member)
+/* clang-format off */
+static const struct conf_field store_fields[] = {
+	{"path", CONF_STRING, AT(path), .fallback = "",
+	 .doc = "Directory of the cold tier on disk; empty = no disk, RAM only."},
+	{"size", CONF_SIZE, AT(size_bytes), 16 * MIB, 64 * 1024 * GIB, "10g",
+	 .doc = "Disk that the cold tier may take; the oldest objects leave first."},
+	{"hot-size", CONF_SIZE, AT(hot_bytes), MIB, 64 * 1024 * GIB, "256m",
+	 .doc = "RAM that the hot tier may take."},
+	{"max-object-size", CONF_SIZE, AT(max_object_bytes), .fallback = "0",
+	 .doc = "Largest answer that is stored, larger ones are passed through; 0 = a sixteenth of "
+		"hot-size."},
+	{"admission", CONF_WORD, AT(admission), .fallback = "second-sighting", .words = admissions,
+	 .doc = "What goes to disk: everything; what was asked for twice, which spares the disk most "
+		"writes; or what leaves the hot tier after it was hit there."},
+};
+/* clang-format on */
+static const struct conf_table store_table = {
+	"store",
+	sizeof(struct store_settings),
+	store_fields,
+	COUNT_OF(store_fields),
+};
+#undef AT
+
+#define AT(member) offsetof(struct log_settings, member)
+/* clang-format off */
+static const struct conf_field log_fields[] = {
+	{"access", CONF_STRING, AT(access), .fallback = "-", .check = check_access,
+	 .doc = "Where a line for each request goes: a file, - for stdout, or off."},
+	{"format", CONF_WORD, AT(format), .fallback = "json", .words = formats,
+	 .doc = "Shape of access lines."},
+	{"level", CONF_WORD, AT(level), .fallback = "info", .words = levels,
+	 .doc = "The least important lines that the error log, on stderr, shows."},
+	{"queue", CONF_SIZE, AT(queue_bytes), 64 * KIB, GIB, "4m",
+	 .doc = "Access lines that may wait to be written; more are dropped and counted, so that a "
+		"slow disk stops no request."},
+};
+/* clang-format on */
+static const struct conf_table log_table = {
+	"log",
+	sizeof(struct log_settings),
+	log_fields,
+	COUNT_OF(log_fields),
+};
+#undef AT
+
+#define AT(member) offsetof(struct settings, member)
+/* clang-format off */
+static const struct conf_field fields[] = {
+	{"workers", CONF_UINT, AT(workers), 0, 256, "0",
+	 .doc = "Threads that serve requests; 0 = one for each processor."},
+	{"listen", CONF_STRINGS, AT(listen), 1, 64, "[\"http://0.0.0.0:8080\"]",
+	 .check = address_check_url,
+	 .doc = "Where clients are served, as http://host:port."},
+	{"admin", CONF_STRING, AT(admin), .fallback = "off", .check = address_check_admin,
+	 .doc = "Where purges, metrics and larderctl are served: host:port, unix:/path or off. Whoever "
+		"reaches it may do everything."},
+	{"name", CONF_STRING, AT(name), .fallback = "larder", .check = check_name,
+	 .doc = "What this node calls itself in Via and Cache-Status."},
+	{"user", CONF_STRING, AT(user), .fallback = "",
+	 .doc = "User to become once listening, when started as root; empty = stay."},
+	{"pid-file", CONF_STRING, AT(pid_file), .fallback = "",
+	 .doc = "File that holds the process id while Larder runs; empty = none."},
+	{"stop-timeout", CONF_DURATION, AT(stop_ms), 0, CONF_HOURS(1), "25s",
+	 .doc = "How long a graceful stop waits for answers under way."},
+	{"trusted-proxies", CONF_STRINGS, AT(trusted_proxies), 0, 1000, "[]",
+	 .check = address_check_block,
+	 .doc = "Addresses and blocks of proxies before Larder, whose X-Forwarded fields are believed."},
+	{"limits", CONF_SECTION, AT(limits), .table = &limits_table,
+	 .doc = "What a client may send, how large and how slowly."},
+	{"store", CONF_SECTION, AT(store), .table = &store_table,
+	 .doc = "Where answers are kept."},
+	{"log", CONF_SECTION, AT(log), .table = &log_table,
+	 .doc = "What is written about requests and about Larder itself."},
+	{"cache", CONF_SECTION, AT(cache), .table = &cache_policy_table,
+	 .doc = "How answers are cached, unless a route says otherwise."},
+	{"origins", CONF_SECTIONS, AT(origins), 1, 1000, .table = &origin_options_table,
+	 .example = "[{name: default, addresses: [\"http://127.0.0.1:8000\"]}]",
+	 .doc = "The servers behind Larder: each a name for addresses that serve the same content."},
+	{"routes", CONF_SECTIONS, AT(routes.list), 0, 10000, "[]", .table = &route_table,
+	 .doc = "Which origin and which caching a request gets; the most specific host wins, then the "
+		"longest path. One origin without routes serves everything."},
+};
+/* clang-format on */
+#undef AT
+
+const struct conf_table settings_table = {
+	"the configuration",
+	sizeof(struct settings),
+	fields,
+	COUNT_OF(fields),
+};
+
+/* ---- checks over the whole ---- */
+
+static const struct origin_options *origin_at(const struct settings *s, size_t i)
+{
+	return (const struct origin_options *)s->origins.at + i;
+}
+
+static struct route *route_at(const struct settings *s, size_t i)
+{
+	return (struct route *)s->routes.list.at + i;
+}
+
+/* The index of an origin; origins.count when there is none of that name. */
+static size_t find_origin(const struct settings *s, struct slice name)
+{
+	size_t i = 0;
+	while (i < s->origins.count && !slice_eq(origin_at(s, i)->name, name))
+		i++;
+	return i;
+}
+
+static void check_origins(struct conf_load *load, const struct settings *s)
+{
+	for (size_t i = 0; i < s->origins.count; i++) {
+		struct slice name = origin_at(s, i)->name;
+		if (name.len > 0 && find_origin(s, name) < i)
+			conf_problem(load, (struct conf_path){ "origins", i, "name" },
+			    "origin \"%.*s\" a second time", SLICE_ARG(problem_quote(name)));
+	}
+}
+
+static bool is_same_place(const struct route *a, const struct route *b)
+{
+	return slice_eq_nocase(a->host, b->host) && slice_eq(a->path, b->path);
+}
+
+/* A route without a host or path has been refused already. */
+static void check_twin_routes(struct conf_load *load, const struct settings *s, size_t i)
+{
+	const struct route *route = route_at(s, i);
+	for (size_t j = 0; j < i && route->host.len > 0 && route->path.len > 0; j++) {
+		if (!is_same_place(route, route_at(s, j)))
+			continue;
+		conf_problem(load, (struct conf_path){ "routes", i, NULL },
+		    "a second route for host \"%.*s\" and path \"%.*s\"",
+		    SLICE_ARG(problem_quote(route->host)), SLICE_ARG(problem_quote(route->path)));
+		return;
+	}
+}
+
+static void report_no_origin(struct conf_load *load, const struct settings *s, size_t route)
+{
+	struct slice name = route_at(s, route)->origin;
+	struct nearest near = nearest_to(name);
+	for (size_t i = 0; i < s->origins.count; i++)
+		nearest_offer(&near, origin_at(s, i)->name);
+	if (near.best.len)
+		conf_problem(load, (struct conf_path){ "routes", route, "origin" },
+		    "no origin is named \"%.*s\"; did you mean \"%.*s\"?",
+		    SLICE_ARG(problem_quote(name)), SLICE_ARG(near.best));
+	else
+		conf_problem(load, (struct conf_path){ "routes", route, "origin" },
+		    "no origin is named \"%.*s\"; name one that stands under origins",
+		    SLICE_ARG(problem_quote(name)));
+}
+
+static void bind_routes(struct conf_load *load, const struct settings *s)
+{
+	for (size_t i = 0; i < s->routes.list.count; i++) {
+		struct route *route = route_at(s, i);
+		route->origin_index = find_origin(s, route->origin);
+		if (route->origin.len > 0 && route->origin_index == s->origins.count)
+			report_no_origin(load, s, i);
+		check_twin_routes(load, s, i);
+	}
+}
+
+/* One origin needs no routes: it serves everything. */
+static void add_default_route(struct conf_load *load, struct settings *s)
+{
+	if (s->routes.list.count > 0 || s->origins.count == 0)
+		return;
+	if (s->origins.count > 1) {
+		conf_problem(load, (struct conf_path){ "origins", 1, NULL },
+		    "more than one origin and no routes; say under routes which serves what");
+		return;
+	}
+	struct route *route = arena_alloc(&s->arena, sizeof(*route));
+	if (!route)
+		return;
+	*route = (struct route){ SL("*"), SL("/"), origin_at(s, 0)->name, s->cache, 0 };
+	s->routes.list = (struct conf_list){ route, 1 };
+}
+
+/* ---- life ---- */
+
+struct settings *settings_load(
+    const struct conf_source *sources, size_t count, struct conf_errors *errors)
+{
+	struct conf_load load;
+	struct settings *s = must_alloc(sizeof(*s));
+	*s = (struct settings){ .refs = 1 };
+	arena_init(&s->arena, ARENA_BYTES);
+	conf_load_begin(&load, &s->arena, sources, count);
+	conf_load_fill(&load, &settings_table, s);
+	check_origins(&load, s);
+	add_default_route(&load, s);
+	bind_routes(&load, s);
+	if (!conf_load_end(&load, errors))
+		settings_unref(&s);
+	return s;
+}
+
+void settings_print_defaults(struct buf *out)
+{
+	static const char header[] =
+	    "SPDX-License-Identifier: Apache-2.0\n"
+	    "\n"
+	    "Larder's configuration: every key, what it does, what it takes, and its default. A key\n"
+	    "that is left out has the value that stands here. Written by: larder dump --defaults\n"
+	    "\n"
+	    "Durations: 250ms, 5s, 5m, 1h, 7d or off. Sizes: 512, 64k, 16m, 1g. ${NAME} in a value\n"
+	    "is an environment variable, which must be set; $${ stands for a plain ${.\n"
+	    "\n"
+	    "larder check FILE tells all that is wrong; larder fmt -w FILE tidies it.\n";
+	conf_print_commented(out, &settings_table, header);
+}
+
+struct settings *settings_ref(struct settings *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void settings_unref(struct settings **p)
+{
+	struct settings *s = *p;
+	*p = NULL;
+	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	arena_fini(&s->arena);
+	free(s);
+}

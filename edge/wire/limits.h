@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client may send, how large and how slowly. Each has a status (INSTALL and README). */
+#pragma once
+
+#include "edge/conf/field.h"
+
+struct limits {
+	uint64_t line_bytes;  /* request line: 414 */
+	uint64_t head_bytes;  /* request line and fields: 431 */
+	uint64_t head_fields; /* number of field lines: 431 */
+	uint64_t body_bytes;  /* request body: 413; 0 = no limit */
+	int64_t head_ms;      /* from a request's first byte to the end of its head: 408 */
+	int64_t body_ms;      /* between two bytes of a request's body: 408 */
+	int64_t idle_ms;      /* a kept connection without a request: closed */
+	int64_t send_ms;      /* a client that takes no byte of its answer: closed */
+	uint64_t connections; /* open client connections of all workers: 503 and closed */
+	uint64_t requests;    /* requests on one connection, then it is closed; 0 = no limit */
+};
+
+extern const struct conf_table limits_table;

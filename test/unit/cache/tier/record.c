@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/tier/record.c"
+
+#include "test/unit/cache/samples.h"
+
+static const struct span span = { 0x0000020000000007, 2 };
+
+static struct object *full_object(void)
+{
+	char text[48];
+	struct object *o = object_new(OBJECT_ANSWER, sample_key(7, text),
+	    SL("Content-Type: text/plain\r\nETag: \"sample\"\r\n"), SL("accept-encoding"),
+	    SL("gzip"), 0);
+	o->status = 404;
+	o->reason = REASON_STATUS_TTL;
+	o->seq = 0x1122334455667788;
+	o->life = (struct life){ .response_time = { 1000 },
+		.born = { -1000 },
+		.fresh_until = { 2000 },
+		.swr_until = { 3000 },
+		.sie_until = { 4000 },
+		.keep_until = WALL_FOREVER,
+		.no_cache = true,
+		.immutable = true };
+	o->validators.etag = slice_first(slice_from(o->head, 32), 8);
+	o->validators.last_modified = (struct wall){ 123 };
+	o->body = flow_new(CHUNK_BYTES + 1, FLOW_KEEP_ALL, 0);
+	o->body->trailers = slice_of(slice_to_str(SL("X-Sum: 1\r\n")), 10);
+	return o;
+}
+
+static void check_same(const struct object *a, const struct object *b)
+{
+	CU_ASSERT_EQUAL(a->kind, b->kind);
+	CU_ASSERT_EQUAL(a->status, b->status);
+	CU_ASSERT_EQUAL(a->reason, b->reason);
+	CU_ASSERT_EQUAL(a->seq, b->seq);
+	CU_ASSERT(hash128_eq(a->hash, b->hash));
+	CU_ASSERT(slice_eq(a->key, b->key) && slice_eq(a->head, b->head));
+	CU_ASSERT(slice_eq(a->spec, b->spec) && slice_eq(a->values, b->values));
+	CU_ASSERT_EQUAL(a->life.response_time.ms, b->life.response_time.ms);
+	CU_ASSERT_EQUAL(a->life.born.ms, b->life.born.ms);
+	CU_ASSERT_EQUAL(a->life.fresh_until.ms, b->life.fresh_until.ms);
+	CU_ASSERT_EQUAL(a->life.swr_until.ms, b->life.swr_until.ms);
+	CU_ASSERT_EQUAL(a->life.sie_until.ms, b->life.sie_until.ms);
+	CU_ASSERT_EQUAL(a->life.keep_until.ms, b->life.keep_until.ms);
+	CU_ASSERT_EQUAL(a->life.no_cache, b->life.no_cache);
+	CU_ASSERT_EQUAL(a->life.must_revalidate, b->life.must_revalidate);
+	CU_ASSERT_EQUAL(a->life.immutable, b->life.immutable);
+	CU_ASSERT(slice_eq(a->validators.etag, b->validators.etag));
+	CU_ASSERT_EQUAL(a->validators.last_modified.ms, b->validators.last_modified.ms);
+	CU_ASSERT_EQUAL(a->validators.date.ms, b->validators.date.ms);
+	CU_ASSERT_EQUAL(a->variant_count, b->variant_count);
+	for (uint32_t i = 0; i < a->variant_count; i++)
+		CU_ASSERT(hash128_eq(a->variants[i], b->variants[i]));
+}
+
+static void test_answer(void)
+{
+	struct object *o = full_object();
+	struct buf bytes;
+	struct record r;
+	struct span seen;
+	buf_init(&bytes, 0);
+	record_write(&bytes, o, span, 0xfeedface);
+	CU_ASSERT_EQUAL_FATAL(record_read(buf_slice(&bytes), &r), ERR_NONE);
+	CU_ASSERT_EQUAL(r.body_bytes, CHUNK_BYTES + 1);
+	CU_ASSERT_EQUAL(r.digest, 0xfeedface);
+	CU_ASSERT(slice_eq(r.trailers, SL("X-Sum: 1\r\n")));
+	CU_ASSERT(record_span(buf_slice(&bytes), &seen));
+	CU_ASSERT(seen.first == span.first && seen.chunks == span.chunks);
+	struct object *again = record_object(&r, o->hash);
+	check_same(o, again);
+	/* The etag points into the object's own head. */
+	CU_ASSERT_PTR_EQUAL(again->validators.etag.at, again->head.at + 32);
+	object_unref(&again);
+	object_unref(&o);
+	buf_fini(&bytes);
+}
+
+static void test_marker(void)
+{
+	char text[48];
+	struct object *o = object_new(OBJECT_VARY, sample_key(1, text), SLICE_NONE,
+	    SL("accept-encoding, accept-language"), SLICE_NONE, 3);
+	struct buf bytes;
+	struct record r;
+	for (uint32_t i = 0; i < 3; i++)
+		o->variants[i] = sample_hash(i);
+	buf_init(&bytes, 0);
+	record_write(&bytes, o, (struct span){ 5, 0 }, 0);
+	CU_ASSERT_EQUAL_FATAL(record_read(buf_slice(&bytes), &r), ERR_NONE);
+	CU_ASSERT_EQUAL(record_variant_count(&r), 3);
+	struct object *again = record_object(&r, o->hash);
+	check_same(o, again);
+	object_unref(&again);
+	object_unref(&o);
+	buf_fini(&bytes);
+}
+
+/* A part of a record, and a record with any one byte changed, are corrupt. Copies of the exact
+ * size let the address sanitizer see each byte read past the end. */
+static void test_damage(void)
+{
+	struct object *o = full_object();
+	struct buf bytes;
+	struct record r;
+	buf_init(&bytes, 0);
+	record_write(&bytes, o, span, 1);
+	for (size_t len = 0; len < bytes.len; len++) {
+		char *part = must_alloc(len ? len : 1);
+		memcpy(part, bytes.at, len);
+		CU_ASSERT_EQUAL(record_read(slice_of(part, len), &r), ERR_STORE_CORRUPT);
+		free(part);
+	}
+	for (size_t at = 0; at < bytes.len; at++) {
+		bytes.at[at] ^= 0x10;
+		enum err err = record_read(buf_slice(&bytes), &r);
+		/* The check covers the rest; of these four, first says where to look, and what is
+		 * there is checked; status, reason and flags may become another valid one. */
+		CU_ASSERT(err == ERR_STORE_CORRUPT || at < AT_CHUNKS);
+		bytes.at[at] ^= 0x10;
+	}
+	buf_add_char(&bytes, 'x');
+	CU_ASSERT_EQUAL(record_read(buf_slice(&bytes), &r), ERR_STORE_CORRUPT);
+	object_unref(&o);
+	buf_fini(&bytes);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "an answer", test_answer },
+		{ "a marker", test_marker },
+		{ "damage", test_damage },
+		CU_TEST_INFO_NULL,
+	};
+	return run_tests("tier/record", tests);
+}

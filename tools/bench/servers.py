@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers of the bench: how each is configured, started and asked for its version.
+
+All run from a folder of their own, listen on 127.0.0.1 only and are held to one core. What each
+is given, worth comparing: one worker, 256 MB of memory for objects, no access log.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+START_LIMIT_S = 30
+
+# Open files wanted for each program: idle connections, and room for what else it opens.
+FILES = 65536
+SPARE_FILES = 1000
+
+# Versions are asked of all, also of the load generator.
+VERSION = {
+    "larder": ["{larder}", "version"],
+    "nginx": ["nginx", "-v"],
+    "varnish": ["varnishd", "-V"],
+    "trafficserver": ["traffic_server", "--version"],
+    "haproxy": ["haproxy", "-v"],
+    "wrk": ["wrk", "-v"],
+}
+
+
+class Skip(Exception):
+    """A server that cannot take part, and why."""
+
+
+def build_folder():
+    return (ROOT / os.environ.get("BUILD", "build")).resolve()
+
+
+def larder():
+    return os.environ.get("LARDER", str(build_folder() / "larder"))
+
+
+def version(name):
+    """The first version number in what the program says about itself."""
+    if name == "limit":
+        return "limit"
+    command = [word.format(larder=larder()) for word in VERSION[name]]
+    if not shutil.which(command[0]):
+        raise Skip(f"{command[0]} is not installed")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)+[^\s,()]*", done.stdout + done.stderr)
+    return f"{name} {found[0] if found else '?'}"
+
+
+def limit_program():
+    """The bench's own server; `make bench` has built it, a bare call builds it here."""
+    program = build_folder() / "bench" / "limit"
+    source = HERE / "limit.c"
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        program.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([os.environ.get("CC", "cc"), "-std=gnu2x", "-D_GNU_SOURCE", "-O2",
+                        "-o", str(program), str(source)], check=True)
+    return str(program)
+
+
+# ---- configurations -------------------------------------------------------------------------
+
+def fill(template, folder, ports):
+    """Write a template of peers/ into the folder with the @NAMES@ replaced."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    values = {"DIR": str(folder), "CONNECTIONS": str(min(files - SPARE_FILES, 20000))} | ports
+    text = (HERE / "peers" / template).read_text()
+    target = folder / pathlib.Path(template).name
+    target.write_text(re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], text))
+    return str(target)
+
+
+def command_limit(_folder, ports):
+    return [limit_program(), ports["LISTEN"]]
+
+
+def command_larder(folder, ports):
+    return [larder(), "run", "--origin", f"http://127.0.0.1:{ports['ORIGIN']}",
+            "--listen", f"http://127.0.0.1:{ports['LISTEN']}",
+            "--admin", f"127.0.0.1:{ports['ADMIN']}", "--workers", "1",
+            "--hot-size", "256m", "--store-size", "10g", "--store", str(folder / "store"),
+            "--access-log", "off"]
+
+
+def command_nginx(folder, ports):
+    return ["nginx", "-p", str(folder), "-c", fill("nginx.conf", folder, ports)]
+
+
+def command_haproxy(folder, ports):
+    return ["haproxy", "-db", "-f", fill("haproxy.cfg", folder, ports)]
+
+
+def command_varnish(folder, ports):
+    # One pool is what one core wants; its threads are there before the load comes.
+    return ["varnishd", "-F", "-j", "none", "-n", str(folder / "work"),
+            "-a", f"127.0.0.1:{ports['LISTEN']}", "-f", fill("varnish.vcl", folder, ports),
+            "-s", "malloc,256m", "-p", "thread_pools=1", "-p", "thread_pool_min=200",
+            "-p", "timeout_idle=300", "-p", "listen_depth=4096", "-p", "nuke_limit=1000"]
+
+
+def command_trafficserver(folder, ports):
+    (folder / "cache").mkdir()
+    for name in ("records.config", "remap.config", "storage.config", "ip_allow.yaml"):
+        fill(f"trafficserver/{name}", folder, ports)
+    root = fill("trafficserver/runroot.yaml", folder, ports)
+    return ["traffic_server", f"--run-root={root}"]
+
+
+COMMANDS = {
+    "larder": command_larder,
+    "nginx": command_nginx,
+    "haproxy": command_haproxy,
+    "trafficserver": command_trafficserver,
+    "varnish": command_varnish,
+    "limit": command_limit,
+}
+
+
+# ---- running --------------------------------------------------------------------------------
+
+def free_ports(*names):
+    """A free port for each name; all are held until all are known, so none comes twice."""
+    with contextlib.ExitStack() as stack:
+        probes = {name: stack.enter_context(socket.socket()) for name in names}
+        for probe in probes.values():
+            probe.bind(("127.0.0.1", 0))
+        return {name: str(probe.getsockname()[1]) for name, probe in probes.items()}
+
+
+def listens(port, child):
+    limit = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < limit and child.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(port)), 1):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def end_group(child):
+    """End the child and everything it started, first politely."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(15)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+@contextlib.contextmanager
+def running(command, port, core, log):
+    """A program on one core, in its own process group, until the block ends."""
+    with open(log, "w", encoding="utf-8") as output:
+        child = subprocess.Popen(["taskset", "-c", core] + command, start_new_session=True,
+                                 stdin=subprocess.DEVNULL, stdout=output,
+                                 stderr=subprocess.STDOUT)
+    try:
+        if not listens(port, child):
+            words = pathlib.Path(log).read_text(errors="replace").strip()[-500:]
+            raise Skip(f"does not start: {words or f'status {child.poll()}'}")
+        yield child.pid
+    finally:
+        end_group(child)
+
+
+@contextlib.contextmanager
+def server(name, folder, origin, core):
+    """A server that answers requests; yields its process and its port. Its folder stays until the
+    bench ends: file systems are slow to make files soon after many were removed."""
+    folder.mkdir()
+    ports = free_ports("LISTEN", "ADMIN") | {"ORIGIN": origin}
+    with running(COMMANDS[name](folder, ports), ports["LISTEN"], core, f"{folder}.log") as pid:
+        yield pid, int(ports["LISTEN"])
