@@ -6,6 +6,14 @@
 enum { AT_FIRST = 8, AT_CHUNKS = 16, AT_CHECK = 20, AT_CHECKED = 24, TEXTS = 5, VARIANT_BYTES = 16 };
 enum { FLAG_NO_CACHE = 1, FLAG_MUST_REVALIDATE = 2, FLAG_IMMUTABLE = 4, FLAGS = 7 };
 
+uint32_t record_check(struct slice bytes)
+{
+	must(bytes.len >= AT_CHECKED);
+	uint64_t front = XXH3_64bits(bytes.at, AT_CHECK);
+	return (uint32_t)XXH3_64bits_withSeed(
+	    bytes.at + AT_CHECKED, bytes.len - AT_CHECKED, front);
+}
+
 /* ---- writing ---- */
 
 static void put(struct buf *to, uint64_t number, size_t bytes)
@@ -50,7 +58,7 @@ static void put_validators(struct buf *to, const struct object *o)
 static void put_check(struct buf *to, size_t start)
 {
 	char *record = to->at + start;
-	uint64_t sum = XXH3_64bits(record + AT_CHECKED, to->len - start - AT_CHECKED);
+	uint32_t sum = record_check(slice_of(record, to->len - start));
 	for (size_t i = 0; i < 4; i++)
 		record[AT_CHECK + i] = (char)(sum >> (8 * i));
 }
@@ -153,8 +161,8 @@ static bool is_sound(struct slice bytes)
 {
 	if (bytes.len < RECORD_FIXED_BYTES || bytes.at[0] != RECORD_VERSION)
 		return false;
-	struct slice check = slice_from(bytes, AT_CHECK), rest = slice_from(bytes, AT_CHECKED);
-	return (uint32_t)XXH3_64bits(rest.at, rest.len) == (uint32_t)take(&check, 4);
+	struct slice check = slice_from(bytes, AT_CHECK);
+	return record_check(bytes) == (uint32_t)take(&check, 4);
 }
 
 enum err record_read(struct slice bytes, struct record *ret_record)

@@ -11,8 +11,8 @@
  *	 8  u64  first chunk id             96  i64  last_modified, date, in ms
  *	16  u32  chunks (0: first is only  112  u32  etag: offset in head, length
  *	         a place in the log)       120  u32  lengths of key, head, spec, values, trailers
- *	20  u32  check: XXH3-64's low half 140  u32  count of variants
- *	         of the rest               144       the texts; the variants, two u64 each; no more
+ *	20  u32  check: record_check       140  u32  count of variants
+ *	                                   144       the texts; the variants, two u64 each; no more
  *
  * Any defect makes a record corrupt, which is a miss: nothing of it is used.
  */
@@ -51,5 +51,7 @@ struct object *record_object(const struct record *, struct hash128);
 /* The variants' hashes, when it is a marker's. */
 uint32_t record_variant_count(const struct record *);
 struct hash128 record_variant(const struct record *, uint32_t index);
+/* The check of a record's bytes, all but those where the check itself is. bytes: 24 at least. */
+uint32_t record_check(struct slice bytes);
 /* The span alone, unchecked but for bounds: for those who ask it of every record. */
 bool record_span(struct slice bytes, struct span *ret_span);

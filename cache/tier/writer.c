@@ -45,8 +45,9 @@ struct writer {
 	uint64_t body_bytes;  /* in `body` */
 	uint64_t group_bytes; /* written or in the batches, of this group */
 	enum err group_err;   /* the group's first failure: nothing of it counts */
-	struct list group;    /* entries in the batches */
-	struct list held;     /* removals that failed */
+	struct list todo;     /* taken from the queue */
+	struct list group;    /* in the batches */
+	struct list held;     /* removals that failed: for when the disk is well again */
 	struct buf record;
 	struct evict evict;
 	struct mono flushed_at;
@@ -105,16 +106,16 @@ static struct timespec deadline_in(int64_t ms)
 	return t;
 }
 
-/* Waits for entries, at most `ms`, and takes all. False: the writer ends and none is left. */
-static bool take(struct writer *w, struct list *to, int64_t ms)
+/* Waits for entries, at most `ms`, and takes all. False: the writer ends and nothing is left. */
+static bool take(struct writer *w, int64_t ms)
 {
 	struct timespec until = deadline_in(ms);
 	lock_take(&w->lock);
 	int timeout = 0;
-	while (list_empty(&w->queue) && !w->is_ending && timeout == 0)
+	while (list_empty(&w->todo) && list_empty(&w->queue) && !w->is_ending && timeout == 0)
 		timeout = pthread_cond_timedwait(&w->more, &w->lock.mutex, &until);
-	list_move_all(to, &w->queue);
-	bool goes_on = !list_empty(to) || !w->is_ending;
+	list_move_all(&w->todo, &w->queue);
+	bool goes_on = !list_empty(&w->todo) || !w->is_ending;
 	lock_drop(&w->lock);
 	return goes_on;
 }
@@ -321,19 +322,16 @@ static void add_removal(struct writer *w, const struct entry *e) ON_WORKER
 	w->group_bytes += sizeof(key);
 }
 
-static void write_all(struct writer *w, struct list *entries) ON_WORKER
+/* Writes what there is to do, up to a group's worth. */
+static void write_group(struct writer *w) ON_WORKER
 {
-	LIST_EACH(link, entries)
-	{
-		struct entry *e = LIST_OF(link, struct entry, link);
-		list_drop(link);
-		list_append(&w->group, link);
+	while (!list_empty(&w->todo) && w->group_bytes < GROUP_BYTES) {
+		struct entry *e = LIST_OF(list_take_first(&w->todo), struct entry, link);
+		list_append(&w->group, &e->link);
 		if (e->object)
 			add_object(w, e);
 		else
 			add_removal(w, e);
-		if (w->group_bytes >= GROUP_BYTES)
-			end_group(w);
 	}
 	end_group(w);
 }
@@ -351,7 +349,7 @@ static enum err flush_when_old(struct writer *w, struct mono now)
 	return rocks_flush(w->store->rocks, ROCKS_BODY);
 }
 
-/* While the disk is ill: sees whether it is well again, and forgets what waits to be. */
+/* While the disk is ill: sees whether it is well again. Then what was held comes first. */
 static void try_again(struct writer *w) ON_WORKER
 {
 	struct store *s = w->store;
@@ -359,10 +357,8 @@ static void try_again(struct writer *w) ON_WORKER
 		return;
 	store_tell(s, HEALTH_WRITES, ledger_raise(&s->ledger, s->rocks, s->ledger.low));
 	if (health_is_well(&s->health, HEALTH_WRITES)) {
-		struct list held;
-		list_init(&held);
-		list_move_all(&held, &w->held);
-		write_all(w, &held);
+		list_move_all(&w->held, &w->todo);
+		list_move_all(&w->todo, &w->held);
 	}
 }
 
@@ -390,11 +386,9 @@ static void *thread_main(void *arg)
 	struct writer *w = arg;
 	role_worker();
 	pthread_setname_np(pthread_self(), "store-write");
-	struct list entries;
-	list_init(&entries);
 	w->flushed_at = mono_now();
-	while (take(w, &entries, patience_ms(w))) {
-		write_all(w, &entries);
+	while (take(w, patience_ms(w))) {
+		write_group(w);
 		tend(w);
 	}
 	return NULL;
@@ -435,6 +429,7 @@ struct writer *writer_new(struct store *store)
 	pthread_condattr_destroy(&monotonic);
 	lock_init(&w->lock);
 	list_init(&w->queue);
+	list_init(&w->todo);
 	list_init(&w->group);
 	list_init(&w->held);
 	buf_init(&w->record, 0);

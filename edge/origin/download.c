@@ -24,7 +24,7 @@ void download_fini(struct download *d)
 void download_begin(struct download *d, bool answers_head)
 {
 	d->answers_head = answers_head;
-	d->shown = SLICE_NONE;
+	d->shown = slice_of(d->scratch, 0);
 	d->bytes = 0;
 	d->is_ready = false;
 	d->failure = ERR_NONE;
@@ -177,14 +177,15 @@ static bool is_worth_reading(const struct download *d)
 static enum pull parse_body(struct download *d)
 {
 	size_t used;
+	if (!d->into && !is_worth_reading(d))
+		return PULL_END;
 	if (d->shown.len == 0 && !d->reader.at_end)
 		return PULL_AGAIN;
 	switch (h1_read_body(&d->reader, d->shown, &used, d->into)) {
-	case H1_MORE: d->shown = SLICE_NONE; break;
+	case H1_MORE: d->shown = slice_of(d->scratch, 0); return PULL_AGAIN;
 	case H1_END: d->shown = slice_from(d->shown, used); return PULL_END;
 	default: return fail_as_read(d);
 	}
-	return d->into || is_worth_reading(d) ? PULL_AGAIN : PULL_END;
 }
 
 static enum pull read_body(struct download *d, struct conn *c) ON_LOOP

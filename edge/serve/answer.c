@@ -98,8 +98,8 @@ static bool answer_multipart(const struct answer_form *form, struct object *obje
 		return false;
 	struct slice type = fields_value(&fields, FIELD_CONTENT_TYPE);
 	struct hash128 hash = object->hash;
-	struct slice boundary =
-	    arena_printf(form->arena, "larder-%016" PRIx64 "%08" PRIx64, hash.hi, length);
+	struct slice boundary = arena_printf(
+	    form->arena, "larder-%016" PRIx64 "%08" PRIx64, hash.hi, length);
 	if (!type.at)
 		type = SL("application/octet-stream");
 	a->length = multipart_heads(form->arena, ranges, length, type, boundary, heads);
@@ -126,8 +126,8 @@ static bool answer_one_range(const struct answer_form *form, struct object *obje
 enum shape { SHAPE_WHOLE, SHAPE_RANGES, SHAPE_NOT_MODIFIED, SHAPE_UNSATISFIED };
 
 /* What the request's own fields make of a stored answer. rfc: 9110 13.2.2, 14.2. */
-static enum shape shape_of(const struct answer_form *form, const struct object *object,
-    struct ranges *ret_ranges)
+static enum shape shape_of(
+    const struct answer_form *form, const struct object *object, struct ranges *ret_ranges)
 {
 	const struct fields *fields = &form->request->fields;
 	ret_ranges->count = 0;
@@ -170,8 +170,8 @@ static bool answer_ranges(const struct answer_form *form, struct object *object,
 	return answer_one_range(form, object, ranges, length, delivery, a);
 }
 
-static void answer_unsatisfied(const struct answer_form *form, struct object *object,
-    struct answer *a)
+static void answer_unsatisfied(
+    const struct answer_form *form, struct object *object, struct answer *a)
 {
 	uint64_t length = 0;
 	if (object_length(object, &length))
@@ -231,8 +231,8 @@ void answer_failure(const struct answer_form *form, enum err why, const struct n
     struct text_source *text, struct answer *a)
 {
 	uint16_t status = err_status(why);
-	struct slice body = arena_printf(form->arena, "%u %.*s: %s\n", status,
-	    SLICE_ARG(status_reason(status)), err_text(why));
+	struct slice body = arena_printf(
+	    form->arena, "%u %.*s: %s\n", status, SLICE_ARG(status_reason(status)), err_text(why));
 	text_source_init(text, body);
 	add_line(form->lines, SL("Date"), slice_of(loop_date(form->home), DATE_LEN));
 	add_line(form->lines, SL("Content-Type"), SL("text/plain; charset=utf-8"));

@@ -19,8 +19,8 @@ struct note {
 };
 
 struct answer_form {
-	struct arena *arena;  /* of the request */
-	struct buf *lines;    /* our own lines are written here; stays until the answer was sent */
+	struct arena *arena; /* of the request */
+	struct buf *lines;   /* our own lines are written here; stays until the answer was sent */
 	struct loop *home;
 	const struct request *request;
 	bool evaluates; /* conditions and ranges are ours to judge: the origin has not seen them */
@@ -41,5 +41,5 @@ struct text_source {
 void text_source_init(struct text_source *, struct slice text);
 
 /* Composes the answer to a request that fails: a line of plain text says why. */
-void answer_failure(const struct answer_form *, enum err, const struct note *,
-    struct text_source *, struct answer *ret_answer) ON_LOOP;
+void answer_failure(const struct answer_form *, enum err, const struct note *, struct text_source *,
+    struct answer *ret_answer) ON_LOOP;

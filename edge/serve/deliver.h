@@ -13,15 +13,15 @@
 struct delivery {
 	struct source source;
 	struct flow_reader reader;
-	struct mail wake;       /* there is more; the owner sets deliver */
-	uint64_t skip;          /* bytes still to pass over before the next part */
-	uint64_t left;          /* bytes of the current part; UINT64_MAX = to the end */
+	struct mail wake; /* there is more; the owner sets deliver */
+	uint64_t skip;    /* bytes still to pass over before the next part */
+	uint64_t left;    /* bytes of the current part; UINT64_MAX = to the end */
 	bool is_over;
 	bool has_failed;
 	/* multipart */
 	struct ranges ranges;
-	uint32_t next_part;     /* of ranges */
-	struct slice text;      /* part head or closing line under way */
+	uint32_t next_part;       /* of ranges */
+	struct slice text;        /* part head or closing line under way */
 	struct slice *part_heads; /* count + 1: the last is the closing line */
 };
 

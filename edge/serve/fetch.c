@@ -32,8 +32,8 @@ struct fetch {
 	struct mono began;
 	struct exchange *exchange;
 	struct object *object; /* published and filling */
-	bool is_in_head;       /* the answer is being judged: whoever leaves now must not free this */
-	bool is_abandoned;     /* ... and did leave */
+	bool is_in_event;  /* of the exchange: a client that leaves meanwhile must not free this */
+	bool is_abandoned; /* ... and did leave */
 };
 
 /* ---- life ---- */
@@ -119,8 +119,7 @@ static bool make_fields(struct fetch *f, const struct forwarded *forwarded)
 			return false;
 	}
 	add_validators(f);
-	return forwarded_write(
-		   &f->fields, &f->arena, forwarded, &f->request, f->plan->site.name) &&
+	return forwarded_write(&f->fields, &f->arena, forwarded, &f->request, f->plan->site.name) &&
 	    !f->arena.overflow;
 }
 
@@ -176,17 +175,17 @@ static struct object *make_object(struct fetch *f, const struct response *respon
     const struct life *life, enum reason reason, bool is_stored) ON_LOOP
 {
 	bool targeted;
-	struct control control =
-	    storable_control(&f->route->cache, response, &f->arena, &targeted);
+	struct control control = storable_control(&f->route->cache, response, &f->arena, &targeted);
 	bool keeps_length = f->request.method == METHOD_HEAD || response->status == 304;
 	struct slice head = make_head(f, &response->fields, &control, is_stored, keeps_length);
 	struct slice spec = SLICE_NONE, values = SLICE_NONE;
-	if (is_stored && vary_spec(&response->fields, &f->arena, &spec) == VARY_YES)
+	struct key at = f->key;
+	if (is_stored && vary_spec(&response->fields, &f->arena, &spec) == VARY_YES) {
 		values = vary_values(&f->request.fields, spec, &f->arena);
-	/* The variant's hash is the cache's business; the key's text is the primary's. */
-	struct object *o = f->arena.overflow
-	    ? NULL
-	    : object_new(OBJECT_ANSWER, f->key, head, spec, values, 0);
+		at = key_of_variant(f->key, values, f->worker->cache->secret, &f->arena);
+	}
+	struct object *o = f->arena.overflow ? NULL
+					     : object_new(OBJECT_ANSWER, at, head, spec, values, 0);
 	if (!o)
 		return NULL;
 	o->status = response->status;
@@ -201,8 +200,8 @@ static struct object *make_object(struct fetch *f, const struct response *respon
 
 /* ---- what an answer becomes ---- */
 
-static void end_claim(struct fetch *f, enum claim_end how, struct object *object,
-    enum reason reason)
+static void end_claim(
+    struct fetch *f, enum claim_end how, struct object *object, enum reason reason)
 {
 	if (f->claim)
 		claim_end(&f->claim, how, object, reason);
@@ -216,17 +215,21 @@ static bool cover(struct fetch *f, uint16_t status) ON_LOOP
 	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
 		return false;
 	end_claim(f, CLAIM_ANSWERED, f->stored, REASON_STALE_IF_ERROR);
-	tell(f, &(struct fetch_result){ .object = object_ref(f->stored),
-		    .reason = REASON_STALE_IF_ERROR,
-		    .status = status });
+	tell(f,
+	    &(struct fetch_result){ .object = object_ref(f->stored),
+		.reason = REASON_STALE_IF_ERROR,
+		.status = status });
 	return true;
 }
 
 /* Publishes and tells everyone who waits. Takes over the object. */
 static void publish(struct fetch *f, struct object *o, uint16_t status, bool is_validated) ON_LOOP
 {
-	struct fetch_result result = { .object = object_ref(o), .reason = o->reason,
-		.status = status, .is_stored = true, .is_validated = is_validated };
+	struct fetch_result result = { .object = object_ref(o),
+		.reason = o->reason,
+		.status = status,
+		.is_stored = true,
+		.is_validated = is_validated };
 	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
 	end_claim(f, CLAIM_ANSWERED, o, o->reason);
 	tell(f, &result);
@@ -242,8 +245,8 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 	    !storable_merge(&merged.fields, &f->arena, &stored, &response->fields))
 		return false;
 	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
-	enum reason reason =
-	    storable_judge(&f->route->cache, &f->request, &merged, &life, &f->arena);
+	enum reason reason = storable_judge(
+	    &f->route->cache, &f->request, &merged, &life, &f->arena);
 	bool is_stored = reason == REASON_STORED;
 	struct object *o = make_object(f, &merged, &life, reason, true);
 	if (!o)
@@ -258,8 +261,11 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 		/* It may be delivered this once, not kept: the origin took its permission back. */
 		cache_drop(f->worker->cache, f->stored);
 		end_claim(f, CLAIM_RELEASED, NULL, reason);
-		tell(f, &(struct fetch_result){ .object = object_ref(o), .reason = reason,
-			    .status = 304, .is_validated = true });
+		tell(f,
+		    &(struct fetch_result){ .object = object_ref(o),
+			.reason = reason,
+			.status = 304,
+			.is_validated = true });
 	}
 	object_unref(&o);
 	return true;
@@ -275,8 +281,8 @@ static struct flow *new_body(const struct fetch *f, const struct response *respo
 }
 
 /* A storable answer: published while it fills. */
-static struct flow *store(struct fetch *f, const struct response *response,
-    const struct life *life) ON_LOOP
+static struct flow *store(struct fetch *f, const struct response *response, const struct life *life)
+    ON_LOOP
 {
 	struct object *o = make_object(f, response, life, REASON_STORED, true);
 	if (o)
@@ -297,13 +303,13 @@ static void remember_pass(struct fetch *f, enum reason reason) ON_LOOP
 {
 	int64_t ms = f->route->cache.uncacheable_ms;
 	if (f->kind != FETCH_PRIVATE && ms > 0)
-		cache_remember_pass(f->worker->cache, f->key,
-		    wall_add(f->worker->loop.wall, ms), reason);
+		cache_remember_pass(
+		    f->worker->cache, f->at, wall_add(f->worker->loop.wall, ms), reason);
 }
 
 /* An answer for this client only. */
-static struct flow *pass(struct fetch *f, const struct response *response,
-    const struct life *life, enum reason reason) ON_LOOP
+static struct flow *pass(struct fetch *f, const struct response *response, const struct life *life,
+    enum reason reason) ON_LOOP
 {
 	if (!f->client)
 		return NULL;
@@ -317,7 +323,8 @@ static struct flow *pass(struct fetch *f, const struct response *response,
 	}
 	/* The body's ref for the exchange; the object's own may go with the client. */
 	struct flow *body = has_body ? flow_ref(o->body) : NULL;
-	tell(f, &(struct fetch_result){ .object = o, .reason = reason, .status = response->status });
+	tell(
+	    f, &(struct fetch_result){ .object = o, .reason = reason, .status = response->status });
 	return body;
 }
 
@@ -333,8 +340,9 @@ static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
 	for (size_t i = 0; i < COUNT_OF(references); i++) {
 		struct slice value = fields_value(&response->fields, references[i]);
 		struct key key;
-		if (value.at && key_of_reference(&f->request, value, &f->route->cache,
-				    cache->secret, &f->arena, &key))
+		if (value.at &&
+		    key_of_reference(
+			&f->request, value, &f->route->cache, cache->secret, &f->arena, &key))
 			cache_invalidate(cache, key);
 	}
 }
@@ -349,13 +357,12 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 		return;
 	struct validators now = validators_of(&response->fields, f->times.response);
 	const struct validators *then = &f->stored->validators;
-	bool same_length = !slice_to_u64(fields_value(&response->fields, FIELD_CONTENT_LENGTH),
-			       &announced) ||
+	bool same_length = !slice_to_u64(
+			       fields_value(&response->fields, FIELD_CONTENT_LENGTH), &announced) ||
 	    !object_length(f->stored, &length) || announced == length;
 	bool same = response->status == 200 && same_length &&
 	    (!now.etag.len || slice_eq(now.etag, then->etag)) &&
-	    (now.last_modified.ms == INT64_MIN ||
-		now.last_modified.ms == then->last_modified.ms);
+	    (now.last_modified.ms == INT64_MIN || now.last_modified.ms == then->last_modified.ms);
 	if (!same || !storable_merge(&merged.fields, &f->arena, &stored, &response->fields)) {
 		cache_drop(f->worker->cache, f->stored);
 		return;
@@ -371,8 +378,8 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 }
 
 /* An answer to a request of FETCH_PRIVATE. */
-static struct flow *take_private(struct fetch *f, const struct response *response,
-    const struct life *life) ON_LOOP
+static struct flow *take_private(
+    struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
 {
 	if (f->request.method == METHOD_HEAD)
 		update_by_head(f, response);
@@ -388,11 +395,11 @@ static bool is_error(uint16_t status)
 }
 
 /* An answer to a request whose answer may be stored. */
-static struct flow *take_shared(struct fetch *f, const struct response *response,
-    const struct life *life) ON_LOOP
+static struct flow *take_shared(
+    struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
 {
-	enum reason reason =
-	    storable_judge(&f->route->cache, &f->request, response, life, &f->arena);
+	enum reason reason = storable_judge(
+	    &f->route->cache, &f->request, response, life, &f->arena);
 	/* A 5xx never takes the place of a good copy while that may still be served. */
 	if (is_error(response->status) && cover(f, response->status))
 		return NULL;
@@ -437,9 +444,9 @@ static struct flow *on_head(void *owner, const struct response *head)
 {
 	role_loop();
 	struct fetch *f = owner;
-	f->is_in_head = true;
+	f->is_in_event = true;
 	struct flow *body = judge(f, head);
-	f->is_in_head = false;
+	f->is_in_event = false;
 	/* The client left while it was told: on_end follows and lets go of the rest. */
 	if (f->is_abandoned)
 		flow_unref(&body);
@@ -451,6 +458,7 @@ static void on_end(void *owner, enum err failure)
 	role_loop();
 	struct fetch *f = owner;
 	f->exchange = NULL;
+	f->is_in_event = true;
 	bool had_head = f->times.response.ms != 0;
 	if (f->object)
 		cache_settle(f->worker->cache, f->object);
@@ -458,7 +466,8 @@ static void on_end(void *owner, enum err failure)
 		remember_pass(f, REASON_TOO_LARGE);
 	if (!had_head && failure != ERR_NONE && !cover(f, 0)) {
 		end_claim(f, CLAIM_RELEASED, NULL, REASON_ORIGIN_ERROR);
-		tell(f, &(struct fetch_result){ .failure = failure, .reason = REASON_ORIGIN_ERROR });
+		tell(
+		    f, &(struct fetch_result){ .failure = failure, .reason = REASON_ORIGIN_ERROR });
 	}
 	fetch_free(f);
 }
@@ -513,8 +522,8 @@ enum err fetch_start(struct worker *w, const struct fetch_spec *spec)
 		.events = &events,
 		.owner = f,
 	};
-	enum err e =
-	    exchange_start(f->plan->origins[f->route->origin_index], &exchange, &f->exchange);
+	enum err e = exchange_start(
+	    f->plan->origins[f->route->origin_index], &exchange, &f->exchange);
 	if (e != ERR_NONE) {
 		fetch_free(f);
 		return e;
@@ -534,8 +543,8 @@ void fetch_leave(struct fetch_client *client)
 	f->client = NULL;
 	/* What is stored, or may be yet, is worth finishing without its client. */
 	bool is_useful = f->kind != FETCH_PRIVATE && (f->claim || f->object);
-	f->is_abandoned = f->is_in_head && !is_useful;
-	if (is_useful || f->is_in_head)
+	f->is_abandoned = f->is_in_event && !is_useful;
+	if (is_useful || f->is_in_event)
 		return;
 	exchange_cancel(&f->exchange);
 	fetch_free(f);

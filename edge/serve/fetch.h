@@ -17,14 +17,14 @@ enum fetch_kind { FETCH_SHARED, FETCH_REFRESH, FETCH_PRIVATE };
 
 /* How a fetch went, told once, when the head of the answer is known. */
 struct fetch_result {
-	struct object *object;  /* a ref for the receiver; NULL = failed */
-	enum err failure;       /* without an object */
-	enum reason reason;     /* why it is stored or not; STALE_IF_ERROR when a stale copy covers */
-	uint16_t status;        /* of the origin's answer; 0 = none came */
+	struct object *object; /* a ref for the receiver; NULL = failed */
+	enum err failure;      /* without an object */
+	enum reason reason; /* why it is stored or not; STALE_IF_ERROR when a stale copy covers */
+	uint16_t status;    /* of the origin's answer; 0 = none came */
 	bool is_stored;
-	bool is_validated;      /* a 304 confirmed what was stored */
-	struct slice address;   /* of the origin; borrowed for the call */
-	int64_t head_us;        /* from the start to the head */
+	bool is_validated;    /* a 304 confirmed what was stored */
+	struct slice address; /* of the origin; borrowed for the call */
+	int64_t head_us;      /* from the start to the head */
 };
 
 /* Who waits for a fetch. Embedded in the journey; told nothing any more after fetch_leave. */
@@ -38,14 +38,14 @@ struct fetch_spec {
 	enum fetch_kind kind;
 	const struct route *route;
 	const struct request *request;
-	const struct control *control;  /* the request's directives */
+	const struct control *control;     /* the request's directives */
 	const struct forwarded *forwarded; /* who asks */
-	struct flow *body;              /* the request's, or NULL. FETCH_PRIVATE only */
-	struct key key, at;             /* primary key, and where the answer is stored */
-	struct object *stored;          /* to validate, or to cover a failure; borrowed, may be NULL */
-	struct claim *claim;            /* passes to the fetch, also on failure */
-	enum reason reason;             /* why it is private: told back when the answer does not say more */
-	struct fetch_client *client;    /* NULL for FETCH_REFRESH */
+	struct flow *body;                 /* the request's, or NULL. FETCH_PRIVATE only */
+	struct key key, at;                /* primary key, and where the answer is stored */
+	struct object *stored; /* to validate, or to cover a failure; borrowed, may be NULL */
+	struct claim *claim;   /* passes to the fetch, also on failure */
+	enum reason reason;    /* why it is private: told back when the answer does not say more */
+	struct fetch_client *client; /* NULL for FETCH_REFRESH */
 };
 
 /* Starts a fetch; everything in the spec is copied or counted. fail: as exchange_start; the claim

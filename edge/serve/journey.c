@@ -119,8 +119,8 @@ static enum step step_route(struct journey *j)
 	j->route = route_find(j->plan->site.routes, request->authority, request->path);
 	if (!j->route)
 		return fail(j, ERR_NO_ROUTE);
-	j->query.key =
-	    key_make(request, &j->route->cache, j->worker->cache->secret, &j->stream->arena);
+	j->query.key = key_make(
+	    request, &j->route->cache, j->worker->cache->secret, &j->stream->arena);
 	if (j->query.key.text.len == 0)
 		return fail(j, ERR_HEAD_TOO_LARGE);
 	if (!j->route->cache.enabled)
@@ -219,7 +219,8 @@ static enum step step_claim(struct journey *j) ON_LOOP
 {
 	const struct cache_policy *policy = &j->route->cache;
 	struct cache *cache = j->worker->cache;
-	switch (claim_take(cache->claims, j->query.at.hash, &j->wait, policy->max_waiters, &j->claim)) {
+	switch (
+	    claim_take(cache->claims, j->query.at.hash, &j->wait, policy->max_waiters, &j->claim)) {
 	case CLAIM_MINE: {
 		bool may_be_cold = !j->query.object && cache->cold && j->looks == 0 &&
 		    cold_probe(cache->cold, j->query.at.hash) != COLD_ABSENT;
@@ -296,7 +297,8 @@ static enum step step_pass(struct journey *j) ON_LOOP
 static void refresh(struct journey *j)
 {
 	struct fetch_spec spec = fetch_spec(j, FETCH_REFRESH);
-	if (claim_take(j->worker->cache->claims, j->query.at.hash, NULL, 0, &spec.claim) != CLAIM_MINE)
+	if (claim_take(j->worker->cache->claims, j->query.at.hash, NULL, 0, &spec.claim) !=
+	    CLAIM_MINE)
 		return;
 	meter_add(&j->worker->meters.refreshes, 1);
 	/* A refresh that cannot start costs nobody anything: the next request tries again. */
@@ -500,7 +502,8 @@ static enum step step_answer(struct journey *j) ON_LOOP
 	if (!answer_object(&form, j->object, &note, &j->delivery, &answer)) {
 		bool too_late = !form.arena->overflow && j->result != RESULT_PASS;
 		object_unref(&j->object);
-		return too_late ? pass(j, SL("uri-miss"), REASON_TOO_LARGE) : fail(j, ERR_NO_MEMORY);
+		return too_late ? pass(j, SL("uri-miss"), REASON_TOO_LARGE)
+				: fail(j, ERR_NO_MEMORY);
 	}
 	j->status = answer.status;
 	stream_answer(j->stream, &answer, &j->delivery.source);

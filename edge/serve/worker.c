@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/serve/worker.h"
 
-#include "edge/serve/journey.h"
-
 #include <sys/random.h>
+
+#include "edge/serve/journey.h"
 
 // clang-format off
 #define METER_STRUCT struct serve_meters

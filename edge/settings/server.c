@@ -182,8 +182,8 @@ static bool open_access_log(struct server *s)
 	if (slice_eq(log->access, SL("off")))
 		return true;
 	char *target = slice_to_str(log->access);
-	enum access_format format =
-	    log->format == LOG_FORMAT_COMBINED ? ACCESS_COMBINED : ACCESS_JSON;
+	enum access_format format = log->format == LOG_FORMAT_COMBINED ? ACCESS_COMBINED
+								       : ACCESS_JSON;
 	s->access = access_open(target, format, log->queue_bytes);
 	if (!s->access)
 		snprintf(s->why, sizeof(s->why), "%s: %s", target, strerror(errno));

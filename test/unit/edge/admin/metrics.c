@@ -8,8 +8,7 @@
 #include "cache/tier/cold.h"
 #include "cache/tier/hot.h"
 #include "edge/origin/origin.h"
-#include "edge/serve/access.h"
-#include "edge/wire/session.h"
+#include "edge/serve/worker.h"
 
 /* clang-format off */
 #define SHOP_METERS(X) \
@@ -210,6 +209,7 @@ static void test_promtool(void)
 	static struct hot_meters hot;
 	static struct cold_meters cold;
 	static struct access_meters access;
+	static struct serve_meters serve;
 	struct town t;
 	if (system("command -v promtool >/dev/null") != 0)
 		return;
@@ -219,6 +219,7 @@ static void test_promtool(void)
 	metrics_add_table(&t.metrics, &hot_meter_table, &hot, "");
 	metrics_add_table(&t.metrics, &cold_meter_table, &cold, "");
 	metrics_add_table(&t.metrics, &access_meter_table, &access, "");
+	metrics_add_table(&t.metrics, &serve_meter_table, &serve, "");
 	meter_add(&t.cells[0][0], 1);
 	metrics_text(&t.metrics, &t.text);
 	FILE *promtool = popen("promtool check metrics", "w");

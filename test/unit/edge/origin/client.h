@@ -248,10 +248,23 @@ static inline void client_fini(struct client *c) ON_LOOP
 	buf_fini(&c->saw);
 }
 
-/* One GET, from start to end. */
+/* One request without a body, from start to end. */
 static inline void client_run(struct client *c, struct rig *r, const char *method) ON_LOOP
 {
 	client_init(c, r, method);
 	client_start(c);
 	rig_await(r, 1);
+}
+
+/* Runs the tests of one file. */
+static inline int run_tests(const char *name, CU_TestInfo *tests)
+{
+	CU_SuiteInfo suites[] = { { name, NULL, NULL, NULL, NULL, tests }, CU_SUITE_INFO_NULL };
+	CU_initialize_registry();
+	CU_register_suites(suites);
+	CU_basic_set_mode(CU_BRM_NORMAL);
+	CU_basic_run_tests();
+	unsigned failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
 }

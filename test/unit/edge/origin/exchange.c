@@ -514,12 +514,5 @@ int main(void)
 		{ "origin goes first", test_origin_goes_first },
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = { { "exchange", .pTests = tests }, CU_SUITE_INFO_NULL };
-	CU_initialize_registry();
-	CU_register_suites(suites);
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	unsigned failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_tests("exchange", tests);
 }

@@ -159,6 +159,7 @@ static inline void server_start(struct server *s, const struct act *script)
 	a.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	*s = (struct server){ .fd = -1 };
 	buf_init(&s->heard, 0);
+	(void)buf_room(&s->heard, 1); /* its slice is never NULL */
 	memcpy(s->script, script, sizeof(s->script));
 	s->door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	must(bind(s->door, &a.any, len) == 0 && listen(s->door, 16) == 0);
