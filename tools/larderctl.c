@@ -69,7 +69,7 @@ static int connect_unix(const char *path)
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(un.sun_path))
 		cannot_reach("the path is too long for a socket");
-	strcpy(un.sun_path, path);
+	memcpy(un.sun_path, path, strlen(path));
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)(const void *)&un, sizeof(un)) != 0)
 		cannot_reach(strerror(errno));
@@ -232,7 +232,7 @@ static void print_duration(char *to, double s)
 	static const char *const small[] = { " us", " ms", " s" };
 	long minutes = (long)(s / 60);
 	if (s < 60)
-		scale(to, s * 1e6, 1000, small, small[2]);
+		scale(to, s * 1e6, 1000, s > 0 ? small : small + 2, small[2]);
 	else if (minutes < 24 * 60)
 		snprintf(to, TEXT_BYTES, "%ldh %ldm", minutes / 60, minutes % 60);
 	else
@@ -315,8 +315,9 @@ static void row_fill(
 	const json_t *last = json_object_get(before, row->name);
 	double grown = number - json_number_value(last);
 	if (last && grown > 0 && strcmp(kind, "gauge") != 0) {
-		print_number(row->rate, grown / elapsed_s, unit);
-		strcat(row->rate, "/s");
+		char text[TEXT_BYTES];
+		print_number(text, grown / elapsed_s, unit);
+		snprintf(row->rate, sizeof(row->rate), "%.60s/s", text);
 	}
 	json_object_set_new(now, row->name, json_real(number));
 }

@@ -27,23 +27,22 @@ static struct wall origin_date(const struct response *r, struct times t)
 	return date_of(r, FIELD_DATE, t, &date) ? date : t.response;
 }
 
-/* Reads Age; 0 when there is none. False when it cannot be read. */
+/* Reads Age: 0 when there is none. False when it cannot be read. */
 static bool read_age(const struct response *r, int64_t *ret_ms)
 {
-	const struct field *age = fields_find(&r->fields, FIELD_AGE);
-	*ret_ms = 0;
-	if (!age)
-		return true;
-	struct slice text = age->value;
+	uint32_t lines = fields_count(&r->fields, FIELD_AGE);
+	struct slice text = lines > 0 ? fields_value(&r->fields, FIELD_AGE) : SL("0");
+	uint64_t seconds;
 	for (size_t i = 0; i < text.len; i++)
 		if (!is_digit(text.at[i]))
 			return false;
-	uint64_t seconds;
+	if (lines > 1 || text.len == 0)
+		return false;
 	/* RFC 9111 1.2.2: what overflows counts as 2^31. */
 	if (!slice_to_u64(text, &seconds) || seconds > (uint64_t)SECONDS_MAX)
 		seconds = (uint64_t)SECONDS_MAX;
 	*ret_ms = seconds_ms((int64_t)seconds);
-	return text.len > 0 && fields_count(&r->fields, FIELD_AGE) == 1;
+	return true;
 }
 
 /* rfc: 9111 4.2.3 */
@@ -168,7 +167,7 @@ struct life life_of(const struct cache_policy *policy, const struct response *r,
     struct arena *arena, enum reason *ret_reason)
 {
 	bool targeted;
-	int64_t age_value;
+	int64_t age_value = 0;
 	struct control c = storable_control(policy, r, arena, &targeted);
 	struct lifetime lifetime = life_is_explicit(r, &c, targeted)
 	    ? explicit_lifetime(r, t, &c, targeted)

@@ -90,6 +90,11 @@ static size_t utf8_len(struct slice s)
 	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
 	if (len > s.len)
 		return 0;
+	/* Overlong forms, surrogates, and what lies beyond U+10FFFF show in the second byte. */
+	unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	if (len > 1 && ((unsigned char)s.at[1] < low || (unsigned char)s.at[1] > high))
+		return 0;
 	for (size_t i = 1; i < len; i++)
 		if (((unsigned char)s.at[i] & 0xc0) != 0x80)
 			return 0;

@@ -19,6 +19,7 @@ struct line {
 	size_t first;           /* LINE_INSIDE: number of the line where the value's key stands */
 };
 
+/* [0] and [count + 1] are spare. */
 struct sheet {
 	struct line *lines; /* [1..count]: numbered as places are */
 	size_t count;
@@ -42,7 +43,7 @@ static bool read_sheet(struct sheet *sheet, struct arena *arena, struct slice te
 	size_t ends = 0;
 	for (size_t i = 0; i < text.len; i++)
 		ends += text.at[i] == '\n';
-	*sheet = (struct sheet){ .lines = arena_alloc(arena, (ends + 2) * sizeof(struct line)) };
+	*sheet = (struct sheet){ .lines = arena_alloc(arena, (ends + 3) * sizeof(struct line)) };
 	while (sheet->lines && text.len > 0)
 		read_line(&sheet->lines[++sheet->count], slice_take_until(&text, '\n'));
 	return sheet->lines != NULL;

@@ -15,8 +15,10 @@ static bool read_weight(struct slice text, int *ret_weight)
 		weight += (text.at[i] - '0') * scale;
 		scale /= 10;
 	}
+	if (weight > QUALITY_MAX)
+		return false;
 	*ret_weight = weight;
-	return weight <= QUALITY_MAX;
+	return true;
 }
 
 bool quality_take(struct slice *list, struct quality *ret)

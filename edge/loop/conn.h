@@ -60,6 +60,13 @@ static inline bool conn_is_open(const struct conn *c)
 void conn_watch(struct conn *, int events) ON_LOOP;
 enum io conn_read(struct conn *, void *to, size_t room, size_t *ret_bytes) ON_LOOP;
 enum io conn_writev(struct conn *, struct iovec *, int count, size_t *ret_bytes) ON_LOOP;
+/*
+ * Readies a socket for many bytes. To a near peer (round trip under half a millisecond) it gets a
+ * small send buffer: what was copied there is then still in the processor's cache when the kernel
+ * hands it on, which halves the cost of a large body. To a far one the kernel's own growing buffer
+ * stays, since a small one would cap its throughput at one buffer a round trip.
+ */
+void conn_ready_bulk(struct conn *) ON_LOOP;
 /* Tells the peer that we have finished writing. */
 void conn_shut(struct conn *) ON_LOOP;
 

@@ -26,8 +26,8 @@ uint64_t process_raise_fds(void);
 
 /*
  * Becomes that user, for good: its groups, its group, itself, and proves that root cannot be had
- * back. Does nothing when Larder runs as that user already. Call it once the listeners are bound
- * and before other threads hold what it decides. fail: ERR_CONF for a user that does not exist;
- * ERR_SYSTEM when it may not be done.
+ * back. All threads follow. Does nothing when Larder runs as that user already. Call it once the
+ * listeners are bound, the pid file is taken and the logs are open. fail: ERR_CONF for a user that
+ * does not exist; ERR_SYSTEM when it may not be done.
  */
 enum err process_become(const char *user, char *why, size_t why_room);

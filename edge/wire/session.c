@@ -13,6 +13,7 @@ enum {
 	SPARE_TURNS = 64,
 	IOVECS = 34,
 	LINGER_MS = 2000,
+	BULK_BYTES = 96 * 1024, /* a body worth a look at the socket */
 };
 
 /* What a session waits for. */
@@ -63,6 +64,7 @@ struct session {
 	bool closes;   /* after the current answer */
 	bool saw_eof;
 	bool is_blocked; /* the socket takes no more bytes now */
+	bool is_bulk;    /* the socket was readied for large bodies */
 };
 
 // clang-format off
@@ -656,6 +658,10 @@ static void h1_answer(struct stream *stream, const struct answer *a, struct sour
 	write_framing(s, a);
 	t->source = a->has_body ? source : NULL;
 	t->is_answered = true;
+	if (t->source && !s->is_bulk && (!a->has_length || a->length >= BULK_BYTES)) {
+		s->is_bulk = true;
+		conn_ready_bulk(&s->conn);
+	}
 	s->state = STATE_ANSWERING;
 	pump(s);
 	leave_settled(s);

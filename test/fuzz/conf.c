@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any text is either a configuration, whose dump then loads again, or a list of problems. And what
- * fmt makes of it, if anything, is in shape.
+ * fmt makes of it, if anything, it takes again.
  */
 #include "edge/conf/fmt.h"
 #include "edge/conf/print.h"

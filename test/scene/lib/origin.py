@@ -116,6 +116,13 @@ class Origin:
         with self.changed:
             return b"".join(bytes(wire.all) for wire in self.wires)
 
+    def forget(self):
+        with self.changed:
+            self.requests.clear()
+            self.faults.clear()
+            for wire in self.wires:
+                wire.all.clear()
+
     @property
     def request(self):
         """The one request that came."""

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interim answers: 102 and 103 are passed on and never stored (RFC 9110 15.2, RFC 8297)."""
 
+import threading
+
 import scene
 from larder import Larder
-from origin import Origin, answer
+from origin import CLOSE, Origin, answer
 from scene import case, check, equal
 from wire import head
 
@@ -18,15 +20,13 @@ def lines(got):
 
 def test_passed_on_at_once():
     """The client has it while the origin still works."""
+    go = threading.Event()
 
     def slowly(_, wire):
         wire.send(EARLY)
         go.wait(10)
         return FINAL
 
-    import threading
-
-    go = threading.Event()
     with Origin(slowly) as origin, Larder(origin) as larder, larder.connect() as client:
         client.send(head("GET / HTTP/1.1", "Host: a"))
         early = client.read_head()
@@ -85,16 +85,13 @@ def test_floods_and_upgrades_are_failures():
     table = {
         "1xx without end": head("HTTP/1.1 102 Processing") * 1000 + FINAL,
         "101 unasked": head("HTTP/1.1 101 Switching Protocols", "Upgrade: x", "Connection: upgrade"),
-        "only a 1xx": (head("HTTP/1.1 103 Early Hints")),
+        "only a 1xx": EARLY,
     }
     for name, reply in table.items():
-        with case(name), Origin(lambda _, wire, said=reply: (said, close)) as origin:
-            with Larder(origin) as larder:
-                got = larder.get()
-                equal(got.status, 502)
-                check(len(got.interim) <= 20, f"{len(got.interim)} interim answers")
+        with case(name), Origin((reply, CLOSE)) as origin, Larder(origin) as larder:
+            got = larder.get()
+            equal(got.status, 502)
+            check(len(got.interim) <= 20, f"{len(got.interim)} interim answers")
 
-
-from origin import CLOSE as close  # noqa: E402
 
 scene.run()

@@ -28,7 +28,7 @@ static void test_numbers(void)
 		{ "process_uptime_seconds", 2 * 86400 + 3600, "2d 1h" },
 		{ "http_request_seconds", .00025, "250 us" },
 		{ "http_request_seconds", .0125, "12.5 ms" },
-		{ "http_request_seconds", 0, "0 us" },
+		{ "http_request_seconds", 0, "0 s" },
 		{ "process_start_time_seconds", 0, "1970-01-01 00:00:00" },
 	};
 	setenv("TZ", "UTC", 1);

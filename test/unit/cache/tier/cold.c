@@ -333,11 +333,12 @@ static void test_eviction(void)
 static void test_eviction_of_heads(void)
 {
 	fresh_dir();
-	struct cold *c = open_store(64 * MIB, ADMIT_ALWAYS);
+	struct cold *c = open_store(16 * MIB, ADMIT_ALWAYS);
 	uint64_t most = overfill(c, 400000, 0, 20000);
-	printf("(heads alone: at most %" PRIu64 " MiB) ", most / MIB);
-	CU_ASSERT(most < 80 * MIB);
+	printf("(store of 16 MiB, 110 MiB of heads: at most %" PRIu64 " MiB) ", most / MIB);
+	CU_ASSERT(most < 32 * MIB);
 	CU_ASSERT_EQUAL(check_stored(c, 399999, 0), WHOLE);
+	CU_ASSERT_EQUAL(check_stored(c, 0, 0), NOTHING);
 	cold_close(&c);
 }
 
@@ -349,14 +350,15 @@ static void test_load_during_eviction(void)
 	unsigned wrong = 0, whole = 0;
 	for (uint64_t n = 0; n < 300; n++) {
 		store_patiently(c, n, 900 * 1024);
-		if (n < 40)
+		/* The queue holds some 70 of them, the store as many before those. */
+		if (n < 130)
 			continue;
-		enum found found = check_stored(c, n - 40 + n % 30, 900 * 1024);
+		enum found found = check_stored(c, n - 130 + n % 60, 900 * 1024);
 		whole += found == WHOLE;
 		wrong += found == WRONG;
 	}
 	CU_ASSERT_EQUAL(wrong, 0);
-	CU_ASSERT(whole > 50);
+	CU_ASSERT(whole > 20);
 	cold_close(&c);
 }
 
@@ -401,7 +403,7 @@ enum { KILLS = 20, KILL_OBJECTS = 100000, KILL_STORE_MIB = 256 };
 
 static uint64_t kill_bytes(uint64_t n)
 {
-	return sample_hash(n).lo % (3 * CHUNK_BYTES);
+	return sample_hash(n).lo % (2 * CHUNK_BYTES);
 }
 
 /* Runs in a process of its own until it is killed: stores without end, from `n` on. */
@@ -432,7 +434,7 @@ static uint64_t run_and_kill(unsigned cycle, uint64_t from)
 	}
 	close(ends[1]);
 	uint64_t last = from, seen;
-	unsigned goal = 200 + cycle * 37;
+	unsigned goal = 80 + cycle * 17;
 	for (unsigned i = 0; i < goal && read(ends[0], &seen, sizeof(seen)) == sizeof(seen); i++)
 		last = seen;
 	kill(pid, SIGKILL);
@@ -460,7 +462,7 @@ static void test_kill(void)
 	}
 	printf("(%d kills: %u whole, %u lost, %u torn) ", KILLS, whole, lost, wrong);
 	CU_ASSERT_EQUAL(wrong, 0);
-	CU_ASSERT(whole > 1000);
+	CU_ASSERT(whole > 500);
 }
 
 /* ---- a full disk ---- */
@@ -510,6 +512,18 @@ static void test_full_disk(void)
 	for (int i = 0; i < 50 && meter_read(&c->store.meters.forgotten) == 0; i++)
 		usleep(100000);
 	CU_ASSERT_EQUAL(check_stored(c, 4, 100000), NOTHING);
+	/* Closing and opening on a full disk: it works or it fails, and breaks nothing. */
+	fill_disk(path);
+	store_sample(c, 5001, 100000);
+	cold_close(&c);
+	char why[256] = "";
+	struct cold_options o = { dir, 80 * MIB, ADMIT_ALWAYS };
+	enum err err = cold_open(&o, &c, why, sizeof(why));
+	CU_ASSERT(err == ERR_NONE || err == ERR_STORE_IO);
+	cold_close(&c);
+	unlink(path);
+	c = open_store(80 * MIB, ADMIT_ALWAYS);
+	CU_ASSERT_EQUAL(check_stored(c, 3, 100000), WHOLE);
 	cold_close(&c);
 	umount(dir);
 }

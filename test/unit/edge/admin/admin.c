@@ -18,7 +18,7 @@ static struct {
 	struct admin_reload *asked;
 	_Atomic(const char *) unready;
 	_Atomic bool is_slow, is_bad;
-	enum err failed;
+	_Atomic enum err failed;
 	char why[256];
 } house;
 
@@ -35,12 +35,16 @@ static void dump(UNUSED void *owner, struct buf *to)
 static void answer_reload(UNUSED struct mail *m)
 {
 	role_loop();
+	if (!house.asked)
+		return;
 	struct slice errors = SL("a.yaml:1:2: no such key\na.yaml:3:4: \"x\" is no size\n");
 	admin_reloaded(&house.asked, !house.is_bad, house.is_bad ? errors : SLICE_NONE);
 }
 
 static void reload(UNUSED void *owner, struct admin_reload *asked)
 {
+	if (house.asked)
+		answer_reload(NULL); /* the one before has waited long enough */
 	house.asked = asked;
 	if (house.is_slow)
 		mail_post(&house.loop, &house.answer);

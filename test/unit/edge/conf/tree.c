@@ -40,9 +40,9 @@ static void test_shape(void)
 	CU_ASSERT(a->kind == NODE_SCALAR && slice_eq(a->text, SL("1")));
 	CU_ASSERT(a->at.line == 1 && a->at.column == 4 && a->key_at.column == 1);
 	CU_ASSERT(b->kind == NODE_LIST && node_count(b) == 2 && !b->is_flow);
-	const struct node *c = node_child(node_item(b, 1), SL("c"));
+	const struct node *item = node_item(b, 1), *c = node_child(item, SL("c"));
 	CU_ASSERT(c->kind == NODE_SCALAR && c->text.len == 0 && c->at.line == 4);
-	CU_ASSERT(node_item(b, 1)->is_flow);
+	CU_ASSERT(item && item->is_flow);
 	CU_ASSERT_EQUAL(node_child(root, SL("d"))->kind, NODE_NULL);
 	CU_ASSERT_EQUAL(node_child(root, SL("e"))->kind, NODE_NULL);
 	CU_ASSERT_PTR_NULL(node_child(root, SL("f")));

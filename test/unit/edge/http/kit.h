@@ -43,7 +43,8 @@ static inline void kit_check_slice(
     const char *row, struct slice got, const char *want, unsigned line)
 {
 	char text[300];
-	snprintf(text, sizeof(text), "got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
+	snprintf(text, sizeof(text), "got \"%.*s\", want \"%s\"", (int)got.len,
+	    got.at ? got.at : "", want);
 	kit_check(slice_eq(got, slice_str(want)), row, text, line);
 }
 #define CHECK_SLICE(row, got, want) kit_check_slice((row), (got), (want), __LINE__)
