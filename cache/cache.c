@@ -155,8 +155,8 @@ static void forget_left_out(struct cache *c, const struct object *old, const str
 }
 
 /* A marker for one more variant, after those of `old`, if it has any; at most `max` in all. */
-static struct object *extend_marker(const struct object *old, struct key primary,
-    const struct object *variant, uint64_t max)
+static struct object *extend_marker(
+    const struct object *old, struct key primary, const struct object *variant, uint64_t max)
 {
 	bool is_same_spec = old && slice_eq(old->spec, variant->spec);
 	uint32_t had = is_same_spec ? old->variant_count : 0;
@@ -187,14 +187,14 @@ static bool replace_marker(struct cache *c, const struct object *old, struct obj
 }
 
 /* One attempt to have the variant named by the marker at its primary key. */
-static bool try_mark(struct cache *c, struct key primary, const struct object *variant,
-    uint64_t max)
+static bool try_mark(
+    struct cache *c, struct key primary, const struct object *variant, uint64_t max)
 {
 	struct object *old = hot_get(c->hot, primary.hash, primary.text);
-	bool is_marked = old && old->kind == OBJECT_VARY &&
-	    slice_eq(old->spec, variant->spec) && has_variant(old, variant->hash);
-	struct object *marker =
-	    is_marked ? object_ref(old) : extend_marker(old, primary, variant, max);
+	bool is_marked = old && old->kind == OBJECT_VARY && slice_eq(old->spec, variant->spec) &&
+	    has_variant(old, variant->hash);
+	struct object *marker = is_marked ? object_ref(old)
+					  : extend_marker(old, primary, variant, max);
 	bool done = is_marked || !marker || replace_marker(c, old, marker);
 	/* Offered each time, as its variants are: then it is admitted when they are. */
 	if (done && marker && c->cold)
@@ -253,8 +253,8 @@ static bool is_servable(const struct object *o, struct wall now)
 	const struct life *l = &o->life;
 	return o->kind == OBJECT_VARY ||
 	    (o->kind == OBJECT_ANSWER &&
-	        (wall_before(now, l->fresh_until) || wall_before(now, l->swr_until) ||
-	            wall_before(now, l->sie_until)));
+		(wall_before(now, l->fresh_until) || wall_before(now, l->swr_until) ||
+		    wall_before(now, l->sie_until)));
 }
 
 void cache_remember_pass(struct cache *c, struct key at, struct wall until, enum reason reason)

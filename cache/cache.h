@@ -66,8 +66,7 @@ enum cache_outcome cache_find(struct cache *, struct cache_query *);
  * marker is made or extended; with more than max_variants the oldest variant goes). Its body may
  * still be filling; cache_settle says when it is complete.
  */
-void cache_publish(
-    struct cache *, struct key primary, struct object *, uint64_t max_variants);
+void cache_publish(struct cache *, struct key primary, struct object *, uint64_t max_variants);
 /* The body has ended: a whole one is counted and offered to the cold tier, any other removed. */
 void cache_settle(struct cache *, struct object *);
 /* Remembers that the key where an answer would be (cache_query.at) is uncacheable until `until`;

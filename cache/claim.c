@@ -8,6 +8,7 @@ struct claim {
 	/* fixed */
 	struct claim_shard *shard;
 	struct hash128 hash;
+	uint64_t seq;
 	/* under the shard's lock */
 	struct claim *chain;
 	struct list waiters;
@@ -15,6 +16,7 @@ struct claim {
 	/* fixed once `end` is not CLAIM_PENDING */
 	struct object *object; /* counted */
 	enum reason reason;
+	enum err failure;
 	_Atomic enum claim_end end;
 };
 
@@ -59,12 +61,12 @@ static struct claim **place_locked(struct claim_shard *s, struct hash128 hash) N
 	return at;
 }
 
-static struct claim *claim_new(struct claim_shard *s, struct hash128 hash)
+static struct claim *claim_new(struct claim_shard *s, struct hash128 hash, uint64_t seq)
 {
 	struct claim *c = malloc(sizeof(*c));
 	if (!c)
 		return NULL;
-	*c = (struct claim){ .refs = 1, .shard = s, .hash = hash };
+	*c = (struct claim){ .refs = 1, .shard = s, .hash = hash, .seq = seq };
 	list_init(&c->waiters);
 	return c;
 }
@@ -93,8 +95,8 @@ static enum claim_outcome join_locked(UNUSED struct claim_shard *s, struct claim
 	return CLAIM_JOINED;
 }
 
-enum claim_outcome claim_take(struct claims *all, struct hash128 hash, struct claim_wait *wait,
-    uint64_t max_waiters, struct claim **ret_claim)
+enum claim_outcome claim_take(struct claims *all, struct hash128 hash, uint64_t seq,
+    struct claim_wait *wait, uint64_t max_waiters, struct claim **ret_claim)
 {
 	struct claim_shard *s = &all->shards[hash.hi % SHARDS];
 	enum claim_outcome outcome;
@@ -103,7 +105,7 @@ enum claim_outcome claim_take(struct claims *all, struct hash128 hash, struct cl
 	if (*place) {
 		outcome = join_locked(s, *place, wait, max_waiters);
 	} else {
-		*place = claim_new(s, hash);
+		*place = claim_new(s, hash, seq);
 		if (*place)
 			*ret_claim = *place;
 		outcome = *place ? CLAIM_MINE : CLAIM_FULL;
@@ -114,8 +116,7 @@ enum claim_outcome claim_take(struct claims *all, struct hash128 hash, struct cl
 
 static void wake_locked(UNUSED struct claim_shard *s, struct claim *c) NEEDS_LOCK
 {
-	LIST_EACH(link, &c->waiters)
-	{
+	LIST_EACH (link, &c->waiters) {
 		struct claim_wait *wait = LIST_OF(link, struct claim_wait, link);
 		list_drop(link);
 		/* Under the lock, so that one who leaves knows whether a letter is on its way. */
@@ -124,23 +125,45 @@ static void wake_locked(UNUSED struct claim_shard *s, struct claim *c) NEEDS_LOC
 	c->waiting = 0;
 }
 
-void claim_end(struct claim **claim, enum claim_end end, struct object *object, enum reason reason)
+static void finish(struct claim **claim, enum claim_end end, struct object *object,
+    enum reason reason, enum err failure)
 {
 	struct claim *c = *claim;
 	struct claim_shard *s = c->shard;
-	must(end != CLAIM_PENDING && (end == CLAIM_ANSWERED) == (object != NULL));
 	lock_take(&s->lock);
 	*place_locked(s, c->hash) = c->chain;
 	c->object = object ? object_ref(object) : NULL;
 	c->reason = reason;
+	c->failure = failure;
 	atomic_store_explicit(&c->end, end, memory_order_release);
 	wake_locked(s, c);
 	lock_drop(&s->lock);
 	claim_unref(claim);
 }
 
-enum claim_end claim_result(const struct claim_wait *wait, struct object **ret_object,
-    enum reason *ret_reason)
+void claim_end(struct claim **claim, enum claim_end end, struct object *object, enum reason reason)
+{
+	must(end != CLAIM_PENDING && (end == CLAIM_ANSWERED) == (object != NULL));
+	finish(claim, end, object, reason, ERR_NONE);
+}
+
+void claim_fail(struct claim **claim, enum err failure)
+{
+	finish(claim, CLAIM_RELEASED, NULL, REASON_ORIGIN_ERROR, failure);
+}
+
+enum err claim_failure(const struct claim_wait *wait)
+{
+	return wait->claim->failure;
+}
+
+uint64_t claim_seq(const struct claim_wait *wait)
+{
+	return wait->claim->seq;
+}
+
+enum claim_end claim_result(
+    const struct claim_wait *wait, struct object **ret_object, enum reason *ret_reason)
 {
 	struct claim *c = wait->claim;
 	enum claim_end end = atomic_load_explicit(&c->end, memory_order_acquire);

@@ -45,17 +45,24 @@ struct claims *claims_new(void);
 void claims_free(struct claims **);
 
 /*
- * Claims a hash. wait: how to be told if somebody else has it; NULL = do not wait. Without memory
+ * Claims a hash. seq: the fence's number now. wait: how to be told if somebody else has it; NULL = do not wait. Without memory
  * it is CLAIM_FULL: fetch without a claim.
  * own: CLAIM_MINE gives a claim to end with claim_end; CLAIM_JOINED one to leave with claim_leave.
  */
-enum claim_outcome claim_take(struct claims *, struct hash128, struct claim_wait *wait,
-    uint64_t max_waiters, struct claim **ret_claim);
+enum claim_outcome claim_take(struct claims *, struct hash128, uint64_t seq,
+    struct claim_wait *wait, uint64_t max_waiters, struct claim **ret_claim);
+/* The fence's number when the joined claim was taken: an answer that an invalidation since then has
+ * overtaken is not for who came after that. */
+uint64_t claim_seq(const struct claim_wait *);
 /* Ends a claim and wakes all who wait. object: for CLAIM_ANSWERED, borrowed. Nulls the claim. */
 void claim_end(struct claim **, enum claim_end, struct object *, enum reason);
+/* Ends a claim because its fetch failed: all who wait learn why. */
+void claim_fail(struct claim **, enum err);
+/* Why the joined claim failed; ERR_NONE when it did not. */
+enum err claim_failure(const struct claim_wait *);
 /* How the joined claim ended. ret_object: a ref, or NULL. CLAIM_PENDING = not yet. */
-enum claim_end claim_result(const struct claim_wait *, struct object **ret_object,
-    enum reason *ret_reason);
+enum claim_end claim_result(
+    const struct claim_wait *, struct object **ret_object, enum reason *ret_reason);
 /* Leaves, before or after the letter: none is posted any more (one that is posted already still
  * arrives: see mail.h). No effect when not joined. */
 void claim_leave(struct claim_wait *);

@@ -20,7 +20,7 @@ static bool date_of(
 	return text.at && date_parse(text, t.response, ret_date);
 }
 
-/* rfc: 9110 6.6.1: an answer without a (valid) Date was made when it arrived */
+/* RFC 9110 6.6.1: an answer without a (valid) Date was made when it arrived */
 static struct wall origin_date(const struct response *r, struct times t)
 {
 	struct wall date;
@@ -45,7 +45,7 @@ static bool read_age(const struct response *r, int64_t *ret_ms)
 	return true;
 }
 
-/* rfc: 9111 4.2.3 */
+/* RFC 9111 4.2.3 */
 static int64_t initial_age_ms(const struct response *r, struct times t, int64_t age_value_ms)
 {
 	int64_t apparent_age = t.response.ms - origin_date(r, t).ms - DATE_GRAIN_MS;
@@ -61,7 +61,7 @@ struct lifetime {
 	enum reason source;
 };
 
-/* rfc: 9111 4.2.1, 5.3: an invalid or doubled Expires is a time past */
+/* RFC 9111 4.2.1, 5.3: an invalid or doubled Expires is a time past */
 static int64_t expires_ms(const struct response *r, struct times t)
 {
 	struct wall expires;
@@ -77,7 +77,7 @@ bool life_is_explicit(const struct response *r, const struct control *c, bool ta
 	    (!targeted && fields_find(&r->fields, FIELD_EXPIRES));
 }
 
-/* rfc: 9111 4.2.1 */
+/* RFC 9111 4.2.1 */
 static struct lifetime explicit_lifetime(
     const struct response *r, struct times t, const struct control *c, bool targeted)
 {
@@ -98,7 +98,7 @@ int64_t policy_status_ttl_ms(const struct cache_policy *policy, uint16_t status)
 	return -1;
 }
 
-/* rfc: 9111 4.2.2 */
+/* RFC 9111 4.2.2 */
 static int64_t heuristic_ms(
     const struct cache_policy *policy, const struct response *r, struct times t)
 {
@@ -231,7 +231,7 @@ static enum reason asks_validation(
 	return REASON_NONE;
 }
 
-/* rfc: 9111 5.2.1.2 */
+/* RFC 9111 5.2.1.2 */
 static bool takes_stale(const struct life *life, const struct control *request, struct wall now)
 {
 	int64_t stale = now.ms - life->fresh_until.ms;
@@ -267,10 +267,13 @@ enum fresh_verdict fresh_judge(const struct life *life, const struct control *re
 
 bool fresh_may_cover_error(const struct life *life, const struct control *request, struct wall now)
 {
+	/* RFC 9111 5.2.2.4: not without validation, however the origin fares. */
+	if (life->no_cache)
+		return false;
 	if (wall_before(now, life->sie_until))
 		return true;
 	/* RFC 5861 4: a request may name a window, too, but it opens nothing that is closed. */
-	bool open = !life->no_cache && !life->must_revalidate &&
+	bool open = !life->must_revalidate &&
 	    request->stale_if_error_s != SECONDS_NONE && wall_before(now, life->keep_until);
 	return open && now.ms - life->fresh_until.ms < seconds_ms(request->stale_if_error_s);
 }

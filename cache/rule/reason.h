@@ -28,6 +28,7 @@
 	X(COLLAPSED, "collapsed", "RFC 9111 4", "joined a fetch under way") \
 	X(METHOD, "method", "RFC 9111 4", "the method is not answered from the store") \
 	X(PRECONDITION, "precondition", "RFC 9111 4.3.2", "If-Match and the like are the origin's to judge") \
+	X(REQUEST_BODY, "request-body", "RFC 9110 9.3.1", "the request has a body, which is not in the key") \
 	X(BYPASS, "bypass", "", "the route does not cache") \
 	X(KNOWN_UNCACHEABLE, "known-uncacheable", "", "this key was uncacheable a moment ago") \
 	X(PARTIAL_REQUEST, "range", "RFC 9111 3.3", "a range of something not stored") \

@@ -98,7 +98,7 @@ static enum reason judge_sharing(const struct judged *j)
 									   : REASON_STORED;
 }
 
-/* rfc: 9111 3, the last item of the list, and what is worth its room */
+/* RFC 9111 3, the last item of the list, and what is worth its room */
 static enum reason judge_lifetime(const struct judged *j)
 {
 	uint16_t status = j->answer->status;
@@ -148,7 +148,7 @@ bool storable_field(const struct field *line, const struct control *c)
 /* Whether a line of an update counts: the stored bytes' own description stays. */
 static bool updates(const struct field *line)
 {
-	return !(field_traits(line->id) & (FIELD_PINNED | FIELD_HOP | FIELD_OURS));
+	return !(field_traits(line->id) & (FIELD_PINNED | FIELD_HOP));
 }
 
 static bool is_replaced(const struct field *stored, const struct fields *update)

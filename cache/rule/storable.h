@@ -30,8 +30,9 @@ struct control storable_control(
 bool storable_field(const struct field *, const struct control *);
 /*
  * Fills `merged` with the stored fields updated by a 304's or HEAD's (RFC 9111 3.2): each name
- * that the update has replaces all stored lines of it, but for the pinned ones. fail: false when
- * the arena is full.
+ * that the update has replaces all stored lines of it, but for the pinned ones. The update's Age
+ * comes along for life_of; storable_field drops it from what is stored. fail: false when the arena
+ * is full.
  */
 bool storable_merge(struct fields *merged, struct arena *, const struct fields *stored,
     const struct fields *update);

@@ -9,7 +9,7 @@
 #include "cache/tier/store.h"
 #include "cache/tier/writer.h"
 
-enum { READERS = 4, READS_QUEUED = 1024, LARGEST_SHARE = 16, LOOK_EVERY_MS = 1000 };
+enum { READERS = 4, READS_QUEUED = 1024, LARGEST_SHARE = 16 };
 
 struct cold {
 	struct store store;
@@ -57,14 +57,15 @@ static enum err open_rocks(struct store *s, const struct cold_options *options)
 {
 	struct evict_plan plan = evict_plan_of(options->size_bytes);
 	s->size_bytes = options->size_bytes;
-	return rocks_open(&(struct rocks_options){
-			      .path = options->path,
-			      .write_buffer_bytes = plan.write_buffer_bytes,
-			      .log_bytes = plan.log_bytes,
-			      .cache_bytes = plan.cache_bytes,
-			      .is_stale = is_stale,
-			      .arg = s,
-			  },
+	return rocks_open(
+	    &(struct rocks_options){
+		.path = options->path,
+		.write_buffer_bytes = plan.write_buffer_bytes,
+		.log_bytes = plan.log_bytes,
+		.cache_bytes = plan.cache_bytes,
+		.is_stale = is_stale,
+		.arg = s,
+	    },
 	    &s->rocks);
 }
 
@@ -76,8 +77,8 @@ static enum err start_threads(struct cold *c)
 	return c->store.writer && c->readers && c->sightings ? ERR_NONE : ERR_SYSTEM;
 }
 
-enum err cold_open(const struct cold_options *options, struct cold **ret_cold, char *why,
-    size_t why_room)
+enum err cold_open(
+    const struct cold_options *options, struct cold **ret_cold, char *why, size_t why_room)
 {
 	struct cold *c = calloc(1, sizeof(*c));
 	if (!c)
@@ -126,8 +127,7 @@ enum cold_probe cold_probe(struct cold *c, struct hash128 hash)
 	enum err err = ERR_NONE;
 	if (!store_moment(s, hash, &moment) || !health_may(&s->health, HEALTH_READS))
 		return COLD_ABSENT;
-	enum rocks_look look = rocks_get(
-	    s->rocks, ROCKS_META, KEY_SLICE(key), true, &value, &err);
+	enum rocks_look look = rocks_get(s->rocks, ROCKS_META, KEY_SLICE(key), true, &value, &err);
 	if (look == ROCKS_UNSURE)
 		return COLD_UNSURE;
 	store_tell(s, HEALTH_READS, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/evict.h"
 
-enum { DELETE_DELAY_MS = 1000, BODY_BUFFERS = 4, META_BUFFERS = 2 };
+enum { DELETE_DELAY_MS = 1000, LOOK_DELAY_MS = 5000, BODY_BUFFERS = 4, META_BUFFERS = 2 };
 
 struct evict_plan evict_plan_of(uint64_t size)
 {
@@ -21,6 +21,7 @@ void evict_init(struct evict *e, uint64_t size_bytes)
 	*e = (struct evict){
 		.budget_bytes = size_bytes - min_u64(unseen, size_bytes / 2),
 		.step_bytes = plan.write_buffer_bytes,
+		.written_bytes = plan.write_buffer_bytes, /* look at what is there first of all */
 	};
 }
 
@@ -56,7 +57,7 @@ static uint64_t low_after_eighth(const struct ledger *l)
 	return low + (l->next - low + 7) / 8;
 }
 
-static enum err raise(struct evict *e, struct store *s, uint64_t excess, struct mono now)
+static enum err raise_low(struct evict *e, struct store *s, uint64_t excess, struct mono now)
 {
 	struct toll toll = toll_of(s, excess);
 	if (toll.bytes < excess) {
@@ -86,17 +87,19 @@ static enum err look(struct evict *e, struct store *s, struct mono now)
 	meter_set(&s->meters.objects, rocks_key_estimate(s->rocks, ROCKS_META));
 	meter_set(&s->meters.bytes,
 	    body + meta + rocks_memtable_bytes(s->rocks, ROCKS_BODY) +
-	        rocks_memtable_bytes(s->rocks, ROCKS_META));
+		rocks_memtable_bytes(s->rocks, ROCKS_META));
 	e->written_bytes = 0;
+	e->looked_at = now;
 	if (body + meta <= e->budget_bytes)
 		return ERR_NONE;
-	return raise(e, s, body + meta - e->budget_bytes, now);
+	return raise_low(e, s, body + meta - e->budget_bytes, now);
 }
 
 enum err evict_tend(struct evict *e, struct store *s, struct mono now)
 {
 	enum err err = ERR_NONE;
-	bool is_time = e->written_bytes >= e->step_bytes;
+	bool is_time = e->written_bytes >= e->step_bytes ||
+	    (e->written_bytes > 0 && mono_ms_since(e->looked_at, now) >= LOOK_DELAY_MS);
 	if (e->delete_below && (is_time || mono_ms_since(e->raised_at, now) >= DELETE_DELAY_MS))
 		err = delete_files(e, s);
 	return !err && is_time ? look(e, s, now) : err;

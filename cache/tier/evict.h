@@ -15,11 +15,11 @@
 struct evict {
 	/* fixed */
 	uint64_t budget_bytes; /* of all files */
-	uint64_t step_bytes;   /* look again after so much was written */
+	uint64_t step_bytes;   /* look again after so much was written, or a while after less */
 	/* writer */
 	uint64_t written_bytes; /* since the last look */
 	uint64_t delete_below;  /* 0 = nothing to delete */
-	struct mono raised_at;
+	struct mono looked_at, raised_at;
 };
 
 /* How a store of that size divides it. */

@@ -28,7 +28,8 @@ void health_tell(struct health *h, enum health_lane lane, enum err err, const ch
 	if (!err && health_is_well(h, lane))
 		return;
 	int64_t next = err ? mono_now().us + HEALTH_RETRY_MS * 1000 : 0;
-	bool was_well = atomic_exchange_explicit(&h->retry_at_us[lane], next, memory_order_relaxed) == 0;
+	bool was_well = atomic_exchange_explicit(
+			    &h->retry_at_us[lane], next, memory_order_relaxed) == 0;
 	if (err && was_well)
 		log_error(lines[lane].failed, err_text(err), why);
 	else if (!err && !was_well)

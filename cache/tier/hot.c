@@ -27,7 +27,7 @@ struct shard {
 	uint32_t count;
 	struct object **table; /* chained by hot_chain */
 	struct ghost *ghosts;
-	uint32_t ghost_clock; /* units remembered; wraps */
+	uint32_t ghost_clock;       /* units remembered; wraps */
 	struct list queues[QUEUES]; /* newest first */
 	uint64_t units[QUEUES];
 };
@@ -38,7 +38,7 @@ struct hot {
 	void *arg;
 	/* atomic */
 	_Atomic uint64_t budget;
-	_Atomic unsigned hand; /* the shard that gives something up next */
+	_Atomic unsigned hand;    /* the shard that gives something up next */
 	struct hot_meters meters; /* bytes is the sum that the budget bounds */
 
 	struct shard shards[SHARDS];
@@ -124,8 +124,8 @@ static void dequeue_locked(struct shard *s, struct object *o) NEEDS_LOCK
 }
 
 /* Puts an object that is not there into table, queue and sum. */
-static void link_locked(struct hot *hot, struct shard *s, struct object *o, enum queue queue)
-    NEEDS_LOCK
+static void link_locked(
+    struct hot *hot, struct shard *s, struct object *o, enum queue queue) NEEDS_LOCK
 {
 	if (s->count >= s->places)
 		grow_locked(s);
@@ -284,8 +284,7 @@ static bool shard_init(struct shard *s)
 static void shard_fini(struct shard *s)
 {
 	for (int i = 0; i < QUEUES; i++) {
-		LIST_EACH(link, &s->queues[i])
-		{
+		LIST_EACH (link, &s->queues[i]) {
 			struct object *o = LIST_OF(link, struct object, hot_link);
 			list_drop(link);
 			object_unref(&o);
@@ -392,8 +391,8 @@ bool hot_swap(struct hot *hot, const struct object *expected, struct object *o)
 	return put(hot, o, false, expected);
 }
 
-static void recount_locked(struct hot *hot, struct shard *s, struct object *o, uint32_t units)
-    NEEDS_LOCK
+static void recount_locked(
+    struct hot *hot, struct shard *s, struct object *o, uint32_t units) NEEDS_LOCK
 {
 	uint64_t more = (uint64_t)units - o->hot_units; /* wraps when it is less: sums wrap back */
 	s->units[o->hot_queue] += more;

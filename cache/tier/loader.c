@@ -15,7 +15,7 @@ enum outcome {
 /* One object on its way from the disk. The load it is for may be gone after `send`. */
 struct reading {
 	struct store *store;
-	struct object *object; /* counted */
+	struct object *object;  /* counted */
 	struct rocks_value pin; /* what `record` points into */
 	struct record record;
 	struct rocks_walk *walk; /* of several chunks */
@@ -62,8 +62,7 @@ static enum outcome read_head(struct reading *r, const struct cold_load *load) O
 		return ABSENT;
 	if (record_read(r->pin.bytes, &r->record) != ERR_NONE)
 		return broken(r);
-	if (!ledger_holds(&r->store->ledger, r->record.span) ||
-	    !slice_eq(r->record.key, load->key))
+	if (!ledger_holds(&r->store->ledger, r->record.span) || !slice_eq(r->record.key, load->key))
 		return ABSENT;
 	return make_object(r, load->hash);
 }

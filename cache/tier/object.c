@@ -26,7 +26,7 @@ struct object *object_new(enum object_kind kind, struct key key, struct slice he
 	struct object *o = malloc(own_bytes(texts, variants));
 	if (!o)
 		return NULL;
-	*o = (struct object){.refs = 1, .kind = kind, .hash = key.hash};
+	*o = (struct object){ .refs = 1, .kind = kind, .hash = key.hash };
 	list_init(&o->hot_link);
 	o->validators.last_modified = o->validators.date = WALL_NEVER;
 	o->variants = (struct hash128 *)(o + 1);

@@ -33,9 +33,10 @@ struct object {
 	struct slice key;    /* the key's text; compared on every hit */
 
 	enum object_kind kind;
-	enum reason reason;  /* why it is stored, or why it passes */
-	struct slice head;   /* end-to-end field lines, "Name: value\r\n" each: no Date but the origin's,
-	                        no Age, Content-Length, nothing hop-by-hop */
+	enum reason reason; /* why it is stored, or why it passes */
+	/* End-to-end field lines, "Name: value\r\n" each: no Date but the origin's, no Age, no
+	 * Content-Length, nothing hop-by-hop. */
+	struct slice head;
 	struct slice spec;   /* OBJECT_VARY: the normal Vary spec; OBJECT_ANSWER: of its own Vary */
 	struct slice values; /* OBJECT_ANSWER with a spec: the variant's values */
 	struct life life;

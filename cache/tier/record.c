@@ -3,15 +3,21 @@
 
 #include <xxhash.h>
 
-enum { AT_FIRST = 8, AT_CHUNKS = 16, AT_CHECK = 20, AT_CHECKED = 24, TEXTS = 5, VARIANT_BYTES = 16 };
+enum {
+	AT_FIRST = 8,
+	AT_CHUNKS = 16,
+	AT_CHECK = 20,
+	AT_CHECKED = 24,
+	TEXTS = 5,
+	VARIANT_BYTES = 16
+};
 enum { FLAG_NO_CACHE = 1, FLAG_MUST_REVALIDATE = 2, FLAG_IMMUTABLE = 4, FLAGS = 7 };
 
 uint32_t record_check(struct slice bytes)
 {
 	must(bytes.len >= AT_CHECKED);
 	uint64_t front = XXH3_64bits(bytes.at, AT_CHECK);
-	return (uint32_t)XXH3_64bits_withSeed(
-	    bytes.at + AT_CHECKED, bytes.len - AT_CHECKED, front);
+	return (uint32_t)XXH3_64bits_withSeed(bytes.at + AT_CHECKED, bytes.len - AT_CHECKED, front);
 }
 
 /* ---- writing ---- */
@@ -142,7 +148,8 @@ static void take_life(struct slice *s, unsigned flags, struct life *life)
 /* The texts, and the etag, which is a part of one. */
 static bool take_texts(struct slice *s, uint64_t etag_at, uint64_t etag_len, struct record *r)
 {
-	struct slice *const texts[TEXTS] = { &r->key, &r->head, &r->spec, &r->values, &r->trailers };
+	struct slice *const texts[TEXTS] = { &r->key, &r->head, &r->spec, &r->values,
+		&r->trailers };
 	size_t lens[TEXTS];
 	for (size_t i = 0; i < TEXTS; i++)
 		lens[i] = (size_t)take(s, 4);
@@ -185,9 +192,8 @@ enum err record_read(struct slice bytes, struct record *ret_record)
 	r.validators.last_modified = take_wall(&s);
 	r.validators.date = take_wall(&s);
 	uint64_t etag_at = take(&s, 4), etag_len = take(&s, 4);
-	uint64_t chunks = (r.body_bytes + CHUNK_BYTES - 1) / CHUNK_BYTES;
 	if (kind < OBJECT_ANSWER || kind > OBJECT_VARY || reason >= REASON_COUNT || flags > FLAGS ||
-	    r.span.chunks != chunks || !take_texts(&s, etag_at, etag_len, &r))
+	    r.span.chunks != chunks_of(r.body_bytes) || !take_texts(&s, etag_at, etag_len, &r))
 		return ERR_STORE_CORRUPT;
 	r.kind = (enum object_kind)kind;
 	r.reason = (enum reason)reason;

@@ -30,6 +30,12 @@ struct span {
 	uint32_t chunks;
 };
 
+/* Without rounding up: a number from the disk may be as large as numbers get. */
+static inline uint64_t chunks_of(uint64_t bytes)
+{
+	return bytes / CHUNK_BYTES + (bytes % CHUNK_BYTES != 0);
+}
+
 struct record {
 	enum object_kind kind;
 	uint16_t status;

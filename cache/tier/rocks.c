@@ -259,8 +259,8 @@ void rocks_walk_free(struct rocks_walk **w)
 	*w = NULL;
 }
 
-bool rocks_walk_at(const struct rocks_walk *w, struct slice *ret_key, struct slice *ret_value,
-    enum err *ret_err)
+bool rocks_walk_at(
+    const struct rocks_walk *w, struct slice *ret_key, struct slice *ret_value, enum err *ret_err)
 {
 	char *text = NULL;
 	*ret_err = ERR_NONE;
@@ -334,12 +334,12 @@ void rocks_batch_put(struct rocks_batch *b, struct rocks *r, enum rocks_family f
 		at[i] = parts[i].at;
 		len[i] = parts[i].len;
 	}
-	rocksdb_writebatch_putv_cf(writebatch(b), r->families[family], 1, &key.at, &key.len,
-	    (int)part_count, at, len);
+	rocksdb_writebatch_putv_cf(
+	    writebatch(b), r->families[family], 1, &key.at, &key.len, (int)part_count, at, len);
 }
 
-void rocks_batch_delete(struct rocks_batch *b, struct rocks *r, enum rocks_family family,
-    struct slice key)
+void rocks_batch_delete(
+    struct rocks_batch *b, struct rocks *r, enum rocks_family family, struct slice key)
 {
 	rocksdb_writebatch_delete_cf(writebatch(b), r->families[family], key.at, key.len);
 }
@@ -402,8 +402,8 @@ static size_t collect_files(const rocksdb_livefiles_t *all, struct rocks_file *f
 			continue;
 		size_t len;
 		const char *key = rocksdb_livefiles_largestkey(all, i, &len);
-		files[found++] =
-		    (struct rocks_file){ id_of(key, len), rocksdb_livefiles_size(all, i) };
+		files[found++] = (struct rocks_file){ id_of(key, len),
+			rocksdb_livefiles_size(all, i) };
 	}
 	return found;
 }

@@ -66,8 +66,8 @@ void rocks_unpin(struct rocks_value *);
 struct rocks_walk *rocks_walk_new(struct rocks *, enum rocks_family, struct slice from);
 void rocks_walk_free(struct rocks_walk **);
 /* The record it stands on; false at the end, and after a failure: ret_err tells. */
-bool rocks_walk_at(const struct rocks_walk *, struct slice *ret_key, struct slice *ret_value,
-    enum err *ret_err);
+bool rocks_walk_at(
+    const struct rocks_walk *, struct slice *ret_key, struct slice *ret_value, enum err *ret_err);
 void rocks_walk_next(struct rocks_walk *);
 
 /* Copies the last key, when it has 8 bytes, as a big-endian number. 0 = the family is empty. */

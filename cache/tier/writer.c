@@ -10,9 +10,10 @@
 
 enum {
 	GROUP_BYTES = 4 * 1024 * 1024,
-	IOVECS = 32,      /* of a chunk: pieces are never so small that it takes more */
+	IOVECS = 32,       /* of a chunk: pieces are never so small that it takes more */
+	HELD_MAX = 100000, /* removals that wait for the disk to be well */
 	IDLE_MS = 10000,
-	BUSY_MS = 1000,   /* something is to be done soon */
+	BUSY_MS = 1000, /* something is to be done soon */
 	FLUSH_AGE_MS = 60000,
 	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
 };
@@ -48,6 +49,7 @@ struct writer {
 	struct list todo;     /* taken from the queue */
 	struct list group;    /* in the batches */
 	struct list held;     /* removals that failed: for when the disk is well again */
+	unsigned held_count;
 	struct buf record;
 	struct evict evict;
 	struct mono flushed_at;
@@ -152,11 +154,9 @@ static void free_entry(struct entry *e)
 	free(e);
 }
 
-static void end_stored(struct writer *w, const struct entry *e, enum err err)
+static void mark_stored(struct writer *w, const struct entry *e)
 {
 	struct object *o = e->object;
-	if (err)
-		return;
 	bool had_body = o->cold_first == e->span.first;
 	meter_add_shared(had_body ? &w->store->meters.refreshed : &w->store->meters.stored, 1);
 	o->cold_digest = e->digest;
@@ -165,40 +165,60 @@ static void end_stored(struct writer *w, const struct entry *e, enum err err)
 	o->cold_has_head = true;
 }
 
-static void end_forgotten(struct writer *w, const struct entry *e)
+static void mark_forgotten(struct writer *w, const struct entry *e)
 {
 	meter_add_shared(&w->store->meters.forgotten, 1);
 	store_forget_end(w->store, e->hash);
 }
 
+/* What was not stored is dropped; a removal waits, and one too many is given up: its hash is not
+ * found in this life. */
+static void end_failed(struct writer *w, struct entry *e)
+{
+	if (e->object || w->held_count >= HELD_MAX) {
+		free_entry(e);
+		return;
+	}
+	list_drop(&e->link);
+	list_append(&w->held, &e->link);
+	w->held_count++;
+}
+
+static void end_entry(struct writer *w, struct entry *e, enum err err)
+{
+	if (err) {
+		end_failed(w, e);
+		return;
+	}
+	if (e->object)
+		mark_stored(w, e);
+	else
+		mark_forgotten(w, e);
+	free_entry(e);
+}
+
 /* Writes the group's records, now that its bodies are in. */
+static void write_records(struct writer *w) ON_WORKER
+{
+	if (w->group_err)
+		rocks_batch_clear(w->meta);
+	else
+		fail_group(w, rocks_write(w->store->rocks, w->meta, ROCKS_LOGGED));
+}
+
 static void end_group(struct writer *w) ON_WORKER
 {
 	if (list_empty(&w->group))
 		return;
 	write_bodies(w);
-	if (!w->group_err)
-		fail_group(w, rocks_write(w->store->rocks, w->meta, ROCKS_LOGGED));
-	else
-		rocks_batch_clear(w->meta);
-	enum err err = w->group_err;
-	store_tell(w->store, HEALTH_WRITES, err);
+	write_records(w);
+	store_tell(w->store, HEALTH_WRITES, w->group_err);
 	uint64_t freed = 0;
-	LIST_EACH(link, &w->group)
-	{
+	LIST_EACH (link, &w->group) {
 		struct entry *e = LIST_OF(link, struct entry, link);
 		freed += e->bytes;
 		e->bytes = 0;
-		if (e->object) {
-			end_stored(w, e, err);
-		} else if (err) {
-			list_drop(link);
-			list_append(&w->held, link);
-			continue;
-		} else {
-			end_forgotten(w, e);
-		}
-		free_entry(e);
+		end_entry(w, e, w->group_err);
 	}
 	give_room(w, freed);
 	w->evict.written_bytes += w->group_bytes;
@@ -226,8 +246,7 @@ static void add_chunk(struct writer *w, struct flow_reader *from, struct chunk_h
 	must(sum == head.bytes);
 	flow_advance(from, sum);
 	struct rocks_id key = rocks_id_of(id);
-	rocks_batch_put(w->body, w->store->rocks, ROCKS_BODY,
-	    KEY_SLICE(key), parts, 1 + (size_t)n);
+	rocks_batch_put(w->body, w->store->rocks, ROCKS_BODY, KEY_SLICE(key), parts, 1 + (size_t)n);
 	w->body_bytes += sum + sizeof(head);
 	w->group_bytes += sum + sizeof(head);
 }
@@ -238,7 +257,7 @@ static void add_body(struct writer *w, struct entry *e, uint64_t bytes) ON_WORKE
 	XXH3_state_t digest;
 	XXH3_64bits_reset(&digest);
 	struct flow_reader from;
-	uint32_t chunks = (uint32_t)((bytes + CHUNK_BYTES - 1) / CHUNK_BYTES);
+	uint32_t chunks = (uint32_t)chunks_of(bytes);
 	e->span = ledger_take(&w->store->ledger, chunks);
 	must(chunks == 0 || flow_attach(&from, e->object->body, 0, NULL));
 	for (uint32_t i = 0; i < chunks; i++) {
@@ -263,8 +282,7 @@ static void add_record(struct writer *w, const struct entry *e)
 	}
 	struct meta_key key = meta_key_of(e->hash);
 	struct slice value = buf_slice(&w->record);
-	rocks_batch_put(w->meta, w->store->rocks, ROCKS_META,
-	    KEY_SLICE(key), &value, 1);
+	rocks_batch_put(w->meta, w->store->rocks, ROCKS_META, KEY_SLICE(key), &value, 1);
 	w->group_bytes += value.len;
 }
 
@@ -290,8 +308,7 @@ static void add_object(struct writer *w, struct entry *e) ON_WORKER
 static void delete_record(struct writer *w, struct hash128 hash)
 {
 	struct meta_key key = meta_key_of(hash);
-	rocks_batch_delete(w->meta, w->store->rocks, ROCKS_META,
-	    KEY_SLICE(key));
+	rocks_batch_delete(w->meta, w->store->rocks, ROCKS_META, KEY_SLICE(key));
 }
 
 static void add_mark(struct writer *w, struct cold_mark mark)
@@ -299,7 +316,8 @@ static void add_mark(struct writer *w, struct cold_mark mark)
 	char key[sizeof(MARK_PREFIX) + 8];
 	int len = snprintf(key, sizeof(key), MARK_PREFIX "%04x", mark.slot & 0xffff);
 	struct slice value = slice_of((const char *)&mark, sizeof(mark));
-	rocks_batch_put(w->meta, w->store->rocks, ROCKS_CONTROL, slice_of(key, (size_t)len), &value, 1);
+	rocks_batch_put(
+	    w->meta, w->store->rocks, ROCKS_CONTROL, slice_of(key, (size_t)len), &value, 1);
 }
 
 /* Puts the removal of a record into the batch, and of its variants' if it is a marker's. */
@@ -309,8 +327,8 @@ static void add_removal(struct writer *w, const struct entry *e) ON_WORKER
 	struct rocks_value value;
 	struct record record;
 	enum err err;
-	if (rocks_get(w->store->rocks, ROCKS_META, KEY_SLICE(key), false,
-		&value, &err) == ROCKS_FOUND) {
+	if (rocks_get(w->store->rocks, ROCKS_META, KEY_SLICE(key), false, &value, &err) ==
+	    ROCKS_FOUND) {
 		if (record_read(value.bytes, &record) == ERR_NONE)
 			for (uint32_t i = 0; i < record_variant_count(&record); i++)
 				delete_record(w, record_variant(&record, i));
@@ -355,10 +373,12 @@ static void try_again(struct writer *w) ON_WORKER
 	struct store *s = w->store;
 	if (health_is_well(&s->health, HEALTH_WRITES) || !health_may(&s->health, HEALTH_WRITES))
 		return;
+	/* Writing the low mark as it is: as good a try as any. */
 	store_tell(s, HEALTH_WRITES, ledger_raise(&s->ledger, s->rocks, s->ledger.low));
 	if (health_is_well(&s->health, HEALTH_WRITES)) {
 		list_move_all(&w->held, &w->todo);
 		list_move_all(&w->todo, &w->held);
+		w->held_count = 0;
 	}
 }
 
@@ -387,6 +407,7 @@ static void *thread_main(void *arg)
 	role_worker();
 	pthread_setname_np(pthread_self(), "store-write");
 	w->flushed_at = mono_now();
+	tend(w);
 	while (take(w, patience_ms(w))) {
 		write_group(w);
 		tend(w);
@@ -407,8 +428,8 @@ static bool start(struct writer *w)
 
 static void free_parts(struct writer *w)
 {
-	LIST_EACH(link, &w->held)
-	free_entry(LIST_OF(link, struct entry, link));
+	LIST_EACH (link, &w->held)
+		free_entry(LIST_OF(link, struct entry, link));
 	rocks_batch_free(&w->body);
 	rocks_batch_free(&w->meta);
 	buf_fini(&w->record);

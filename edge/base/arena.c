@@ -74,10 +74,9 @@ char *arena_bytes(struct arena *a, size_t bytes)
 void *arena_alloc(struct arena *a, size_t bytes)
 {
 	size_t pad = (size_t)(-(uintptr_t)a->at & (ALIGN - 1));
-	if ((size_t)(a->end - a->at) >= pad)
-		a->at += pad;
-	else
-		a->at = a->end; /* the next block starts aligned */
+	/* A block that has no room for the padding is full: the next one starts aligned. */
+	if (pad > 0)
+		a->at = (size_t)(a->end - a->at) >= pad ? a->at + pad : a->end;
 	char *p = arena_bytes(a, bytes);
 	return p ? memset(p, 0, bytes) : NULL;
 }

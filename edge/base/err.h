@@ -40,8 +40,8 @@
 	X(ORIGIN_CONNECT_SLOW,ORIGIN,   504, "connecting to the origin took too long") \
 	X(ORIGIN_SLOW,        ORIGIN,   504, "the origin took too long") \
 	X(ORIGIN_STALLED,     ORIGIN,   504, "the origin stopped in the middle of its answer") \
-	X(ORIGIN_FAILED,      ORIGIN,   502, "the fetch that this request had joined failed") \
 	X(NO_ORIGIN,          ORIGIN,   503, "the route's origin has no address") \
+	X(LOOP,               PEER,     508, "the request has come through here before") \
 	X(NO_ROUTE,           PEER,     404, "no route serves this host and path") \
 	X(ONLY_IF_CACHED,     NOBODY,   504, "only-if-cached, and nothing usable is stored") \
 	X(BUSY,               RESOURCE, 503, "too much is under way already") \

@@ -30,7 +30,9 @@ static inline struct slice slice_str(const char *z)
 /* The bytes from `from` on; empty when there are fewer. */
 static inline struct slice slice_from(struct slice s, size_t from)
 {
-	return from < s.len ? slice_of(s.at + from, s.len - from) : slice_of(s.at + s.len, 0);
+	if (from < s.len)
+		return slice_of(s.at + from, s.len - from);
+	return s.at ? slice_of(s.at + s.len, 0) : s;
 }
 /* At most the first `len` bytes. */
 static inline struct slice slice_first(struct slice s, size_t len)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/http/cache_status.h"
 
-/* rfc: 9651 3.3.4 */
+/* RFC 9651 3.3.4 */
 static bool is_sf_token(struct slice s)
 {
 	if (s.len == 0 ||
@@ -13,7 +13,7 @@ static bool is_sf_token(struct slice s)
 	return true;
 }
 
-/* rfc: 9651 3.3.3: printable ASCII only */
+/* RFC 9651 3.3.3: printable ASCII only */
 static void add_string(struct buf *b, struct slice s)
 {
 	buf_add_char(b, '"');

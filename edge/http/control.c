@@ -62,7 +62,7 @@ static int64_t held(int64_t seconds)
 	return seconds < SECONDS_MAX ? seconds : SECONDS_MAX;
 }
 
-/* rfc: 9111 1.2.2: what is too large to hold counts as 2^31 */
+/* RFC 9111 1.2.2: what is too large to hold counts as 2^31 */
 static int64_t seconds_of(struct slice text)
 {
 	uint64_t seconds;
@@ -132,7 +132,7 @@ static struct slice unquote(struct slice text)
 	return quoted ? slice_of(text.at + 1, text.len - 2) : SLICE_NONE;
 }
 
-/* rfc: 9111 5.2: a value may be a token or a quoted string, whichever the directive asks for */
+/* RFC 9111 5.2: a value may be a token or a quoted string, whichever the directive asks for */
 static void read_directive(struct control *c, struct slice member)
 {
 	struct slice name = slice_take_token(&member);

@@ -145,8 +145,10 @@ static size_t join_into(char *at, const struct fields *f, struct wanted w)
 		struct slice value = f->at[i].value;
 		if (!is_wanted(&f->at[i], w))
 			continue;
-		if (at && len > 0)
-			memcpy(at + len - 2, ", ", 2);
+		if (at && len > 0) {
+			at[len - 2] = ',';
+			at[len - 1] = ' ';
+		}
 		if (at && value.len > 0)
 			memcpy(at + len, value.at, value.len);
 		len += value.len + 2;

@@ -181,16 +181,17 @@ bool via_add(struct fields *f, struct arena *arena, uint8_t version, struct slic
 	return append(f, arena, FIELD_VIA, true, us);
 }
 
-bool via_has(const struct fields *f, struct slice our_name)
+unsigned via_count(const struct fields *f, struct slice our_name)
 {
+	unsigned count = 0;
 	for (uint32_t i = 0; i < f->count; i++) {
 		struct slice member, list = f->at[i].id == FIELD_VIA ? f->at[i].value : SLICE_NONE;
 		while (slice_take_member(&list, &member)) {
 			slice_take_until(&member, ' '); /* the protocol */
 			slice_skip_ows(&member);
 			if (slice_eq_nocase(slice_take_until(&member, ' '), our_name))
-				return true;
+				count++;
 		}
 	}
-	return false;
+	return count;
 }

@@ -47,5 +47,5 @@ bool forwarded_write(struct fields *out, struct arena *, const struct forwarded 
 
 /* Adds us to Via of a message of that version. fail: false when the arena is full. */
 bool via_add(struct fields *, struct arena *, uint8_t version, struct slice our_name);
-/* Whether a message passed us before: an origin that leads back to us (RFC 9110 7.6.3). */
-bool via_has(const struct fields *, struct slice our_name);
+/* How often a message passed us before: an origin that leads back to us (RFC 9110 7.6.3). */
+unsigned via_count(const struct fields *, struct slice our_name);

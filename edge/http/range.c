@@ -18,7 +18,7 @@ struct spec {
 	uint64_t first, last;
 };
 
-/* rfc: 9110 14.1.2 */
+/* RFC 9110 14.1.2 */
 static bool parse_spec(struct slice text, struct spec *ret)
 {
 	*ret = (struct spec){ .last = UINT64_MAX };
@@ -43,24 +43,23 @@ static bool clip(struct spec s, uint64_t length, struct range *ret)
 	return s.is_suffix ? s.last > 0 : s.first < length;
 }
 
-/* Adds a range; each range that it overlaps or adjoins is taken into it and leaves the set. */
+/* Adds a range in its place; each one that it overlaps or adjoins goes into it. */
 static void add(struct ranges *set, struct range new)
 {
-	uint32_t place = set->count, kept = 0;
+	uint32_t place = 0;
 	for (uint32_t i = 0; i < set->count; i++) {
 		struct range old = set->at[i];
 		if (old.first <= new.last + 1 && new.first <= old.last + 1) {
 			new.first = min_u64(new.first, old.first);
 			new.last = max_u64(new.last, old.last);
-			place = place < kept ? place : kept;
-			continue;
+		} else {
+			set->at[place++] = old;
 		}
-		set->at[kept++] = old;
 	}
-	place = place < kept ? place : kept;
-	memmove(&set->at[place + 1], &set->at[place], (kept - place) * sizeof(new));
+	set->count = place + 1;
+	for (; place > 0 && set->at[place - 1].first > new.first; place--)
+		set->at[place] = set->at[place - 1];
 	set->at[place] = new;
-	set->count = kept + 1;
 }
 
 enum range_outcome range_parse(struct slice value, uint64_t length, struct ranges *ret_ranges)

@@ -24,7 +24,8 @@ struct ranges {
 /*
  * Reads a Range value against a representation of `length` bytes. Ranges are clipped; those that
  * cannot be satisfied are left out; overlapping or adjoining ones are merged, so that an answer is
- * never longer than the representation plus its part heads (RFC 9110 14.2 on abusive sets).
- * Otherwise they stay in the order of the request.
+ * never longer than the representation plus its part heads (RFC 9110 14.2 on abusive sets). They
+ * come in ascending order, not in the request's: whoever sends them may be reading from a body that
+ * still arrives, and only ever moves on (RFC 9110 15.3.7.2 would like the request's order).
  */
 enum range_outcome range_parse(struct slice value, uint64_t length, struct ranges *ret_ranges);

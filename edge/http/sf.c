@@ -54,7 +54,7 @@ static bool is_key_byte(char c)
 	return is_lower(c) || is_digit(c) || c == '_' || c == '-' || c == '.' || c == '*';
 }
 
-/* rfc: 9651 4.2.3.3 */
+/* RFC 9651 4.2.3.3 */
 static bool take_key(struct parser *p, struct slice *ret_key)
 {
 	if (!is_lower(next(p)) && next(p) != '*')
@@ -83,7 +83,7 @@ static bool take_fraction(struct parser *p, struct slice whole, struct sf_item *
 	return true;
 }
 
-/* rfc: 9651 4.2.4 */
+/* RFC 9651 4.2.4 */
 static bool take_number(struct parser *p, struct sf_item *ret)
 {
 	bool negative = take_char(p, '-');
@@ -115,7 +115,7 @@ static bool unescape(struct arena *arena, struct slice raw, struct slice *ret_te
 	return true;
 }
 
-/* rfc: 9651 4.2.5 */
+/* RFC 9651 4.2.5 */
 static bool take_string(struct parser *p, struct sf_item *ret)
 {
 	bool escaped = false;
@@ -145,7 +145,7 @@ static bool is_token_byte(char c)
 	return is_tchar(c) || c == ':' || c == '/';
 }
 
-/* rfc: 9651 4.2.6 */
+/* RFC 9651 4.2.6 */
 static bool take_token(struct parser *p, struct sf_item *ret)
 {
 	ret->kind = SF_TOKEN;
@@ -158,7 +158,7 @@ static bool is_base64(char c)
 	return is_alpha(c) || is_digit(c) || c == '+' || c == '/' || c == '=';
 }
 
-/* rfc: 9651 4.2.7. Padding may be missing; a '=' may only pad. */
+/* RFC 9651 4.2.7. Padding may be missing; a '=' may only pad. */
 static bool take_bytes(struct parser *p, struct sf_item *ret)
 {
 	take_char(p, ':');
@@ -170,7 +170,7 @@ static bool take_bytes(struct parser *p, struct sf_item *ret)
 	return padded && pad % 4 != 1 && take_char(p, ':');
 }
 
-/* rfc: 9651 4.2.8 */
+/* RFC 9651 4.2.8 */
 static bool take_boolean(struct parser *p, struct sf_item *ret)
 {
 	take_char(p, '?');
@@ -178,7 +178,7 @@ static bool take_boolean(struct parser *p, struct sf_item *ret)
 	return take_char(p, '1') || take_char(p, '0');
 }
 
-/* rfc: 9651 4.2.9 */
+/* RFC 9651 4.2.9 */
 static bool take_date(struct parser *p, struct sf_item *ret)
 {
 	take_char(p, '@');
@@ -231,7 +231,7 @@ static bool take_display_byte(struct parser *p, char *ret_byte)
 	return true;
 }
 
-/* rfc: 9651 4.2.10 */
+/* RFC 9651 4.2.10 */
 static bool take_display(struct parser *p, struct sf_item *ret)
 {
 	char *to = arena_bytes(p->arena, p->text.len);
@@ -247,7 +247,7 @@ static bool take_display(struct parser *p, struct sf_item *ret)
 	return is_utf8(ret->text);
 }
 
-/* rfc: 9651 4.2.3.1 */
+/* RFC 9651 4.2.3.1 */
 static bool take_bare_item(struct parser *p, struct sf_item *ret)
 {
 	char c = next(p);
@@ -268,7 +268,7 @@ static bool take_bare_item(struct parser *p, struct sf_item *ret)
 
 /* ---- what holds items ---- */
 
-/* rfc: 9651 4.2.3.2. No parameter means anything to us: they are checked and dropped. */
+/* RFC 9651 4.2.3.2. No parameter means anything to us: they are checked and dropped. */
 static bool take_parameters(struct parser *p)
 {
 	while (take_char(p, ';')) {
@@ -281,7 +281,7 @@ static bool take_parameters(struct parser *p)
 	return true;
 }
 
-/* rfc: 9651 4.2.1.2. The items are checked and dropped. */
+/* RFC 9651 4.2.1.2. The items are checked and dropped. */
 static bool take_inner_list(struct parser *p, struct sf_item *ret)
 {
 	take_char(p, '(');

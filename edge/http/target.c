@@ -108,6 +108,19 @@ static int escaped_byte(struct slice s)
 	return low >= 0 ? high << 4 | low : -1;
 }
 
+/*
+ * Whether the byte may stand for its escape behind what was written. A digit behind a "%" that
+ * began no escape ("%3" of "%3%33") must not: it would make one, and what is normal would change
+ * when it is normalised again, here or at the origin.
+ */
+static bool may_decode(int byte, const char *to, size_t len)
+{
+	if (byte < 0 || !is_unreserved((char)byte))
+		return false;
+	bool half = (len >= 1 && to[len - 1] == '%') || (len >= 2 && to[len - 2] == '%');
+	return !half || hex_value((char)byte) < 0;
+}
+
 /* Copies with normal escapes; returns the length. A "%" that begins no escape stays. */
 static size_t copy_normal(char *to, struct slice s)
 {
@@ -115,7 +128,7 @@ static size_t copy_normal(char *to, struct slice s)
 	size_t len = 0;
 	while (s.len > 0) {
 		int byte = escaped_byte(s);
-		bool decode = byte >= 0 && is_unreserved((char)byte);
+		bool decode = may_decode(byte, to, len);
 		to[len++] = decode ? (char)byte : s.at[0];
 		if (byte >= 0 && !decode) {
 			to[len++] = digits[byte >> 4];
@@ -215,7 +228,7 @@ static struct slice take_authority(struct slice *s)
 	return authority;
 }
 
-/* rfc: 9112 3.2.2, 3.2.4 */
+/* RFC 9112 3.2.2, 3.2.4 */
 static enum err parse_absolute(struct slice target, struct request *r, struct arena *arena)
 {
 	struct slice scheme, host = r->authority;
@@ -232,7 +245,7 @@ static enum err parse_absolute(struct slice target, struct request *r, struct ar
 	return ERR_NONE;
 }
 
-/* rfc: 9112 3.2.3 */
+/* RFC 9112 3.2.3 */
 static enum err parse_authority(struct slice target, struct request *r, struct arena *arena)
 {
 	struct slice host = r->authority;

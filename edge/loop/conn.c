@@ -2,7 +2,9 @@
 #include "edge/loop/conn.h"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* At the edge of near, the kernel's doubled buffer still carries 2 Gbit/s on one connection. */
@@ -55,13 +57,28 @@ void conn_close(struct conn *c)
 	c->io.fd = -1;
 }
 
+void conn_reset(struct conn *c)
+{
+	struct linger at_once = { .l_onoff = 1 };
+	if (conn_is_open(c))
+		setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	conn_close(c);
+}
+
+uint32_t conn_unsent(const struct conn *c)
+{
+	int bytes = 0;
+	return ioctl(c->io.fd, SIOCOUTQ, &bytes) == 0 ? (uint32_t)bytes : 0;
+}
+
 void conn_watch(struct conn *c, int events)
 {
 	/* libev keeps flags of its own in the mask. */
 	if ((c->io.events & (EV_READ | EV_WRITE)) == events && (ev_is_active(&c->io) || !events))
 		return;
 	ev_io_stop(c->home->ev, &c->io);
-	ev_io_set(&c->io, c->io.fd, events);
+	/* modify, not set: a mask that goes off and on within one round costs no system call. */
+	ev_io_modify(&c->io, events);
 	if (events)
 		ev_io_start(c->home->ev, &c->io);
 }

@@ -56,6 +56,11 @@ static inline bool conn_is_open(const struct conn *c)
 	return c->io.fd >= 0;
 }
 
+/* Closes so that the peer sees a reset: what it got must not look whole. */
+void conn_reset(struct conn *) ON_LOOP;
+/* Bytes written that the peer has not acknowledged yet. */
+uint32_t conn_unsent(const struct conn *) ON_LOOP;
+
 /* Watches for these events (EV_READ | EV_WRITE, 0 = none) from now on. */
 void conn_watch(struct conn *, int events) ON_LOOP;
 enum io conn_read(struct conn *, void *to, size_t room, size_t *ret_bytes) ON_LOOP;

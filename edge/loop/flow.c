@@ -102,11 +102,22 @@ static struct flow_piece *add_piece(struct flow *f)
 	return p;
 }
 
+/* Nobody reads a body that nobody will be able to read again: it is not worth a byte more. */
+static bool is_abandoned(struct flow *f)
+{
+	if (!flow_outgrew(f))
+		return false;
+	lock_take(&f->lock);
+	bool abandoned = list_empty(&f->readers);
+	lock_drop(&f->lock);
+	return abandoned;
+}
+
 char *flow_room(struct flow *f, size_t *ret_room)
 {
 	struct flow_piece *p = f->last;
 	if (!p || p->used == p->room)
-		p = add_piece(f);
+		p = is_abandoned(f) ? NULL : add_piece(f);
 	if (!p)
 		return NULL;
 	*ret_room = p->room - p->used;
@@ -141,7 +152,7 @@ enum err flow_write(struct flow *f, struct slice s)
 		size_t room;
 		char *to = flow_room(f, &room);
 		if (!to)
-			return ERR_NO_MEMORY;
+			return is_abandoned(f) ? ERR_CANCELLED : ERR_NO_MEMORY;
 		size_t n = min_size(room, s.len);
 		memcpy(to, s.at, n);
 		flow_wrote(f, n);

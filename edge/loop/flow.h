@@ -77,9 +77,10 @@ struct flow *flow_new(uint64_t length, uint64_t keep, uint64_t window);
 struct flow *flow_ref(struct flow *);
 void flow_unref(struct flow **);
 
-/* Appends a copy. fail: ERR_NO_MEMORY; ERR_BAD_FRAMING past the announced length. thread: filler. */
+/* Appends a copy. fail: ERR_NO_MEMORY; ERR_BAD_FRAMING past the announced length; ERR_CANCELLED
+ * when it has outgrown its keep and the last reader has left. thread: filler. */
 enum err flow_write(struct flow *, struct slice);
-/* Room to read into; flow_wrote publishes. NULL without memory. thread: filler. */
+/* Room to read into; flow_wrote publishes. NULL as flow_write fails. thread: filler. */
 char *flow_room(struct flow *, size_t *ret_room);
 void flow_wrote(struct flow *, size_t bytes);
 /* Whether the window is full. If so and `wait` is given, it is posted to `home` once there is room

@@ -3,8 +3,10 @@
  * An answer on its way from an origin: heads (interim ones too), then a body into a flow.
  *
  * Bytes are read into a scratch buffer that all downloads of an origin share, since only what is
- * left of an unfinished head must outlive one call; a small answer is one read. When much of a
- * body with a length is still due, it is read straight into the flow.
+ * left of an unfinished head must outlive one call; a small answer is one read. What came behind a
+ * head waits there for download_body, in the same event: nobody else may read in between, so no
+ * exchange reads before the loop says that it can. When much of a body with a length is still due,
+ * it is read straight into the flow.
  */
 #pragma once
 

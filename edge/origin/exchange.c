@@ -24,6 +24,7 @@ enum next {
 	WAIT_HEAD,         /* the rest of the answer's head */
 	WAIT_BODY,         /* more of its body */
 	WAIT_WINDOW,       /* room in the flow */
+	WAIT_START,        /* exchange_start to return, before an end is told */
 	DONE,
 };
 
@@ -40,15 +41,15 @@ struct exchange {
 	struct download download;
 	struct deadline late, total;
 	struct mono choosing; /* addresses that refused since then are not tried again */
-	struct mono sent;
 	enum next step, wait;
 	enum err failure;
 	enum err refusal; /* of the last address that took no connection */
 	unsigned interims;
-	enum err *verdict; /* while it starts: a failure is told here, not by on_end */
-	bool is_running;   /* within a step */
+	bool is_starting;
+	bool is_running; /* within a step */
 	bool is_cancelled;
-	bool is_over;     /* waits for `wake` to be delivered, if at all */
+	bool is_over; /* waits for `wake` to be delivered, if at all */
+	bool was_sent;
 	bool is_writable; /* since the connect began */
 	bool is_reused;   /* `line` was a kept one */
 	bool was_retried;
@@ -84,7 +85,9 @@ static const struct wait {
 	[WAIT_HEAD] = { LIMIT(first_byte_ms), ERR_ORIGIN_SLOW },
 	[WAIT_BODY] = { LIMIT(between_bytes_ms), ERR_ORIGIN_STALLED },
 	[WAIT_WINDOW] = { 0, ERR_NONE },
+	[WAIT_START] = { 0, ERR_NONE },
 };
+#undef LIMIT
 
 static void drive(struct exchange *, enum next) ON_LOOP;
 
@@ -198,10 +201,9 @@ static enum next send_more(struct exchange *x, enum next then) ON_LOOP
 
 static enum next step_send(struct exchange *x) ON_LOOP
 {
-	if (x->sent.us == 0) {
-		x->sent = x->origin->home->now;
+	if (!x->was_sent)
 		meter_add(&x->origin->meters->requests, 1);
-	}
+	x->was_sent = true;
 	enum next next = send_more(x, STEP_HEAD);
 	bool is_early = next >= STEPS && x->download.is_ready;
 	return is_early ? STEP_HEAD : next;
@@ -309,11 +311,13 @@ static void count_end(const struct exchange *x)
 
 static enum next step_end(struct exchange *x) ON_LOOP
 {
+	if (x->is_starting) {
+		mail_post(x->origin->home, &x->wake);
+		return WAIT_START;
+	}
 	give_back(x);
 	count_end(x);
-	if (x->verdict)
-		*x->verdict = x->failure;
-	else if (!x->is_cancelled)
+	if (!x->is_cancelled)
 		x->spec.events->on_end(x->spec.owner, x->failure);
 	return DONE;
 }
@@ -415,12 +419,11 @@ static struct exchange *take(struct origin *o) ON_LOOP
 		o->spare_count--;
 	origin_ref(o);
 	x->pool = NULL;
-	x->sent = (struct mono){ 0 };
 	x->wait = DONE;
 	x->failure = ERR_NONE;
 	x->refusal = ERR_ORIGIN_CONNECT;
 	x->interims = 0;
-	x->is_over = x->is_cancelled = x->was_retried = false;
+	x->is_over = x->is_cancelled = x->was_sent = x->was_retried = false;
 	return x;
 }
 
@@ -435,13 +438,14 @@ enum err exchange_start(
 	x->spec = *spec;
 	download_begin(&x->download, spec->request->method == METHOD_HEAD);
 	enum err e = upload_begin(&x->upload, spec, o->home, &x->wake);
+	if (e != ERR_NONE) {
+		recycle(x);
+		return e;
+	}
 	deadline_set(o->home, &x->total, o->options.total_ms);
-	enum err verdict = ERR_NONE;
-	x->verdict = &verdict;
-	drive(x, e == ERR_NONE ? STEP_ADMIT : fail(x, e));
-	if (verdict != ERR_NONE)
-		return verdict;
-	x->verdict = NULL;
+	x->is_starting = true;
+	drive(x, STEP_ADMIT);
+	x->is_starting = false;
 	*ret_exchange = x;
 	return ERR_NONE;
 }
@@ -460,9 +464,4 @@ void exchange_cancel(struct exchange **exchange)
 struct slice exchange_address(const struct exchange *x)
 {
 	return x->pool ? x->pool->text : SLICE_NONE;
-}
-
-struct mono exchange_sent(const struct exchange *x)
-{
-	return x->sent;
 }

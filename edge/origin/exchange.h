@@ -58,9 +58,8 @@ struct exchange_spec {
  * Starts an exchange. Everything in the spec must stay until on_end or exchange_cancel. A windowed
  * flow must have a reader, or be cancelled: without one, nothing holds its filler back.
  * own: nothing; on_end or exchange_cancel is its end.
- * fail: what is known at once, and then no event comes: ERR_NO_ORIGIN, ERR_NO_MEMORY, ERR_NO_FDS,
- * ERR_BUSY (the queue is full), ERR_ORIGIN_RESOLVE, ERR_ORIGIN_CONNECT, ERR_BAD_FRAMING (the body
- * was partly read by another), or the body's own failure.
+ * fail: ERR_NO_ORIGIN (no address at all), ERR_NO_MEMORY, ERR_BAD_FRAMING (the body was partly read
+ * by another). Every other failure comes by on_end, ERR_BUSY (the queue is full) too.
  */
 enum err exchange_start(
     struct origin *, const struct exchange_spec *, struct exchange **ret_exchange) ON_LOOP;
@@ -69,8 +68,6 @@ enum err exchange_start(
 void exchange_cancel(struct exchange **) ON_LOOP;
 /* Which address serves it: "127.0.0.1:8000"; empty before there is one. Borrowed until on_end. */
 struct slice exchange_address(const struct exchange *);
-/* When its request was first sent; 0 = not yet. */
-struct mono exchange_sent(const struct exchange *);
 
 /* Frees an exchange that its origin kept for the next request, by its link. For origin.c. */
 void exchange_free_spare(struct list *);

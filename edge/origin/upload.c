@@ -62,11 +62,6 @@ static void open_chunk(struct upload *u, enum flow_state *ret_state)
 	int count = flow_peek(&u->body, iov, IOVECS, UINT64_MAX, ret_state);
 	if (count == 0 && *ret_state != FLOW_COMPLETE)
 		return;
-	if (u->body.offset > 0) {
-		buf_clear(&u->framing);
-		u->framing_sent = 0;
-		buf_add(&u->framing, SL("\r\n")); /* of the chunk before */
-	}
 	for (int i = 0; i < count; i++)
 		u->due += iov[i].iov_len;
 	u->is_last = count == 0;
@@ -99,6 +94,12 @@ static void advance(struct upload *u, size_t wrote)
 		return;
 	flow_advance(&u->body, wrote - framing);
 	u->due -= wrote - framing;
+	if (u->is_chunked && u->due == 0) {
+		/* Goes out now, not with the next chunk: the origin may wait for it. */
+		buf_clear(&u->framing);
+		u->framing_sent = 0;
+		buf_add(&u->framing, SL("\r\n"));
+	}
 }
 
 /* There is nothing to write now: why. seen: the flow's state before it was looked at. */

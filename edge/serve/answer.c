@@ -152,7 +152,9 @@ static enum shape shape_of(
 static bool answer_whole(const struct answer_form *form, struct object *object,
     struct delivery *delivery, struct answer *a)
 {
-	a->has_length = !status_has_no_body(object->status) && object_length(object, &a->length);
+	/* An answer to HEAD that was passed on has no body; its lines say what the origin said. */
+	a->has_length = object->body && !status_has_no_body(object->status) &&
+	    object_length(object, &a->length);
 	a->has_body = object->body && form->request->method != METHOD_HEAD &&
 	    !status_has_no_body(object->status);
 	return !a->has_body || delivery_begin(delivery, object, NULL, NULL, form->home);

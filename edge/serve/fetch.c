@@ -12,6 +12,7 @@ enum {
 };
 
 struct fetch {
+	struct list link; /* in the worker's */
 	struct worker *worker;
 	struct plan *plan;
 	enum fetch_kind kind;
@@ -68,7 +69,8 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	if (f->client)
 		f->client->fetch = NULL;
 	if (f->claim)
-		claim_end(&f->claim, CLAIM_RELEASED, NULL, REASON_ORIGIN_ERROR);
+		claim_fail(&f->claim, ERR_CANCELLED);
+	list_drop(&f->link);
 	object_unref(&f->stored);
 	object_unref(&f->object);
 	flow_unref(&f->body);
@@ -81,9 +83,15 @@ static void fetch_free(struct fetch *f) ON_LOOP
 /* ---- the request to the origin ---- */
 
 /* Whether a client's field stays at home: what this hop ends, what a shared fetch asks in its own
- * name (conditions and ranges are judged against the whole answer, here), and what we write. */
+ * name (conditions and ranges are judged against the whole answer, here), and what we write. A
+ * refresh is nobody's request: it carries neither the credentials nor the wishes of the client that
+ * happened to come by. */
 static bool stays_home(const struct fetch *f, enum field_id id)
 {
+	bool is_personal = id == FIELD_AUTHORIZATION || id == FIELD_CACHE_CONTROL ||
+	    id == FIELD_PRAGMA;
+	if (f->kind == FETCH_REFRESH && is_personal)
+		return true;
 	bool asks_in_own_name = f->kind != FETCH_PRIVATE || f->stored;
 	if (asks_in_own_name && f->request.method == METHOD_GET &&
 	    ((field_traits(id) & FIELD_VALIDATOR) || id == FIELD_RANGE))
@@ -222,17 +230,35 @@ static bool cover(struct fetch *f, uint16_t status) ON_LOOP
 	return true;
 }
 
-/* Publishes and tells everyone who waits. Takes over the object. */
-static void publish(struct fetch *f, struct object *o, uint16_t status, bool is_validated) ON_LOOP
+/* Publishes, and tells everyone who waits; the client that asked gets `own`. */
+static void publish(struct fetch *f, struct object *o, struct object *own, uint16_t status,
+    bool is_validated) ON_LOOP
 {
-	struct fetch_result result = { .object = object_ref(o),
+	struct fetch_result result = {
+		.object = object_ref(own),
 		.reason = o->reason,
 		.status = status,
 		.is_stored = true,
-		.is_validated = is_validated };
+		.is_validated = is_validated,
+	};
 	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
 	end_claim(f, CLAIM_ANSWERED, o, o->reason);
 	tell(f, &result);
+}
+
+/* The stored fields with those that came. RFC 9110 6.6.1: an update without a Date is of the moment
+ * it arrived; the stored Date would let the answer stay as old as it was. */
+static bool merge(struct fetch *f, struct response *merged, const struct fields *stored,
+    const struct response *update) ON_LOOP
+{
+	struct fields fields;
+	if (!fields_clone(&fields, &f->arena, &update->fields))
+		return false;
+	if (!fields_find(&fields, FIELD_DATE) &&
+	    !fields_put(
+		&fields, &f->arena, FIELD_DATE, slice_of(loop_date(&f->worker->loop), DATE_LEN)))
+		return false;
+	return storable_merge(&merged->fields, &f->arena, stored, &fields);
 }
 
 /* A 304: the stored answer stands, with the fields that came (RFC 9111 4.3.4). */
@@ -241,8 +267,7 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 	struct fields stored;
 	struct response merged = { .status = f->stored->status, .version = response->version };
 	enum reason from;
-	if (!object_fields(f->stored, &stored, &f->arena) ||
-	    !storable_merge(&merged.fields, &f->arena, &stored, &response->fields))
+	if (!object_fields(f->stored, &stored, &f->arena) || !merge(f, &merged, &stored, response))
 		return false;
 	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
 	enum reason reason = storable_judge(
@@ -255,7 +280,7 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 	atomic_store(&o->cold_first, atomic_load(&f->stored->cold_first));
 	atomic_store(&o->cold_chunks, atomic_load(&f->stored->cold_chunks));
 	if (is_stored) {
-		publish(f, o, 304, true);
+		publish(f, o, o, 304, true);
 		cache_settle(f->worker->cache, o);
 	} else {
 		/* It may be delivered this once, not kept: the origin took its permission back. */
@@ -280,6 +305,24 @@ static struct flow *new_body(const struct fetch *f, const struct response *respo
 	return flow_new(length, keep, PASS_WINDOW_BYTES);
 }
 
+/*
+ * What the client that asked gets of a stored answer: the same, unless fields were left out of it
+ * because they are private or not to be reused (RFC 9111 5.2.2.4, 5.2.2.7). Those are for it.
+ */
+static struct object *own_copy(
+    struct fetch *f, const struct response *response, struct object *stored) ON_LOOP
+{
+	bool targeted;
+	struct control control = storable_control(&f->route->cache, response, &f->arena, &targeted);
+	struct object *own = NULL;
+	if (control.private_names.len > 0 || control.no_cache_names.len > 0)
+		own = make_object(f, response, &stored->life, stored->reason, false);
+	if (!own)
+		return object_ref(stored);
+	own->body = flow_ref(stored->body);
+	return own;
+}
+
 /* A storable answer: published while it fills. */
 static struct flow *store(struct fetch *f, const struct response *response, const struct life *life)
     ON_LOOP
@@ -293,7 +336,9 @@ static struct flow *store(struct fetch *f, const struct response *response, cons
 	}
 	f->object = object_ref(o);
 	struct flow *body = flow_ref(o->body);
-	publish(f, o, response->status, false);
+	struct object *own = own_copy(f, response, o);
+	publish(f, o, own, response->status, false);
+	object_unref(&own);
 	object_unref(&o);
 	return body;
 }
@@ -347,13 +392,22 @@ static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
 	}
 }
 
+static bool is_of_request(enum reason reason)
+{
+	return reason == REASON_REQUEST_NO_STORE || reason == REASON_AUTHORIZATION ||
+	    reason == REASON_METHOD;
+}
+
 /* A HEAD's answer says the same as the stored one, or that the stored one is old (RFC 9111 4.3.5). */
 static void update_by_head(struct fetch *f, const struct response *response) ON_LOOP
 {
 	struct fields stored;
 	struct response merged = { .status = 200, .version = response->version };
 	uint64_t length = 0, announced = 0;
-	if (!f->stored || f->stored->status != 200 || !object_fields(f->stored, &stored, &f->arena))
+	/* What a write has overtaken is not made young again by a HEAD. */
+	if (!f->stored || f->stored->status != 200 ||
+	    !object_fields(f->stored, &stored, &f->arena) ||
+	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
 		return;
 	struct validators now = validators_of(&response->fields, f->times.response);
 	const struct validators *then = &f->stored->validators;
@@ -363,12 +417,20 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 	bool same = response->status == 200 && same_length &&
 	    (!now.etag.len || slice_eq(now.etag, then->etag)) &&
 	    (now.last_modified.ms == INT64_MIN || now.last_modified.ms == then->last_modified.ms);
-	if (!same || !storable_merge(&merged.fields, &f->arena, &stored, &response->fields)) {
+	if (!same || !merge(f, &merged, &stored, response)) {
 		cache_drop(f->worker->cache, f->stored);
 		return;
 	}
 	enum reason from;
+	struct request get = f->request;
+	get.method = METHOD_GET;
 	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
+	enum reason reason = storable_judge(&f->route->cache, &get, &merged, &life, &f->arena);
+	if (reason != REASON_STORED) {
+		if (!is_of_request(reason))
+			cache_drop(f->worker->cache, f->stored);
+		return;
+	}
 	struct object *o = make_object(f, &merged, &life, REASON_STORED, true);
 	if (!o)
 		return;
@@ -385,7 +447,15 @@ static struct flow *take_private(
 		update_by_head(f, response);
 	else
 		invalidate(f, response);
-	return pass(f, response, life, f->reason);
+	/* RFC 9110 9.3.3: a POST's answer that says it is the resource's new state serves GET. */
+	bool is_state = f->request.method == METHOD_POST && f->route->cache.enabled &&
+	    storable_judge(&f->route->cache, &f->request, response, life, &f->arena) ==
+		REASON_STORED;
+	if (!is_state)
+		return pass(f, response, life, f->reason);
+	/* It is what the write made, so the write's own fence does not overtake it. */
+	f->seq = fence_now(f->worker->cache->fence);
+	return store(f, response, life);
 }
 
 /* The statuses that stale-if-error covers (RFC 5861 4). */
@@ -408,10 +478,13 @@ static struct flow *take_shared(
 		reason = REASON_TOO_LARGE;
 	if (reason == REASON_STORED)
 		return store(f, response, life);
-	/* What was stored is superseded by an answer that may not be (RFC 9111 4.3.3). */
-	if (f->stored && response->status < 500)
-		cache_drop(f->worker->cache, f->stored);
-	remember_pass(f, reason);
+	/* What was stored is superseded by an answer that may not be (RFC 9111 4.3.3); unless it is
+	 * the request that forbids storing, which says nothing of the answers of others. */
+	if (!is_of_request(reason)) {
+		if (f->stored && response->status < 500)
+			cache_drop(f->worker->cache, f->stored);
+		remember_pass(f, reason);
+	}
 	end_claim(f, CLAIM_RELEASED, NULL, reason);
 	return pass(f, response, life, reason);
 }
@@ -465,7 +538,8 @@ static void on_end(void *owner, enum err failure)
 	if (f->object && flow_outgrew(f->object->body))
 		remember_pass(f, REASON_TOO_LARGE);
 	if (!had_head && failure != ERR_NONE && !cover(f, 0)) {
-		end_claim(f, CLAIM_RELEASED, NULL, REASON_ORIGIN_ERROR);
+		if (f->claim)
+			claim_fail(&f->claim, failure);
 		tell(
 		    f, &(struct fetch_result){ .failure = failure, .reason = REASON_ORIGIN_ERROR });
 	}
@@ -480,6 +554,17 @@ static const struct exchange_events events = {
 
 /* ---- starting and leaving ---- */
 
+/* A refresh stores for everyone, whatever the client's own request was. */
+static void make_own(struct fetch *f)
+{
+	f->request.method = METHOD_GET;
+	f->request.method_name = SL("GET");
+	fields_remove(&f->request.fields, FIELD_AUTHORIZATION);
+	fields_remove(&f->request.fields, FIELD_CACHE_CONTROL);
+	fields_remove(&f->request.fields, FIELD_PRAGMA);
+	f->control = control_none();
+}
+
 static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) ON_LOOP
 {
 	struct fetch *f = calloc(1, sizeof(*f));
@@ -487,6 +572,7 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 		return NULL;
 	meter_add(&w->meters.fetches, 1);
 	f->worker = w;
+	list_append(&w->fetches, &f->link);
 	f->plan = plan_ref(w->plan);
 	f->kind = spec->kind;
 	f->route = spec->route;
@@ -500,6 +586,8 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 	f->body = spec->body ? flow_ref(spec->body) : NULL;
 	arena_init(&f->arena, ARENA_BYTES);
 	if (copy_request(f, spec->request)) {
+		if (f->kind == FETCH_REFRESH)
+			make_own(f);
 		f->key = copy_key(&f->arena, spec->key);
 		f->at = copy_key(&f->arena, spec->at);
 		if (make_fields(f, spec->forwarded))
@@ -532,6 +620,15 @@ enum err fetch_start(struct worker *w, const struct fetch_spec *spec)
 	if (f->client)
 		f->client->fetch = f;
 	return ERR_NONE;
+}
+
+void fetch_close_all(struct worker *w)
+{
+	LIST_EACH (link, &w->fetches) {
+		struct fetch *f = LIST_OF(link, struct fetch, link);
+		exchange_cancel(&f->exchange);
+		fetch_free(f);
+	}
 }
 
 void fetch_leave(struct fetch_client *client)

@@ -53,3 +53,5 @@ struct fetch_spec {
 enum err fetch_start(struct worker *, const struct fetch_spec *) ON_LOOP;
 /* The client is not interested any more. A private fetch is given up. */
 void fetch_leave(struct fetch_client *) ON_LOOP;
+/* Gives up what is still under way when the worker ends. */
+void fetch_close_all(struct worker *) ON_LOOP;

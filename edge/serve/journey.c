@@ -37,6 +37,9 @@ enum step {
 /* How often a request looks again after what it waited for did not fit it; then it goes alone. */
 enum { LOOKS_MAX = 3, LINES_MAX = 64 * 1024 };
 
+/* Larders in a row may share a name; a request that met it this often goes round in a circle. */
+enum { LOOPS_MAX = 8 };
+
 struct journey {
 	struct worker *worker;
 	struct stream *stream; /* NULL once the client is served or gone */
@@ -86,16 +89,12 @@ static struct forwarded judge_peer(const struct journey *j)
 	return forwarded_judge(j->plan->site.trusted, peer, request->scheme, &request->fields);
 }
 
-static enum step step_receive(struct journey *j) ON_LOOP
+/* The target as the client sent it: path and query still lie side by side in the head. */
+static struct slice target_of(const struct request *request)
 {
-	struct request *request = &j->stream->request;
-	j->plan = plan_ref(j->worker->plan);
-	j->began = j->worker->loop.wall;
-	j->target = request->path;
-	j->forwarded = judge_peer(j);
-	request->scheme = j->forwarded.scheme;
-	j->control = control_of_request(&request->fields);
-	return STEP_ROUTE;
+	struct slice path = request->path, query = request->query;
+	bool is_whole = request->has_query && path.at + path.len + 1 == query.at;
+	return is_whole ? slice_of(path.at, path.len + 1 + query.len) : path;
 }
 
 static enum step fail(struct journey *j, enum err why)
@@ -103,6 +102,20 @@ static enum step fail(struct journey *j, enum err why)
 	j->failure = why;
 	j->result = RESULT_ERROR;
 	return STEP_FAIL;
+}
+
+static enum step step_receive(struct journey *j) ON_LOOP
+{
+	struct request *request = &j->stream->request;
+	j->plan = plan_ref(j->worker->plan);
+	j->began = j->worker->loop.wall;
+	j->target = target_of(request);
+	if (via_count(&request->fields, j->plan->site.name) >= LOOPS_MAX)
+		return fail(j, ERR_LOOP);
+	j->forwarded = judge_peer(j);
+	request->scheme = j->forwarded.scheme;
+	j->control = control_of_request(&request->fields);
+	return STEP_ROUTE;
 }
 
 static enum step pass(struct journey *j, struct slice forward, enum reason reason)
@@ -127,6 +140,8 @@ static enum step step_route(struct journey *j)
 		return pass(j, SL("bypass"), REASON_BYPASS);
 	if (request->method != METHOD_GET && request->method != METHOD_HEAD)
 		return pass(j, SL("method"), REASON_METHOD);
+	if (request->framing != FRAMING_NONE)
+		return pass(j, SL("bypass"), REASON_REQUEST_BODY);
 	if (cond_is_for_origin(&request->fields))
 		return pass(j, SL("request"), REASON_PRECONDITION);
 	return STEP_LOOKUP;
@@ -215,18 +230,43 @@ static enum step step_judge(struct journey *j) ON_LOOP
 
 /* ---- claim, load, fetch, pass ---- */
 
+/*
+ * Between the look into the cache and the claim, another worker may have fetched, published and
+ * ended its claim. Who claims looks again, once, and finds what came in between.
+ */
+static enum step second_look(struct journey *j)
+{
+	const struct cache_query *query = &j->query;
+	const struct object *before = query->object;
+	struct cache_query again = *query;
+	if (j->looks > 0)
+		return STEP_FETCH;
+	again.object = NULL;
+	enum cache_outcome outcome = cache_find(j->worker->cache, &again);
+	bool is_new = outcome == CACHE_FOUND && again.object != before && !again.is_overtaken;
+	object_unref(&again.object);
+	if (is_new) {
+		claim_end(&j->claim, CLAIM_LOOK, NULL, REASON_NONE);
+		j->looks++;
+		return STEP_LOOKUP;
+	}
+	return outcome == CACHE_COLD ? STEP_LOAD : STEP_FETCH;
+}
+
 static enum step step_claim(struct journey *j) ON_LOOP
 {
 	const struct cache_policy *policy = &j->route->cache;
 	struct cache *cache = j->worker->cache;
-	switch (
-	    claim_take(cache->claims, j->query.at.hash, &j->wait, policy->max_waiters, &j->claim)) {
-	case CLAIM_MINE: {
-		bool may_be_cold = !j->query.object && cache->cold && j->looks == 0 &&
-		    cold_probe(cache->cold, j->query.at.hash) != COLD_ABSENT;
-		return may_be_cold ? STEP_LOAD : STEP_FETCH;
-	}
+	uint64_t seq = fence_now(cache->fence);
+	switch (claim_take(
+	    cache->claims, j->query.at.hash, seq, &j->wait, policy->max_waiters, &j->claim)) {
+	case CLAIM_MINE: return second_look(j);
 	case CLAIM_JOINED:
+		/* Begun before a write that came before us: its answer is not for us. */
+		if (!fence_holds(cache->fence, j->query.key.hash, claim_seq(&j->wait))) {
+			claim_leave(&j->wait);
+			break;
+		}
 		j->is_collapsed = true;
 		meter_add(&j->worker->meters.waits, 1);
 		deadline_set(&j->worker->loop, &j->patience, policy->wait_ms);
@@ -297,8 +337,9 @@ static enum step step_pass(struct journey *j) ON_LOOP
 static void refresh(struct journey *j)
 {
 	struct fetch_spec spec = fetch_spec(j, FETCH_REFRESH);
-	if (claim_take(j->worker->cache->claims, j->query.at.hash, NULL, 0, &spec.claim) !=
-	    CLAIM_MINE)
+	struct cache *cache = j->worker->cache;
+	uint64_t seq = fence_now(cache->fence);
+	if (claim_take(cache->claims, j->query.at.hash, seq, NULL, 0, &spec.claim) != CLAIM_MINE)
 		return;
 	meter_add(&j->worker->meters.refreshes, 1);
 	/* A refresh that cannot start costs nobody anything: the next request tries again. */
@@ -314,6 +355,7 @@ static enum step take_joined(struct journey *j, struct object *object, enum reas
 	if (object->spec.len > 0 &&
 	    !slice_eq(vary_values(fields, object->spec, &j->stream->arena), object->values)) {
 		object_unref(&object);
+		j->is_collapsed = false;
 		return j->looks > LOOKS_MAX ? pass(j, SL("vary-miss"), REASON_VARY_MISS)
 					    : STEP_LOOKUP;
 	}
@@ -325,12 +367,12 @@ static enum step take_joined(struct journey *j, struct object *object, enum reas
 }
 
 /* The joined fetch failed: nobody asks again for each who waited. What is stored may still do. */
-static enum step take_joined_failure(struct journey *j)
+static enum step take_joined_failure(struct journey *j, enum err failure)
 {
 	struct object *stored = j->query.object;
 	if (!stored || j->query.is_overtaken ||
 	    !fresh_may_cover_error(&stored->life, &j->control, j->worker->loop.wall))
-		return fail(j, ERR_ORIGIN_FAILED);
+		return fail(j, failure);
 	j->reason = REASON_STALE_IF_ERROR;
 	return hit(j, RESULT_STALE);
 }
@@ -341,6 +383,7 @@ static enum step take_claim_end(struct journey *j)
 	enum reason reason = REASON_NONE;
 	struct slice forward = j->forward.len ? j->forward : SL("uri-miss");
 	enum claim_end end = claim_result(&j->wait, &object, &reason);
+	enum err failure = claim_failure(&j->wait);
 	deadline_clear(&j->patience);
 	claim_leave(&j->wait);
 	j->looks++;
@@ -351,7 +394,8 @@ static enum step take_claim_end(struct journey *j)
 		return j->looks > LOOKS_MAX ? pass(j, forward, REASON_WAIT_LIMIT) : STEP_LOOKUP;
 	case CLAIM_RELEASED:
 		if (reason == REASON_ORIGIN_ERROR)
-			return take_joined_failure(j);
+			return take_joined_failure(j, failure);
+		j->is_collapsed = false;
 		return pass(j, forward, reason);
 	case CLAIM_PENDING: break;
 	}
@@ -613,7 +657,7 @@ static void release(struct journey *j)
 	list_prepend(&j->worker->spare_journeys, &j->spare_link);
 }
 
-static void write_log(const struct journey *j, enum err failure)
+static void write_log(const struct journey *j, enum err failure, struct mono now)
 {
 	struct access_log *log = atomic_load_explicit(&j->worker->access, memory_order_relaxed);
 	const struct stream *stream = j->stream;
@@ -627,7 +671,7 @@ static void write_log(const struct journey *j, enum err failure)
 		.status = j->status,
 		.bytes_out = stream->bytes_out,
 		.bytes_in = stream->bytes_in,
-		.duration_us = mono_now().us - stream->began.us,
+		.duration_us = now.us - stream->began.us,
 		.result = result_name(j->result),
 		.reason = j->reason,
 		.failure = j->failure != ERR_NONE ? j->failure : failure,
@@ -643,7 +687,7 @@ static void write_log(const struct journey *j, enum err failure)
 	access_write(log, &entry);
 }
 
-static void count(struct journey *j, enum err failure)
+static void count(struct journey *j, enum err failure, struct mono now)
 {
 	struct worker *w = j->worker;
 	meter_add(&w->meters.requests, 1);
@@ -651,7 +695,7 @@ static void count(struct journey *j, enum err failure)
 	meter_add(&w->results[j->result][j->reason], 1);
 	if (failure != ERR_NONE)
 		meter_add(&w->meters.aborted, 1);
-	histogram_add(&w->request_seconds, w->loop.now.us - j->stream->began.us);
+	histogram_add(&w->request_seconds, now.us - j->stream->began.us);
 }
 
 static void on_done(struct stream *stream, enum err failure)
@@ -660,8 +704,9 @@ static void on_done(struct stream *stream, enum err failure)
 	struct journey *j = stream->journey;
 	if (!j)
 		return;
-	count(j, failure);
-	write_log(j, failure);
+	struct mono now = mono_now();
+	count(j, failure, now);
+	write_log(j, failure, now);
 	stream->journey = NULL;
 	j->stream = NULL;
 	deadline_clear(&j->patience);

@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 
+#include "edge/serve/fetch.h"
 #include "edge/serve/journey.h"
 
 // clang-format off
@@ -30,6 +31,7 @@ enum err worker_init(struct worker *w, unsigned index, struct cache *cache,
 {
 	*w = (struct worker){ .cache = cache, .access = access };
 	list_init(&w->spare_journeys);
+	list_init(&w->fetches);
 	if (getrandom(&w->next_id, sizeof(w->next_id), 0) != (ssize_t)sizeof(w->next_id))
 		return ERR_SYSTEM;
 	enum err e = loop_init(&w->loop, "larder-worker", index, w);
@@ -91,6 +93,7 @@ void worker_close(struct worker *w)
 	close_listeners(w);
 	w->front.on_drained = NULL;
 	front_fini(&w->front);
+	fetch_close_all(w);
 	journey_close_all(w);
 	plan_unref(&w->plan);
 }

@@ -51,7 +51,8 @@ struct worker {
 	struct front front;
 	struct plan *plan;
 	struct list spare_journeys;
-	uint64_t next_id; /* of requests: random start, so that ids of workers and runs differ */
+	struct list fetches; /* under way */
+	uint64_t next_id;    /* of requests: random start, so that ids of workers and runs differ */
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;
 	/* home loop writes, the scraper reads */

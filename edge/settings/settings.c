@@ -35,7 +35,7 @@ static const struct conf_field store_fields[] = {
 	{"max-object-size", CONF_SIZE, AT(max_object_bytes), .fallback = "0",
 	 .doc = "Largest answer that is stored, larger ones are passed through; 0 = a sixteenth of "
 		"hot-size."},
-	{"admission", CONF_WORD, AT(admission), .fallback = "second-sighting", .words = admissions,
+	{"admission", CONF_WORD, AT(admission), .fallback = "always", .words = admissions,
 	 .doc = "What goes to disk: everything; what was asked for twice, which spares the disk most "
 		"writes; or what leaves the hot tier after it was hit there."},
 };

@@ -60,6 +60,8 @@ static bool is_trailer_field(enum field_id id)
 
 static int end_trailer(struct h1_reader *r)
 {
+	if (!slice_is_token(r->name))
+		return refuse(r, ERR_BAD_FIELD);
 	if (++r->trailer_count > r->limits->fields)
 		return refuse(r, ERR_TOO_MANY_FIELDS);
 	if (is_trailer_field(field_id_of(r->name)))
@@ -75,7 +77,7 @@ static int on_value_end(llhttp_t *parser)
 	int failed = 0;
 	if (r->in_trailers)
 		failed = end_trailer(r);
-	else if (name.len == 0)
+	else if (!slice_is_token(name)) /* llhttp lets a space into names that it does not know */
 		failed = refuse(r, ERR_BAD_FIELD);
 	else if (r->fields.count == r->limits->fields)
 		failed = refuse(r, ERR_TOO_MANY_FIELDS);
@@ -108,6 +110,16 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 	return e == ERR_NONE ? 0 : refuse(r, e);
 }
 
+/* llhttp stops behind the last chunk's size: from here on each line is looked at before it is fed. */
+static int on_chunk_head(llhttp_t *parser)
+{
+	struct h1_reader *r = reader_of(parser);
+	if (parser->content_length > 0)
+		return 0;
+	r->lines = H1_LINE_BEGINS;
+	return HPE_PAUSED;
+}
+
 static int on_end(llhttp_t *parser)
 {
 	reader_of(parser)->at_end = true;
@@ -120,6 +132,7 @@ static const llhttp_settings_t settings = {
 	.on_header_value = on_value,
 	.on_header_value_complete = on_value_end,
 	.on_headers_complete = on_head_end,
+	.on_chunk_header = on_chunk_head,
 	.on_body = on_body,
 	.on_message_complete = on_end,
 };
@@ -152,12 +165,12 @@ static enum h1_event scan_lines(struct h1_reader *r, struct slice bytes)
 		struct slice rest = slice_from(bytes, r->scanned);
 		size_t len = slice_find(rest, '\n');
 		bool is_first = r->scanned == r->start;
-		if (is_first && len > r->limits->line_bytes)
+		if (is_first && len > r->limits->line_bytes + 1) /* the CR is not of the line */
 			return bad(r, ERR_LINE_TOO_LONG);
 		if (len == rest.len)
 			break;
-		size_t cr = slice_find(slice_first(rest, len), '\r');
-		if (len == 0 || cr != len - 1)
+		struct slice line = slice_first(rest, len);
+		if (len == 0 || slice_find(line, '\r') != len - 1 || slice_find(line, '\0') != len)
 			return bad(r, is_first ? ERR_BAD_REQUEST : ERR_BAD_FIELD);
 		r->scanned += len + 1;
 		if (len == 1 && is_first)
@@ -184,25 +197,27 @@ static enum err err_of_llhttp(const struct h1_reader *r)
 	}
 }
 
-/* Feeds llhttp. True when it took everything, or paused at the message's end. */
+/* Feeds llhttp. True when it took everything, or paused where a callback told it to. */
 static bool feed(struct h1_reader *r, struct slice bytes)
 {
 	llhttp_errno_t code = llhttp_execute(&r->parser, bytes.at, bytes.len);
-	if (code == HPE_OK || (code == HPE_PAUSED && r->at_end))
+	if (code == HPE_OK || (code == HPE_PAUSED && (r->at_end || r->lines != H1_NO_LINES)))
 		return true;
 	(void)refuse(r, err_of_llhttp(r));
 	return false;
 }
 
-/* What follows the method: one space, a target, one space, a version (RFC 9112 3). llhttp passes
- * over more spaces, and readers that split at each see another target. */
+/* What follows the method: one space, a target, one space, HTTP's name and version (RFC 9112 3).
+ * llhttp passes over more spaces, where readers that split at each see another target, and knows
+ * other protocols. */
 static bool is_request_line(struct slice rest)
 {
 	struct slice line = slice_take_line(&rest);
 	if (!slice_take_char(&line, ' '))
 		return false;
 	struct slice target = slice_take_until(&line, ' ');
-	return target.len > 0 && line.len > 0 && slice_find(line, ' ') == line.len;
+	return target.len > 0 && slice_starts(line, SL("HTTP/")) &&
+	    slice_find(line, ' ') == line.len;
 }
 
 /*
@@ -345,6 +360,44 @@ enum h1_event h1_read_head(struct h1_reader *r, struct slice bytes, size_t *ret_
 
 /* ---- bodies ---- */
 
+/* One byte of the trailer section, held to what scan_lines asks of a head. */
+static bool scan_trailer_byte(struct h1_reader *r, char c)
+{
+	enum h1_lines was = r->lines;
+	if (was == H1_LINE_ENDS || was == H1_LAST_LINE_ENDS) {
+		r->lines = was == H1_LINE_ENDS ? H1_LINE_BEGINS : H1_NO_LINES;
+		return c == '\n';
+	}
+	if (c == '\r')
+		r->lines = was == H1_LINE_BEGINS ? H1_LAST_LINE_ENDS : H1_LINE_ENDS;
+	else
+		r->lines = H1_IN_LINE;
+	return c != '\n' && c != '\0' && !(was == H1_LINE_BEGINS && is_ows(c));
+}
+
+/* Looks at the trailer lines among the bytes; what is behind the last one is the next message's. */
+static bool scan_trailers(struct h1_reader *r, struct slice bytes)
+{
+	for (size_t i = 0; i < bytes.len && r->lines != H1_NO_LINES; i++)
+		if (!scan_trailer_byte(r, bytes.at[i]))
+			return refuse(r, ERR_BAD_FIELD) == 0;
+	return true;
+}
+
+static bool feed_body(struct h1_reader *r, struct slice bytes)
+{
+	if (r->lines != H1_NO_LINES)
+		return scan_trailers(r, bytes) && feed(r, bytes);
+	if (!feed(r, bytes))
+		return false;
+	if (r->lines == H1_NO_LINES || r->at_end)
+		return true;
+	struct slice rest = slice_from(
+	    bytes, (size_t)(llhttp_get_error_pos(&r->parser) - bytes.at));
+	llhttp_resume(&r->parser);
+	return scan_trailers(r, rest) && feed(r, rest);
+}
+
 enum h1_event h1_read_body(
     struct h1_reader *r, struct slice bytes, size_t *ret_used, struct flow *into)
 {
@@ -353,7 +406,7 @@ enum h1_event h1_read_body(
 		return H1_END;
 	r->into = into;
 	r->wire_bytes += bytes.len;
-	bool fed = feed(r, bytes);
+	bool fed = feed_body(r, bytes);
 	r->into = NULL;
 	if (!fed)
 		return H1_BAD;

@@ -54,6 +54,14 @@ struct h1_reader {
 	uint64_t trailer_count;
 	struct slice trailers; /* after H1_END: "Name: value\r\n" each, in the arena */
 	bool in_trailers, at_end;
+	/* the trailer section, line by line */
+	enum h1_lines {
+		H1_NO_LINES,
+		H1_LINE_BEGINS,
+		H1_IN_LINE,
+		H1_LINE_ENDS,
+		H1_LAST_LINE_ENDS
+	} lines;
 };
 
 /* Readies a reader for the next message. limits and arena must stay until its end. */

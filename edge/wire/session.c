@@ -64,7 +64,9 @@ struct session {
 	bool closes;   /* after the current answer */
 	bool saw_eof;
 	bool is_blocked; /* the socket takes no more bytes now */
-	bool is_bulk;    /* the socket was readied for large bodies */
+	uint32_t
+	    unsent;   /* of the blocked socket at the last deadline; UINT32_MAX = not asked yet */
+	bool is_bulk; /* the socket was readied for large bodies */
 };
 
 // clang-format off
@@ -175,9 +177,14 @@ static void session_close(struct session *s, enum err why) ON_LOOP
 {
 	if (s->state == STATE_DEAD)
 		return;
+	/* A body that ends with the connection must not end like a whole one. */
+	bool looks_whole = s->turn && s->turn->is_answered && s->turn->delimiter == BY_CLOSE;
 	s->state = STATE_DEAD;
 	deadline_clear(&s->deadline);
-	conn_close(&s->conn);
+	if (looks_whole)
+		conn_reset(&s->conn);
+	else
+		conn_close(&s->conn);
 	if (s->turn)
 		done(s, why);
 }
@@ -425,6 +432,8 @@ static void done(struct session *s, enum err why) ON_LOOP
 	turn_give(s);
 	if (s->state == STATE_DEAD)
 		return;
+	if (s->front->is_draining)
+		s->closes = true;
 	s->state = STATE_IDLE;
 	if (unread || (s->closes && !s->saw_eof)) {
 		conn_shut(&s->conn);
@@ -559,6 +568,7 @@ static bool pump_once(struct session *s) ON_LOOP
 static void pump(struct session *s)
 {
 	s->is_blocked = false;
+	s->unsent = UINT32_MAX;
 	while (s->turn && !is_sent(s->turn) && pump_once(s))
 		;
 	if (s->turn && is_sent(s->turn))
@@ -724,6 +734,15 @@ static void on_ready(struct conn *c, int events)
 	leave_settled(s);
 }
 
+/* Whether a blocked client took a byte since the last look: the kernel says that a socket is
+ * writable only once a third of its buffer is free, which a slow client may need minutes for. */
+static bool is_taking(struct session *s) ON_LOOP
+{
+	uint32_t before = s->unsent;
+	s->unsent = conn_unsent(&s->conn);
+	return s->unsent < before;
+}
+
 static void on_deadline(struct deadline *d)
 {
 	role_loop();
@@ -735,6 +754,8 @@ static void on_deadline(struct deadline *d)
 	case STATE_HEAD: refuse(s, ERR_HEAD_TIMEOUT); break;
 	case STATE_BUSY: fail_body(s, ERR_BODY_TIMEOUT); break;
 	case STATE_ANSWERING:
+		if (is_taking(s))
+			break;
 		meter_add(&m->send_stalled, 1);
 		session_close(s, ERR_CLIENT_STALLED);
 		break;

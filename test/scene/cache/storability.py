@@ -5,10 +5,10 @@ whether it was stored and why not, the second request whether that was true."""
 
 from caching import asked, date, is_hit, lasting, says
 from larder import Larder
-from origin import Origin, answer
+from origin import CLOSE, Origin, answer
 import scene
 from scene import case, check, equal
-from wire import head
+from wire import Cut, head
 
 LAST_YEAR = f"Last-Modified: {date(-365 * 86400)}"
 CREDENTIALS = ["Authorization: Basic eHk6eg=="]
@@ -78,7 +78,7 @@ def test_reasons():
                 equal(first.body, b"ok")
                 says(first, stored=None if why else True, fwd="uri-miss", detail=why)
                 larder.get(target)
-                revalidates = b'"x"' in reply
+                revalidates = b"ETag" in reply
                 equal(len(asked(origin, target)), 1 if not why and not revalidates else 2, "asked")
 
 
@@ -159,9 +159,6 @@ def test_truncated():
     """RFC 9111 3.3: what ended early is never stored as if it were whole, and not given out as such."""
     cut = lasting("max-age=60", b"0123456789")[:-5]
     chunk = head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked") + b"5\r\n01234\r\n"
-    from origin import CLOSE
-    from wire import Cut
-
     with Origin(lambda r, _: (cut if r.target == "/length" else chunk, CLOSE)) as origin:
         with Larder(origin) as larder:
             for target in ("/length", "/chunks"):

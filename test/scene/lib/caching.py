@@ -7,13 +7,16 @@ it ten seconds stale already (RFC 9111 4.2.3).
 """
 
 import json
+import random
 import re
+import signal
 import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
 from email.utils import formatdate
 
+from larder import Larder
 from origin import answer
 from scene import check, equal
 from wire import head
@@ -157,3 +160,50 @@ def access_lines(file, count, seconds=5):
             return [json.loads(line) for line in lines]
         check(time.monotonic() < end, f"{len(lines)} of {count} access lines")
         time.sleep(0.01)
+
+
+# ---- stores ----
+
+
+def with_store(*origins, config=None, workers=1, **store):
+    """A Larder, not started yet, whose store is in its own folder and takes everything at once."""
+    larder = Larder(*origins, workers=workers)
+    settings = {"path": str(larder.path / "store"), "admission": "always"} | store
+    larder.configure((config or {}) | {"store": settings})
+    return larder
+
+
+def written(larder, kind="object"):
+    return larder.metric("store_writes_total", kind=kind)
+
+
+def wait_until_written(larder, count, kind="object", seconds=10):
+    """Waits until so many objects are with the database, and nothing waits."""
+    end = time.monotonic() + seconds
+    while written(larder, kind) < count or larder.metric("store_queue_bytes"):
+        check(time.monotonic() < end, f"{written(larder, kind)} of {count} written")
+        time.sleep(0.02)
+
+
+def restart(larder):
+    """Ends it as an operator would, and starts it again."""
+    larder.signal(signal.SIGTERM)
+    equal(larder.wait(), 0, "exit code")
+    start_again(larder)
+
+
+def crash(larder):
+    """Ends it as a kernel short of memory would, and starts it again."""
+    larder.child.kill()
+    larder.wait()
+    start_again(larder)
+
+
+def start_again(larder):
+    larder.child.stdout.close()
+    larder.start()
+
+
+def bytes_of(seed, size):
+    """Bytes that differ between seeds and from place to place, and do not compress."""
+    return random.Random(seed).randbytes(size)

@@ -163,3 +163,11 @@ class Larder:
         """Bytes that its process holds in RAM."""
         status = Path(f"/proc/{self.child.pid}/status").read_text()
         return int(re.search(rf"{what}:\s+(\d+) kB", status)[1]) * 1024
+
+    def check_growth(self, before, limit, what="VmHWM"):
+        """Its memory was never larger than before by more than that. Returns by how much it was. A
+        sanitizer's own memory would be measured too, so then nothing is."""
+        grown = self.memory(what) - before
+        if grown > limit and not os.environ.get("SAN"):
+            raise AssertionError(f"memory grew by {grown} bytes, {limit} are allowed")
+        return grown

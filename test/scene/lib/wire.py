@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 PATIENCE = 20  # seconds a read may wait: long, since only a test that fails waits for it
 
 START = re.compile(rb"HTTP/1\.1 (\d{3}) ([\x20-\x7e]*)|([!-~]+) (\S+) HTTP/1\.[01]")
-FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\x21-\x7e\x80-\xff]?[\x20-\x7e\t\x80-\xff]*)")
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+FIELD = re.compile(rb"(" + TOKEN + rb"): ?([\x21-\x7e\x80-\xff]?[\x20-\x7e\t\x80-\xff]*)")
 
 
 class Malformed(Exception):

@@ -65,7 +65,8 @@ def test_unknown_expectations():
     with Origin() as origin, Larder(origin) as larder:
         for said in ("200-ok", "100-continue, x", "100-continue;q=1", "100-continued", "x"):
             with case(said), larder.connect() as client:
-                client.send(head("POST / HTTP/1.1", "Host: a", f"Expect: {said}", "Content-Length: 5"))
+                fields = ["Host: a", f"Expect: {said}", "Content-Length: 5"]
+                client.send(head("POST / HTTP/1.1", *fields))
                 equal(client.read_answer().status, 417)
                 check(client.is_closed(), "still open")
         equal(origin.heard, b"")

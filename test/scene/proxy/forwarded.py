@@ -3,6 +3,9 @@
 """Who asks: Via, X-Forwarded-For, -Proto, -Host and Forwarded are written anew for strangers, and
 continued for proxies that are trusted (RFC 9110 7.6.3, RFC 7239)."""
 
+import signal
+import time
+
 import scene
 from larder import Larder
 from origin import Origin, answer
@@ -95,6 +98,22 @@ def test_via_of_answers():
     """RFC 9110 7.6.3: a gateway may leave itself out; what others wrote stays."""
     with Origin(answer(b"ok", "Via: 1.1 inner")) as origin, Larder(origin) as larder:
         check("1.1 inner" in larder.get().get("Via"), "the origin's Via is lost")
+
+
+def test_loops_are_cut():
+    """An origin that leads back to us is not asked until nothing is left."""
+    with Larder("http://127.0.0.1:1") as larder:
+        larder.urls = [f"http://127.0.0.1:{larder.port}"]
+        larder.configure({})
+        larder.signal(signal.SIGHUP)
+        larder.wait_for_metric(1, "config_reloads_total", result="ok")
+        for line in ("GET / HTTP/1.1", "POST / HTTP/1.1"):
+            with case(line):
+                begin = time.monotonic()
+                got = ask(larder, line=line)
+                check(got.status in (502, 508), f"{got.status}")
+                check(time.monotonic() - begin < 2, "it took long")
+        check(larder.metric("origin_requests_total") <= 64, "asked again and again")
 
 
 def test_host_goes_through():

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""What looks odd and is legal must work, and reach the origin as it was meant (RFC 9112 2.2, 3.2)."""
+"""What looks odd and is legal must work, and reach the origin as it was meant (RFC 9112 2.2,
+3.2)."""
 
 import scene
 from larder import Larder
@@ -30,6 +31,8 @@ TARGETS = {
     "long": (f"GET /{'x' * 7000} HTTP/1.1", "a", f"/{'x' * 7000}", "a"),
 }
 
+PRINTABLE = bytes(range(33, 127)).decode()
+
 FIELDS = {
     "obs-text": ("X: caf\xe9 \x80\xff", "X", "caf\xe9 \x80\xff"),
     "white space around": ("X: \t a \t ", "X", "a"),
@@ -42,7 +45,7 @@ FIELDS = {
     "a number": ("0: x", "0", "x"),
     "long name": (f"X-{'n' * 3000}: x", f"X-{'n' * 3000}", "x"),
     "long value": (f"X: {'v' * 15000}", "X", "v" * 15000),
-    "every printable": ("X: " + bytes(range(33, 127)).decode(), "X", bytes(range(33, 127)).decode()),
+    "every printable": (f"X: {PRINTABLE}", "X", PRINTABLE),
 }
 
 BODIES = {

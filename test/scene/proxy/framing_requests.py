@@ -62,7 +62,9 @@ CODINGS = {
     "identity": (post("Transfer-Encoding: identity"), 400, 501),
     "chunked, identity": post("Transfer-Encoding: chunked, identity"),
     "identity, chunked": (post("Transfer-Encoding: identity, chunked"), 400, 501),
-    "chunked and identity, two lines": post("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
+    "chunked and identity, two lines": post(
+        "Transfer-Encoding: chunked", "Transfer-Encoding: identity"
+    ),
     "chunked twice": post("Transfer-Encoding: chunked, chunked"),
     "chunked twice, two lines": post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
     "xchunked": (post("Transfer-Encoding: xchunked"), 400, 501),
@@ -250,6 +252,8 @@ CHUNKS = {
     "LF in a quoted extension": b'5;a="\n"\r\nhello\r\n',
     "LF behind the last": b"5\r\nhello\r\n0\n\r\n",
     "LF for the end": b"5\r\nhello\r\n0\r\n\n",
+    "CR for the end": b"5\r\nhello\r\n0\r\n\rx",
+    "CR for the end, behind a trailer": b"5\r\nhello\r\n0\r\nA: b\r\n\rx",
     "folded trailer": b"5\r\nhello\r\n0\r\nA: b\r\n c\r\n\r\n",
     "trailer without a colon": b"5\r\nhello\r\n0\r\nabc\r\n\r\n",
     "trailer, space before the colon": b"5\r\nhello\r\n0\r\nA : b\r\n\r\n",

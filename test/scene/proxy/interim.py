@@ -70,7 +70,7 @@ def test_hop_by_hop_fields_stay():
     early = head("HTTP/1.1 103 Early Hints", "Connection: x-hop", "X-Hop: 1", "X-Early: yes")
     with Origin(early + FINAL) as origin, Larder(origin) as larder:
         fields = dict(larder.get().interim[0].fields)
-        equal((fields.get("X-Hop"), fields.get("Connection"), fields.get("X-Early")), (None, None, "yes"))
+        equal(fields, {"X-Early": "yes"})
 
 
 def test_continue_is_for_us():
@@ -84,7 +84,7 @@ def test_continue_is_for_us():
 def test_floods_and_upgrades_are_failures():
     table = {
         "1xx without end": head("HTTP/1.1 102 Processing") * 1000 + FINAL,
-        "101 unasked": head("HTTP/1.1 101 Switching Protocols", "Upgrade: x", "Connection: upgrade"),
+        "101 unasked": head("HTTP/1.1 101 Switching", "Upgrade: x", "Connection: upgrade"),
         "only a 1xx": EARLY,
     }
     for name, reply in table.items():

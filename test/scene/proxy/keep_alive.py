@@ -6,7 +6,7 @@ import scene
 from larder import Larder
 from origin import CLOSE, Origin, answer
 from scene import case, check, equal
-from wire import head
+from wire import chunked, head
 
 GET = "GET /{} HTTP/1.1"
 
@@ -55,7 +55,7 @@ def test_who_ends_it():
 
 def test_http_1_0_gets_no_chunks():
     """A body of unknown length ends with the connection, whatever the client asked for."""
-    reply = head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    reply = head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + chunked(b"abc", b"de")
     with Origin(reply) as origin, Larder(origin) as larder:
         for fields in (["Host: a"], ["Host: a", "Connection: keep-alive"]):
             with case(str(fields)), larder.connect() as client:

@@ -125,7 +125,8 @@ def test_no_limit():
 
 def test_connections():
     """One more is told 503 and closed; when one goes, there is room again."""
-    with Origin() as origin, Larder(origin, config={"limits": {"connections": 5}}, workers=2) as larder:
+    config = {"limits": {"connections": 5}}
+    with Origin() as origin, Larder(origin, config=config, workers=2) as larder:
         held = [larder.connect() for _ in range(5)]
         larder.wait_for_metric(5, "http_connections", state="open")
         with larder.connect() as one_more:

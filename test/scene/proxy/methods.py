@@ -51,7 +51,8 @@ def test_upgrade_is_not_understood():
 def test_upgrade_with_a_body():
     with Origin() as origin, Larder(origin) as larder, larder.connect() as client:
         fields = ["Host: a", "Upgrade: websocket", "Connection: Upgrade", "Content-Length: 5"]
-        client.send(head("POST /1 HTTP/1.1", *fields) + b"hello", head("GET /2 HTTP/1.1", "Host: a"))
+        client.send(head("POST /1 HTTP/1.1", *fields), b"hello")
+        client.send(head("GET /2 HTTP/1.1", "Host: a"))
         equal([client.read_answer().status for _ in "12"], [200, 200])
         equal([(r.method, r.body) for r in origin.requests], [("POST", b"hello"), ("GET", b"")])
 

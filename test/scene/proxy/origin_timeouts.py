@@ -9,7 +9,7 @@ import scene
 from larder import Larder
 from origin import Origin, answer, takes_body
 from scene import case, check, equal
-from wire import Cut, chunked, head
+from wire import Cut, head
 
 LENGTH = head("HTTP/1.1 200 OK", "Content-Length: 10", "Cache-Control: max-age=60")
 CHUNKS = head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Cache-Control: max-age=60")
@@ -34,14 +34,19 @@ def timed(larder, *lines, body=b""):
 
 
 def test_first_byte():
-    parts = {"nothing": b"", "half a line": b"HTTP/1.1 2", "half a head": LENGTH[:-2], "an interim": head("HTTP/1.1 103 X")}
+    parts = {
+        "nothing": b"",
+        "half a line": b"HTTP/1.1 2",
+        "half a head": LENGTH[:-2],
+        "an interim": head("HTTP/1.1 103 Early Hints"),
+    }
     for name, said in parts.items():
         for line in ("GET / HTTP/1.1", "POST / HTTP/1.1"):
             with case(f"{name}, {line}"), Origin(then_silence(said)) as origin:
-                with Larder(origin, config=group(first_byte_timeout="300ms")) as larder:
+                with Larder(origin, config=group(first_byte_timeout="100ms")) as larder:
                     status, took = timed(larder, line, "Host: a", "Content-Length: 0")
                     equal(status, 504)
-                    check(0.2 < took < 2, f"after {took:.1f} s")
+                    check(0.05 < took < 2, f"after {took:.1f} s")
                     equal(len(origin.requests), 1, "requests: slow is not dead")
 
 
@@ -53,7 +58,7 @@ def test_head_by_drops():
             time.sleep(0.05)
             wire.send(bytes([byte]))
 
-    with Origin(drip) as origin, Larder(origin, config=group(first_byte_timeout="300ms")) as larder:
+    with Origin(drip) as origin, Larder(origin, config=group(first_byte_timeout="100ms")) as larder:
         status, took = timed(larder, "GET / HTTP/1.1", "Host: a")
         equal(status, 504)
         check(took < 2, f"after {took:.1f} s")
@@ -62,7 +67,7 @@ def test_head_by_drops():
 def test_between_bytes():
     for name, said in {"length": LENGTH + b"12345", "chunks": CHUNKS + b"5\r\n12345\r\n"}.items():
         with case(name), Origin(then_silence(said)) as origin:
-            with Larder(origin, config=group(between_bytes_timeout="300ms")) as larder:
+            with Larder(origin, config=group(between_bytes_timeout="200ms")) as larder:
                 try:
                     raise AssertionError(f"told as whole: {larder.get().body}")
                 except Cut:
@@ -75,10 +80,11 @@ def test_between_bytes_begins_anew():
     def drip(_, wire):
         wire.send(LENGTH)
         for _ in range(10):
-            time.sleep(0.1)
+            time.sleep(0.05)
             wire.send(b"x")
 
-    with Origin(drip) as origin, Larder(origin, config=group(between_bytes_timeout="300ms")) as larder:
+    config = group(between_bytes_timeout="200ms")
+    with Origin(drip) as origin, Larder(origin, config=config) as larder:
         equal(larder.get().body, b"x" * 10)
 
 
@@ -86,12 +92,12 @@ def test_the_whole():
     def drip(_, wire):
         wire.send(LENGTH)
         for _ in range(10):
-            time.sleep(0.1)
+            time.sleep(0.05)
             wire.send(b"x")
 
     for name, reply, status in (("head", then_silence(b""), 504), ("body", drip, None)):
         with case(name), Origin(reply) as origin:
-            with Larder(origin, config=group(total_timeout="300ms")) as larder:
+            with Larder(origin, config=group(total_timeout="200ms")) as larder:
                 try:
                     equal(larder.get().status, status)
                 except Cut:
@@ -106,7 +112,7 @@ def test_sending():
     def sleep(_, wire):
         stop.wait(10)
 
-    with Origin(sleep) as origin, Larder(origin, config=group(send_timeout="300ms")) as larder:
+    with Origin(sleep) as origin, Larder(origin, config=group(send_timeout="200ms")) as larder:
         with larder.connect() as client:
             client.send(head("POST / HTTP/1.1", "Host: a", "Content-Length: 50000000"))
             got = []

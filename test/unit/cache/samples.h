@@ -83,6 +83,13 @@ static inline bool is_sample(const struct object *o, uint64_t n, uint64_t bytes)
 	return same && at == bytes;
 }
 
+/* Sanitizers make much of one thing slow, and have seen it all after a little. */
+static inline bool is_slow(void)
+{
+	const char *san = getenv("SAN");
+	return san && *san;
+}
+
 static inline int run_tests(const char *name, CU_TestInfo *tests)
 {
 	CU_SuiteInfo suites[] = {

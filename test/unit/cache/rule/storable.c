@@ -37,6 +37,7 @@ static enum reason judge(const struct cache_policy *p, enum method method, const
 	return storable_judge(p, &request, &answer, &life, &arena);
 }
 
+/* long: a table */
 static void test_judge(void)
 {
 	static const struct {
@@ -46,69 +47,75 @@ static void test_judge(void)
 		enum reason want;
 	} rows[] = {
 		/* RFC 9111 3: what makes it storable */
-		{ "3 explicit", "", 200, FRESH, REASON_STORED },
-		{ "3 explicit, any status", "", 599, FRESH, REASON_STORED },
-		{ "3 explicit, redirect", "", 302, "Expires: Mon, 15 Jun 2026 13:00:00 GMT\n",
+		{ "RFC 9111 3 explicit", "", 200, FRESH, REASON_STORED },
+		{ "RFC 9111 3 explicit, any status", "", 599, FRESH, REASON_STORED },
+		{ "RFC 9111 3 explicit, redirect", "", 302,
+		    "Expires: Mon, 15 Jun 2026 13:00:00 GMT\n", REASON_STORED },
+		{ "RFC 9111 3 heuristic", "", 404, MODIFIED, REASON_STORED },
+		{ "RFC 9111 3 heuristic, not this status", "", 403, MODIFIED, REASON_STATUS },
+		{ "RFC 9111 3 heuristic, not this status", "", 503 + 1, MODIFIED, REASON_STATUS },
+		{ "RFC 9111 3 public", "", 599, "Cache-Control: public\n" MODIFIED, REASON_STORED },
+		{ "RFC 9111 3 to validate", "", 200, "ETag: \"a\"\n", REASON_STORED },
+		{ "RFC 9111 3 to validate", "", 200, "Cache-Control: no-cache\nETag: \"a\"\n",
 		    REASON_STORED },
-		{ "3 heuristic", "", 404, MODIFIED, REASON_STORED },
-		{ "3 heuristic, not this status", "", 403, MODIFIED, REASON_STATUS },
-		{ "3 heuristic, not this status", "", 503 + 1, MODIFIED, REASON_STATUS },
-		{ "3 public", "", 599, "Cache-Control: public\n" MODIFIED, REASON_STORED },
-		{ "3 to validate", "", 200, "ETag: \"a\"\n", REASON_STORED },
-		{ "3 to validate", "", 200, "Cache-Control: no-cache\nETag: \"a\"\n",
-		    REASON_STORED },
-		{ "3 nothing said", "", 200, "Foo: 1\n", REASON_NO_LIFETIME },
-		{ "4.2.1 stale, nothing to validate", "", 200, "Expires: 0\n", REASON_NO_LIFETIME },
-		{ "5.2.2.4 nothing to validate", "", 200, "Cache-Control: no-cache, max-age=9\n",
+		{ "RFC 9111 3 nothing said", "", 200, "Foo: 1\n", REASON_NO_LIFETIME },
+		{ "RFC 9111 4.2.1 stale, nothing to validate", "", 200, "Expires: 0\n",
 		    REASON_NO_LIFETIME },
+		{ "RFC 9111 5.2.2.4 nothing to validate", "", 200,
+		    "Cache-Control: no-cache, max-age=9\n", REASON_NO_LIFETIME },
 		{ "the route's TTL", "", 503, "Foo: 1\n", REASON_STORED },
 		/* never */
-		{ "3.3 partial", "", 206, FRESH, REASON_PARTIAL },
+		{ "RFC 9111 3.3 partial", "", 206, FRESH, REASON_PARTIAL },
 		{ "answers a condition", "", 304, FRESH, REASON_STATUS },
 		{ "answers a condition", "", 412, FRESH, REASON_STATUS },
 		{ "answers a range", "", 416, FRESH, REASON_STATUS },
-		{ "3 not final", "", 103, FRESH, REASON_STATUS },
-		{ "5.2.2.5", "", 200, "Cache-Control: No-StOrE, max-age=9\n", REASON_NO_STORE },
-		{ "5.2.2.7", "", 200, "Cache-Control: private, max-age=9\n", REASON_PRIVATE },
-		{ "5.2.2.7 with names", "", 200, "Cache-Control: private=\"a\", max-age=9\n",
-		    REASON_STORED },
-		{ "5.2.1.5", "Cache-Control: no-store\n", 200, FRESH, REASON_REQUEST_NO_STORE },
+		{ "RFC 9111 3 not final", "", 103, FRESH, REASON_STATUS },
+		{ "RFC 9111 5.2.2.5", "", 200, "Cache-Control: No-StOrE, max-age=9\n",
+		    REASON_NO_STORE },
+		{ "RFC 9111 5.2.2.7", "", 200, "Cache-Control: private, max-age=9\n",
+		    REASON_PRIVATE },
+		{ "RFC 9111 5.2.2.7 with names", "", 200,
+		    "Cache-Control: private=\"a\", max-age=9\n", REASON_STORED },
+		{ "RFC 9111 5.2.1.5", "Cache-Control: no-store\n", 200, FRESH,
+		    REASON_REQUEST_NO_STORE },
 		/* RFC 9111 5.2.2.3 */
-		{ "5.2.2.3 unknown", "", 599, "Cache-Control: max-age=9, must-understand\n",
-		    REASON_NOT_UNDERSTOOD },
-		{ "5.2.2.3 known", "", 200, "Cache-Control: max-age=9, must-understand, no-store\n",
-		    REASON_STORED },
+		{ "RFC 9111 5.2.2.3 unknown", "", 599,
+		    "Cache-Control: max-age=9, must-understand\n", REASON_NOT_UNDERSTOOD },
+		{ "RFC 9111 5.2.2.3 known", "", 200,
+		    "Cache-Control: max-age=9, must-understand, no-store\n", REASON_STORED },
 		/* RFC 9111 3.5 */
-		{ "3.5", "Authorization: x\n", 200, FRESH, REASON_AUTHORIZATION },
-		{ "3.5 public", "Authorization: x\n", 200, "Cache-Control: public, max-age=9\n",
-		    REASON_STORED },
-		{ "3.5 must-revalidate", "Authorization: x\n", 200,
+		{ "RFC 9111 3.5", "Authorization: x\n", 200, FRESH, REASON_AUTHORIZATION },
+		{ "RFC 9111 3.5 public", "Authorization: x\n", 200,
+		    "Cache-Control: public, max-age=9\n", REASON_STORED },
+		{ "RFC 9111 3.5 must-revalidate", "Authorization: x\n", 200,
 		    "Cache-Control: must-revalidate, max-age=9\n", REASON_STORED },
-		{ "3.5 s-maxage", "Authorization: x\n", 200, "Cache-Control: s-maxage=9\n",
+		{ "RFC 9111 3.5 s-maxage", "Authorization: x\n", 200, "Cache-Control: s-maxage=9\n",
 		    REASON_STORED },
-		{ "3.5 not proxy-revalidate", "Authorization: x\n", 200,
+		{ "RFC 9111 3.5 not proxy-revalidate", "Authorization: x\n", 200,
 		    "Cache-Control: proxy-revalidate, max-age=9\n", REASON_AUTHORIZATION },
 		/* RFC 9111 7.3 */
-		{ "7.3 explicit", "", 200, FRESH "Set-Cookie: a=b\n", REASON_STORED },
-		{ "7.3 public", "", 200, "Cache-Control: public\nSet-Cookie: a=b\n" MODIFIED,
-		    REASON_STORED },
-		{ "7.3 guessed", "", 200, "Set-Cookie: a=b\n" MODIFIED, REASON_SET_COOKIE },
-		{ "7.3 never fresh", "", 200,
+		{ "RFC 9111 7.3 explicit", "", 200, FRESH "Set-Cookie: a=b\n", REASON_STORED },
+		{ "RFC 9111 7.3 public", "", 200,
+		    "Cache-Control: public\nSet-Cookie: a=b\n" MODIFIED, REASON_STORED },
+		{ "RFC 9111 7.3 guessed", "", 200, "Set-Cookie: a=b\n" MODIFIED,
+		    REASON_SET_COOKIE },
+		{ "RFC 9111 7.3 never fresh", "", 200,
 		    "Cache-Control: max-age=0\nETag: \"a\"\nSet-Cookie: a=b\n", REASON_SET_COOKIE },
-		{ "7.3 no-cache", "", 200,
+		{ "RFC 9111 7.3 no-cache", "", 200,
 		    "Cache-Control: max-age=9, no-cache\nETag: \"a\"\nSet-Cookie: a=b\n",
 		    REASON_SET_COOKIE },
-		{ "7.3 the route's TTL", "", 503, "Set-Cookie: a=b\n", REASON_SET_COOKIE },
+		{ "RFC 9111 7.3 the route's TTL", "", 503, "Set-Cookie: a=b\n", REASON_SET_COOKIE },
 		/* RFC 9111 4.1 */
-		{ "4.1", "", 200, FRESH "Vary: a, *\n", REASON_VARY_STAR },
-		{ "4.1", "", 200, FRESH "Vary: a\n", REASON_STORED },
+		{ "RFC 9111 4.1", "", 200, FRESH "Vary: a, *\n", REASON_VARY_STAR },
+		{ "RFC 9111 4.1", "", 200, FRESH "Vary: a\n", REASON_STORED },
 		/* RFC 9213 2.2 */
-		{ "9213 over no-store", "", 200,
+		{ "RFC 9213 2.2 over no-store", "", 200,
 		    "CDN-Cache-Control: max-age=9\nCache-Control: no-store\n", REASON_STORED },
-		{ "9213 no-store", "", 200, "CDN-Cache-Control: no-store\n" FRESH,
+		{ "RFC 9213 2.2 no-store", "", 200, "CDN-Cache-Control: no-store\n" FRESH,
 		    REASON_NO_STORE },
-		{ "9213 private", "", 200, "CDN-Cache-Control: private\n" FRESH, REASON_PRIVATE },
-		{ "9213 invalid", "", 200,
+		{ "RFC 9213 2.2 private", "", 200, "CDN-Cache-Control: private\n" FRESH,
+		    REASON_PRIVATE },
+		{ "RFC 9213 2.2 invalid", "", 200,
 		    "CDN-Cache-Control: max-age=\"9\"\nCache-Control: no-store\n",
 		    REASON_NO_STORE },
 	};
@@ -121,7 +128,7 @@ static void test_judge(void)
 	CU_ASSERT_EQUAL(judge(&off, METHOD_GET, "", 200, FRESH), REASON_BYPASS);
 }
 
-/* rfc: 9110 9.3.3 */
+/* RFC 9110 9.3.3 */
 static void test_methods(void)
 {
 	static const struct {
@@ -162,7 +169,7 @@ static struct slice told(const struct fields *f)
 	return all;
 }
 
-/* rfc: 9111 3.1 */
+/* RFC 9111 3.1 */
 static void test_fields(void)
 {
 	struct fields f = kit_fields(
@@ -173,7 +180,7 @@ static void test_fields(void)
 		CHECK(f.at[i].name.at, storable_field(&f.at[i], &c) == want[i]);
 }
 
-/* rfc: 9111 3.2 */
+/* RFC 9111 3.2 */
 static void test_merge(void)
 {
 	struct fields stored = kit_fields(
@@ -186,14 +193,14 @@ static void test_merge(void)
 	CU_ASSERT_TRUE(storable_merge(&merged, &arena, &stored, &update));
 	CHECK_SLICE("merged", told(&merged),
 	    "A: 1\nETag: \"a\"\nContent-Encoding: br\nC: 1\n"
-	    "b: 3\nContent-Type: text/html\nSet-Cookie: a=c\nD: 1\nD: 2\n");
+	    "b: 3\nContent-Type: text/html\nAge: 1\nSet-Cookie: a=c\nD: 1\nD: 2\n");
 	struct arena full;
 	arena_init(&full, 1);
 	CU_ASSERT_FALSE(storable_merge(&merged, &full, &stored, &update));
 	arena_fini(&full);
 }
 
-/* rfc: 9111 4.3.5 */
+/* RFC 9111 4.3.5 */
 static void test_head(void)
 {
 	static const struct {
@@ -216,7 +223,7 @@ static void test_head(void)
 	}
 }
 
-/* rfc: 9111 4.4 */
+/* RFC 9111 4.4 */
 static void test_invalidation(void)
 {
 	static const struct {

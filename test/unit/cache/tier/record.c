@@ -124,12 +124,46 @@ static void test_damage(void)
 	buf_fini(&bytes);
 }
 
+/* The chunks must be as many as the body takes, also for lengths at the edge of numbers. */
+static void test_lengths(void)
+{
+	static const struct {
+		uint64_t body;
+		uint32_t chunks;
+		bool reads;
+	} rows[] = {
+		{ 0, 0, true },
+		{ 0, 1, false },
+		{ 1, 1, true },
+		{ 1, 0, false },
+		{ CHUNK_BYTES, 1, true },
+		{ CHUNK_BYTES, 2, false },
+		{ CHUNK_BYTES + 1, 2, true },
+		{ UINT64_MAX, 0, false },
+		{ UINT64_MAX, 1, false },
+		{ UINT64_MAX - 1, 0, false },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct object *o = sample_head(1);
+		struct buf bytes;
+		struct record r;
+		buf_init(&bytes, 0);
+		record_write(&bytes, o, (struct span){ 1, rows[i].chunks }, 0);
+		memcpy(bytes.at + 24, &rows[i].body, sizeof(rows[i].body));
+		put_check(&bytes, 0);
+		CU_ASSERT_EQUAL(record_read(buf_slice(&bytes), &r) == ERR_NONE, rows[i].reads);
+		object_unref(&o);
+		buf_fini(&bytes);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{ "an answer", test_answer },
 		{ "a marker", test_marker },
 		{ "damage", test_damage },
+		{ "lengths", test_lengths },
 		CU_TEST_INFO_NULL,
 	};
 	return run_tests("tier/record", tests);

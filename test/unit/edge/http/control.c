@@ -31,6 +31,7 @@ static struct slice told(const struct control *c)
 	return all;
 }
 
+/* long: a table */
 static void test_cache_control(void)
 {
 	static const struct {

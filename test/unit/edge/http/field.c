@@ -38,7 +38,7 @@ static void test_lines(void)
 
 static void test_growth(void)
 {
-	struct fields f = { .count = 0 }, copy;
+	struct fields f = { .count = 0 }, copy = f;
 	for (unsigned i = 0; i < 1000; i++)
 		CU_ASSERT_TRUE(fields_put(&f, &arena, FIELD_VIA, SL("x")));
 	CU_ASSERT_TRUE(fields_clone(&copy, &arena, &f));

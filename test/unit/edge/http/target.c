@@ -13,6 +13,7 @@ static struct slice told(const struct request *r, enum err e)
 	    SLICE_ARG(r->query));
 }
 
+/* long: a table */
 static void test_targets(void)
 {
 	static const struct {
@@ -108,6 +109,10 @@ static void test_paths(void)
 		{ "/%c3%a9", "/%C3%A9" },
 		{ "/100%", "/100%" },
 		{ "/%zz%4", "/%zz%4" },
+		/* no escape comes from two */
+		{ "/%3%33", "/%3%33" },
+		{ "/%%33%33", "/%%333" },
+		{ "/%/%2e%2e/a", "/a" },
 		/* RFC 3986 5.2.4 */
 		{ "/a/b/c/./../../g", "/a/g" },
 		{ "/a/./b", "/a/b" },

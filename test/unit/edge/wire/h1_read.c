@@ -94,7 +94,18 @@ static const struct {
 	{ "GET / HTTP/1.1\r\nHost: a\r\n: a\r\n\r\n", ERR_BAD_FIELD, NULL },
 	{ "GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", ERR_BAD_FIELD, NULL },
 	{ "GET / HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n", ERR_BAD_FIELD, NULL },
+	{ "GET / HTTP/1.1\r\nHost: a\r\nX Y: 1\r\n\r\n", ERR_BAD_FIELD, NULL },
+	/* trailers are held to the same */
+	{ "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\n", ERR_BAD_FIELD,
+	    NULL },
+	{ "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n c\r\n\r\n",
+	    ERR_BAD_FIELD, NULL },
+	{ "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA : b\r\n\r\n",
+	    ERR_BAD_FIELD, NULL },
+	{ "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n",
+	    ERR_BAD_FIELD, NULL },
 	/* the request line */
+	{ "GET / RTSP/1.0\r\nHost: a\r\n\r\n", ERR_BAD_REQUEST, NULL },
 	{ "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", ERR_BAD_REQUEST, NULL },
 	{ "GET /  HTTP/1.1\r\nHost: a\r\n\r\n", ERR_BAD_REQUEST, NULL },
 	{ "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", ERR_BAD_REQUEST, NULL },

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/cache.c"
+
+#include "test/unit/cache/tier/stores.h"
+
+static struct arena arena;
+
+static struct cache ram_cache(void)
+{
+	struct cache c;
+	char why[64];
+	struct cache_options o = { .hot_bytes = 16 * MIB };
+	must(cache_init(&c, &o, why, sizeof(why)) == ERR_NONE);
+	return c;
+}
+
+static struct cache disk_cache(void)
+{
+	struct cache c;
+	char why[256];
+	struct cache_options o = { { dir, GIB, ADMIT_ALWAYS }, 16 * MIB, 0 };
+	must(cache_init(&c, &o, why, sizeof(why)) == ERR_NONE);
+	must(c.cold != NULL);
+	return c;
+}
+
+static struct key key_of(const struct cache *c, const char *text)
+{
+	struct slice s = slice_str(text);
+	return (struct key){ s, hash_siphash(c->secret, s) };
+}
+
+static struct wall in_ms(int64_t ms)
+{
+	return wall_add(wall_now(), ms);
+}
+
+static struct life life_for(int64_t fresh_ms)
+{
+	return (struct life){ .fresh_until = in_ms(fresh_ms), .keep_until = in_ms(3600000) };
+}
+
+/* An answer of one byte, for a key that does not vary. */
+static struct object *plain(struct cache *c, const char *url)
+{
+	struct object *o = object_new(
+	    OBJECT_ANSWER, key_of(c, url), SLICE_NONE, SLICE_NONE, SLICE_NONE, 0);
+	o->status = 200;
+	o->life = life_for(60000);
+	o->seq = fence_now(c->fence);
+	o->body = sample_body(1, 1);
+	return o;
+}
+
+static struct fields request_with(const char *name, const char *value)
+{
+	struct fields f = { 0 };
+	must(fields_add(
+	    &f, &arena, field_id_of(slice_str(name)), slice_str(name), slice_str(value)));
+	return f;
+}
+
+static struct object *variant(
+    struct cache *c, const char *url, const char *spec, const char *language)
+{
+	struct fields request = request_with("Accept-Language", language);
+	struct slice values = vary_values(&request, slice_str(spec), &arena);
+	struct key at = key_of_variant(key_of(c, url), values, c->secret, &arena);
+	struct object *o = object_new(OBJECT_ANSWER, at, SLICE_NONE, slice_str(spec), values, 0);
+	o->status = 200;
+	o->life = life_for(60000);
+	o->seq = fence_now(c->fence);
+	o->body = sample_body(1, 1);
+	return o;
+}
+
+static struct cache_query query(struct cache *c, const char *url, const struct fields *request)
+{
+	return (struct cache_query){
+		.key = key_of(c, url), .request = request, .arena = &arena, .now = wall_now()
+	};
+}
+
+static enum cache_outcome look(struct cache *c, const char *url, const char *language)
+{
+	struct fields request = request_with("Accept-Language", language);
+	struct cache_query q = query(c, url, &request);
+	enum cache_outcome outcome = cache_find(c, &q);
+	object_unref(&q.object);
+	return outcome;
+}
+
+static void publish(struct cache *c, const char *url, struct object *o, uint64_t max)
+{
+	cache_publish(c, key_of(c, url), o, max);
+	cache_settle(c, o);
+	object_unref(&o);
+}
+
+static void test_plain(void)
+{
+	struct cache c = ram_cache();
+	CU_ASSERT_EQUAL(look(&c, "http://a/", "en"), CACHE_MISS);
+	publish(&c, "http://a/", plain(&c, "http://a/"), 10);
+	CU_ASSERT_EQUAL(look(&c, "http://a/", "en"), CACHE_FOUND);
+	/* Past its last use it is gone. */
+	struct fields request = request_with("Accept", "*/*");
+	struct cache_query q = query(&c, "http://a/", &request);
+	q.now = in_ms(3600001);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_MISS);
+	CU_ASSERT_EQUAL(look(&c, "http://a/", "en"), CACHE_MISS);
+	/* A failed body is removed, a whole one is not. */
+	struct object *o = plain(&c, "http://b/");
+	flow_unref(&o->body);
+	o->body = flow_new(100, FLOW_KEEP_ALL, 0);
+	cache_publish(&c, key_of(&c, "http://b/"), o, 10);
+	CU_ASSERT_EQUAL(look(&c, "http://b/", "en"), CACHE_FOUND);
+	flow_fail(o->body, ERR_ORIGIN_TRUNCATED);
+	cache_settle(&c, o);
+	CU_ASSERT_EQUAL(look(&c, "http://b/", "en"), CACHE_MISS);
+	object_unref(&o);
+	cache_fini(&c);
+}
+
+static void test_vary(void)
+{
+	struct cache c = ram_cache();
+	const char *url = "http://v/", *spec = "accept-language";
+	publish(&c, url, variant(&c, url, spec, "en"), 2);
+	CU_ASSERT_EQUAL(look(&c, url, "en"), CACHE_FOUND);
+	CU_ASSERT_EQUAL(look(&c, url, "de"), CACHE_MISS);
+	struct fields request = request_with("Accept-Language", "de");
+	struct cache_query q = query(&c, url, &request);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_MISS);
+	CU_ASSERT(q.varies);
+	CU_ASSERT(!hash128_eq(q.at.hash, q.key.hash));
+	publish(&c, url, variant(&c, url, spec, "de"), 2);
+	CU_ASSERT_EQUAL(look(&c, url, "de"), CACHE_FOUND);
+	CU_ASSERT_EQUAL(look(&c, url, "en"), CACHE_FOUND);
+	/* Published again it is no third one. */
+	publish(&c, url, variant(&c, url, spec, "de"), 2);
+	CU_ASSERT_EQUAL(look(&c, url, "en"), CACHE_FOUND);
+	/* The limit: the oldest goes. */
+	publish(&c, url, variant(&c, url, spec, "fr"), 2);
+	CU_ASSERT_EQUAL(look(&c, url, "en"), CACHE_MISS);
+	CU_ASSERT_EQUAL(look(&c, url, "de"), CACHE_FOUND);
+	CU_ASSERT_EQUAL(look(&c, url, "fr"), CACHE_FOUND);
+	/* Another spec: what the old one led to is forgotten. */
+	publish(&c, url, variant(&c, url, "accept, accept-language", "fr"), 2);
+	CU_ASSERT_EQUAL(look(&c, url, "de"), CACHE_MISS);
+	CU_ASSERT_EQUAL(look(&c, url, "fr"), CACHE_FOUND);
+	CU_ASSERT_EQUAL(meter_read(&hot_meters(c.hot)->objects), 2);
+	/* An answer without Vary takes the marker's place. */
+	publish(&c, url, plain(&c, url), 2);
+	CU_ASSERT_EQUAL(look(&c, url, "xx"), CACHE_FOUND);
+	CU_ASSERT_EQUAL(meter_read(&hot_meters(c.hot)->objects), 1);
+	/* And back. */
+	publish(&c, url, variant(&c, url, spec, "en"), 2);
+	CU_ASSERT_EQUAL(look(&c, url, "xx"), CACHE_MISS);
+	CU_ASSERT_EQUAL(look(&c, url, "en"), CACHE_FOUND);
+	cache_fini(&c);
+}
+
+static void test_pass(void)
+{
+	struct cache c = ram_cache();
+	const char *url = "http://p/";
+	struct key key = key_of(&c, url);
+	struct fields request = request_with("Accept", "*/*");
+	cache_remember_pass(&c, key, in_ms(60000), REASON_PRIVATE);
+	struct cache_query q = query(&c, url, &request);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_PASS);
+	CU_ASSERT_EQUAL(q.reason, REASON_PRIVATE);
+	/* Its time is over. */
+	q.now = in_ms(60001);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_MISS);
+	/* A storable answer takes its place... */
+	cache_remember_pass(&c, key, in_ms(60000), REASON_PRIVATE);
+	publish(&c, url, plain(&c, url), 10);
+	CU_ASSERT_EQUAL(look(&c, url, ""), CACHE_FOUND);
+	/* ... and is not hidden by the next failure, as long as it may cover for it. */
+	cache_remember_pass(&c, key, in_ms(60000), REASON_NO_STORE);
+	CU_ASSERT_EQUAL(look(&c, url, ""), CACHE_FOUND);
+	struct object *stale = plain(&c, url);
+	stale->life.fresh_until = in_ms(-1000);
+	stale->life.sie_until = in_ms(60000);
+	publish(&c, url, stale, 10);
+	cache_remember_pass(&c, key, in_ms(60000), REASON_NO_STORE);
+	CU_ASSERT_EQUAL(look(&c, url, ""), CACHE_FOUND);
+	stale = plain(&c, url);
+	stale->life.fresh_until = in_ms(-1000);
+	publish(&c, url, stale, 10);
+	cache_remember_pass(&c, key, in_ms(60000), REASON_NO_STORE);
+	CU_ASSERT_EQUAL(look(&c, url, ""), CACHE_PASS);
+	/* One variant passes, the others stay. */
+	const char *varied = "http://pv/";
+	publish(&c, varied, variant(&c, varied, "accept-language", "en"), 10);
+	request = request_with("Accept-Language", "de");
+	q = query(&c, varied, &request);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_MISS);
+	cache_remember_pass(&c, q.at, in_ms(60000), REASON_PRIVATE);
+	CU_ASSERT_EQUAL(look(&c, varied, "de"), CACHE_PASS);
+	CU_ASSERT_EQUAL(look(&c, varied, "en"), CACHE_FOUND);
+	cache_remember_pass(&c, key_of(&c, varied), in_ms(60000), REASON_PRIVATE);
+	CU_ASSERT_EQUAL(look(&c, varied, "en"), CACHE_FOUND);
+	cache_fini(&c);
+}
+
+static void test_fence(void)
+{
+	struct cache c = ram_cache();
+	const char *url = "http://f/";
+	struct key key = key_of(&c, url);
+	struct fields request = request_with("Accept-Language", "en");
+	/* The fetch starts, the invalidation comes, the answer arrives. */
+	struct object *late = variant(&c, url, "accept-language", "en");
+	cache_invalidate(&c, key);
+	publish(&c, url, late, 10);
+	struct cache_query q = query(&c, url, &request);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_FOUND);
+	CU_ASSERT(q.is_overtaken);
+	object_unref(&q.object);
+	/* One that started after it stands. */
+	publish(&c, url, variant(&c, url, "accept-language", "en"), 10);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_FOUND);
+	CU_ASSERT(!q.is_overtaken);
+	object_unref(&q.object);
+	/* All variants go at once. */
+	publish(&c, url, variant(&c, url, "accept-language", "de"), 10);
+	cache_invalidate(&c, key);
+	CU_ASSERT_EQUAL(meter_read(&hot_meters(c.hot)->objects), 0);
+	cache_fini(&c);
+}
+
+/* ---- with a disk ---- */
+
+static void wait_for_disk(struct cache *c)
+{
+	while (meter_read(&cold_meters(c->cold)->queue_bytes) > 0)
+		usleep(500);
+}
+
+/* As a journey does: looks, loads, looks again. */
+static enum cache_outcome look_and_load(struct cache *c, struct cache_query *q)
+{
+	enum cache_outcome outcome = cache_find(c, q);
+	for (int loads = 0; outcome == CACHE_COLD && loads < 3; loads++) {
+		struct object *o = load_key(c->cold, q->at);
+		if (!o)
+			return CACHE_MISS;
+		cache_promote(c, o);
+		object_unref(&o);
+		outcome = cache_find(c, q);
+	}
+	return outcome;
+}
+
+static enum cache_outcome look_deep(
+    struct cache *c, const char *url, const char *language, bool *ret_overtaken)
+{
+	struct fields request = request_with("Accept-Language", language);
+	struct cache_query q = query(c, url, &request);
+	enum cache_outcome outcome = look_and_load(c, &q);
+	*ret_overtaken = q.is_overtaken;
+	object_unref(&q.object);
+	return outcome;
+}
+
+static void test_restart(void)
+{
+	fresh_dir();
+	struct cache c = disk_cache();
+	const char *url = "http://r/", *spec = "accept-language";
+	bool overtaken;
+	publish(&c, "http://plain/", plain(&c, "http://plain/"), 10);
+	publish(&c, url, variant(&c, url, spec, "en"), 10);
+	publish(&c, url, variant(&c, url, spec, "de"), 10);
+	struct object *late = variant(&c, url, spec, "fr");
+	uint64_t seq = fence_now(c.fence);
+	cache_fini(&c);
+
+	c = disk_cache();
+	CU_ASSERT(fence_now(c.fence) > seq);
+	CU_ASSERT_EQUAL(look(&c, "http://plain/", ""), CACHE_COLD);
+	CU_ASSERT_EQUAL(look_deep(&c, "http://plain/", "", &overtaken), CACHE_FOUND);
+	CU_ASSERT(!overtaken);
+	CU_ASSERT_EQUAL(look_deep(&c, url, "de", &overtaken), CACHE_FOUND);
+	CU_ASSERT_EQUAL(look_deep(&c, url, "en", &overtaken), CACHE_FOUND);
+	CU_ASSERT_EQUAL(look_deep(&c, url, "it", &overtaken), CACHE_MISS);
+	/* A pass does not hide what is on disk only. */
+	hot_forget(c.hot, key_of(&c, "http://plain/").hash);
+	cache_remember_pass(&c, key_of(&c, "http://plain/"), in_ms(60000), REASON_NO_STORE);
+	CU_ASSERT_EQUAL(look(&c, "http://plain/", ""), CACHE_COLD);
+	cache_invalidate(&c, key_of(&c, url));
+	CU_ASSERT_EQUAL(look_deep(&c, url, "de", &overtaken), CACHE_MISS);
+	CU_ASSERT_EQUAL(look_deep(&c, url, "en", &overtaken), CACHE_MISS);
+	/* An answer that was asked for before comes after; the fence knows it in the next life. */
+	publish(&c, url, late, 10);
+	wait_for_disk(&c);
+	cache_fini(&c);
+
+	c = disk_cache();
+	CU_ASSERT_EQUAL(look_deep(&c, url, "fr", &overtaken), CACHE_FOUND);
+	CU_ASSERT(overtaken);
+	CU_ASSERT_EQUAL(look_deep(&c, url, "de", &overtaken), CACHE_MISS);
+	CU_ASSERT_EQUAL(look_deep(&c, "http://plain/", "", &overtaken), CACHE_FOUND);
+	CU_ASSERT(!overtaken);
+	/* Dropped is dropped, in both tiers. */
+	struct object *o = hot_get(c.hot, key_of(&c, "http://plain/").hash, SL("http://plain/"));
+	cache_drop(&c, o);
+	object_unref(&o);
+	CU_ASSERT_EQUAL(look_deep(&c, "http://plain/", "", &overtaken), CACHE_MISS);
+	cache_fini(&c);
+}
+
+static void test_no_store(void)
+{
+	struct cache c;
+	char why[256];
+	struct cache_options o = { { "/proc/nowhere/store", GIB, ADMIT_ALWAYS }, 16 * MIB, 0 };
+	CU_ASSERT_EQUAL(cache_init(&c, &o, why, sizeof(why)), ERR_NONE);
+	CU_ASSERT_PTR_NULL(c.cold);
+	CU_ASSERT(strstr(why, "/proc/nowhere/store") != NULL);
+	publish(&c, "http://a/", plain(&c, "http://a/"), 10);
+	CU_ASSERT_EQUAL(look(&c, "http://a/", "en"), CACHE_FOUND);
+	cache_fini(&c);
+}
+
+/* ---- threads ---- */
+
+static void *publish_variants(void *arg)
+{
+	struct cache *c = arg;
+	static _Atomic unsigned started;
+	unsigned own = started++;
+	struct arena mine;
+	arena_init(&mine, MIB);
+	for (int i = 0; i < 1000; i++) {
+		char language[8];
+		snprintf(language, sizeof(language), "l%u", (own + (unsigned)i) % 20);
+		struct fields request = { 0 };
+		must(fields_add(&request, &mine, FIELD_ACCEPT_LANGUAGE, SL("Accept-Language"),
+		    slice_str(language)));
+		struct slice values = vary_values(&request, SL("accept-language"), &mine);
+		struct key primary = key_of(c, "http://t/");
+		struct key at = key_of_variant(primary, values, c->secret, &mine);
+		struct object *o = object_new(
+		    OBJECT_ANSWER, at, SLICE_NONE, SL("accept-language"), values, 0);
+		o->life = life_for(60000);
+		cache_publish(c, primary, o, 10);
+		object_unref(&o);
+		if (i % 97 == 0)
+			cache_invalidate(c, primary);
+		arena_reset(&mine);
+	}
+	arena_fini(&mine);
+	return NULL;
+}
+
+static void test_threads(void)
+{
+	struct cache c = ram_cache();
+	pthread_t threads[4];
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		must(pthread_create(&threads[i], NULL, publish_variants, &c) == 0);
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		pthread_join(threads[i], NULL);
+	struct object *marker = hot_get(c.hot, key_of(&c, "http://t/").hash, SL("http://t/"));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(marker);
+	CU_ASSERT_EQUAL(marker->kind, OBJECT_VARY);
+	CU_ASSERT(marker->variant_count <= 10);
+	object_unref(&marker);
+	cache_fini(&c);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "keys that do not vary", test_plain },
+		{ "vary", test_vary },
+		{ "pass", test_pass },
+		{ "fence", test_fence },
+		{ "restart", test_restart },
+		{ "no store", test_no_store },
+		{ "four threads", test_threads },
+		CU_TEST_INFO_NULL,
+	};
+	arena_init(&arena, MIB);
+	int result = run_store_tests("cache/cache", tests);
+	arena_fini(&arena);
+	return result;
+}
