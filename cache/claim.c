@@ -143,7 +143,8 @@ static void finish(struct claim **claim, enum claim_end end, struct object *obje
 
 void claim_end(struct claim **claim, enum claim_end end, struct object *object, enum reason reason)
 {
-	must(end != CLAIM_PENDING && (end == CLAIM_ANSWERED) == (object != NULL));
+	must(end != CLAIM_PENDING &&
+	    (end == CLAIM_ANSWERED ? object != NULL : end == CLAIM_LOOK || !object));
 	finish(claim, end, object, reason, ERR_NONE);
 }
 

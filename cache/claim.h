@@ -28,7 +28,7 @@ enum claim_outcome {
 enum claim_end {
 	CLAIM_PENDING,
 	CLAIM_ANSWERED, /* an object, good for everyone who waited and whom it fits */
-	CLAIM_LOOK,     /* look into the cache again: it was loaded from the cold tier */
+	CLAIM_LOOK,     /* loaded from the cold tier: judge the object, or without one look again */
 	CLAIM_RELEASED, /* nothing to share: each goes on its own, at once */
 };
 

@@ -235,6 +235,7 @@ bool flow_attach(struct flow_reader *r, struct flow *f, uint64_t offset, struct 
 	if (attached) {
 		r->flow = flow_ref(f);
 		list_append(&f->readers, &r->link);
+		r->is_listed = true;
 	}
 	lock_drop(&f->lock);
 	return attached;
@@ -265,9 +266,10 @@ void flow_detach(struct flow_reader *r)
 	struct flow *f = r->flow;
 	if (!f)
 		return;
-	if (!list_empty(&r->link)) {
+	if (r->is_listed) {
 		lock_take(&f->lock);
 		list_drop(&r->link);
+		r->is_listed = false;
 		r->wait = NULL;
 		give_back_locked(f);
 		lock_drop(&f->lock);
@@ -316,7 +318,7 @@ int flow_peek(
 void flow_advance(struct flow_reader *r, uint64_t bytes)
 {
 	struct flow *f = r->flow;
-	if (list_empty(&r->link)) {
+	if (!r->is_listed) {
 		r->offset += bytes;
 		return;
 	}
@@ -332,7 +334,7 @@ void flow_advance(struct flow_reader *r, uint64_t bytes)
 bool flow_wait(struct flow_reader *r, struct mail *wait)
 {
 	struct flow *f = r->flow;
-	if (list_empty(&r->link))
+	if (!r->is_listed)
 		return false;
 	lock_take(&f->lock);
 	bool waits = flow_state(f) == FLOW_FILLING && flow_filled(f) == r->offset;

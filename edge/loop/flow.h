@@ -60,6 +60,7 @@ struct flow {
 struct flow_reader {
 	struct list link;  /* unlinked = the flow was complete and kept when it attached */
 	struct flow *flow; /* counted */
+	bool is_listed; /* in the flow's list; others write the link, so only this may be asked */
 	struct flow_piece *piece;
 	uint64_t offset;       /* next byte to read */
 	uint64_t piece_offset; /* where `piece` begins */

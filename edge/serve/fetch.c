@@ -276,9 +276,7 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 	struct object *o = make_object(f, &merged, &life, reason, true);
 	if (!o)
 		return false;
-	o->body = flow_ref(f->stored->body);
-	atomic_store(&o->cold_first, atomic_load(&f->stored->cold_first));
-	atomic_store(&o->cold_chunks, atomic_load(&f->stored->cold_chunks));
+	object_share_body(o, f->stored);
 	if (is_stored) {
 		publish(f, o, o, 304, true);
 		cache_settle(f->worker->cache, o);
@@ -434,7 +432,7 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 	struct object *o = make_object(f, &merged, &life, REASON_STORED, true);
 	if (!o)
 		return;
-	o->body = flow_ref(f->stored->body);
+	object_share_body(o, f->stored);
 	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
 	object_unref(&o);
 }
@@ -480,11 +478,10 @@ static struct flow *take_shared(
 		return store(f, response, life);
 	/* What was stored is superseded by an answer that may not be (RFC 9111 4.3.3); unless it is
 	 * the request that forbids storing, which says nothing of the answers of others. */
-	if (!is_of_request(reason)) {
-		if (f->stored && response->status < 500)
-			cache_drop(f->worker->cache, f->stored);
+	if (f->stored && response->status < 500 && !is_of_request(reason))
+		cache_drop(f->worker->cache, f->stored);
+	if (reason == REASON_AUTHORIZATION || !is_of_request(reason))
 		remember_pass(f, reason);
-	}
 	end_claim(f, CLAIM_RELEASED, NULL, reason);
 	return pass(f, response, life, reason);
 }

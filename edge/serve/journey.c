@@ -171,6 +171,36 @@ static enum step miss(struct journey *j, struct slice forward, enum reason reaso
 	return STEP_CLAIM;
 }
 
+/* Answers to credentials were not for everyone; those to requests without may be. */
+static bool is_known_uncacheable(const struct journey *j)
+{
+	return j->query.reason != REASON_AUTHORIZATION ||
+	    fields_find(&j->stream->request.fields, FIELD_AUTHORIZATION);
+}
+
+/* A range, or a condition that a fetch for everyone would not pass on. */
+static bool asks_for_less(const struct fields *fields)
+{
+	for (uint32_t i = 0; i < fields->count; i++)
+		if (fields->at[i].id == FIELD_RANGE ||
+		    (field_traits(fields->at[i].id) & FIELD_VALIDATOR))
+			return true;
+	return false;
+}
+
+/*
+ * The key was uncacheable a moment ago: nobody waits for anybody. But the answer is looked at anew,
+ * and stored if it may be now: one bad answer does not close a key.
+ */
+static enum step ask_alone(struct journey *j)
+{
+	const struct request *request = &j->stream->request;
+	bool is_plain = request->method == METHOD_GET && !j->control.no_store &&
+	    !j->control.only_if_cached && !asks_for_less(&request->fields);
+	enum step step = pass(j, SL("uri-miss"), REASON_KNOWN_UNCACHEABLE);
+	return is_plain ? STEP_FETCH : step;
+}
+
 static enum step step_lookup(struct journey *j)
 {
 	struct cache_query *query = &j->query;
@@ -181,7 +211,10 @@ static enum step step_lookup(struct journey *j)
 	switch (cache_find(j->worker->cache, query)) {
 	case CACHE_FOUND: return STEP_JUDGE;
 	case CACHE_COLD: return STEP_CLAIM;
-	case CACHE_PASS: return pass(j, SL("uri-miss"), REASON_KNOWN_UNCACHEABLE);
+	case CACHE_PASS:
+		if (is_known_uncacheable(j))
+			return ask_alone(j);
+		break;
 	case CACHE_MISS: break;
 	}
 	return query->varies ? miss(j, SL("vary-miss"), REASON_VARY_MISS)
@@ -236,21 +269,20 @@ static enum step step_judge(struct journey *j) ON_LOOP
  */
 static enum step second_look(struct journey *j)
 {
-	const struct cache_query *query = &j->query;
-	const struct object *before = query->object;
-	struct cache_query again = *query;
-	if (j->looks > 0)
-		return STEP_FETCH;
+	const struct object *before = j->query.object;
+	struct cache_query again = j->query;
 	again.object = NULL;
 	enum cache_outcome outcome = cache_find(j->worker->cache, &again);
 	bool is_new = outcome == CACHE_FOUND && again.object != before && !again.is_overtaken;
 	object_unref(&again.object);
-	if (is_new) {
+	if (is_new && j->looks == 0) {
 		claim_end(&j->claim, CLAIM_LOOK, NULL, REASON_NONE);
 		j->looks++;
 		return STEP_LOOKUP;
 	}
-	return outcome == CACHE_COLD ? STEP_LOAD : STEP_FETCH;
+	/* A marker and its variant are two loads; the same one twice finds no more than once. */
+	bool is_loaded = hash128_eq(j->load.hash, j->query.at.hash);
+	return outcome == CACHE_COLD && !is_loaded ? STEP_LOAD : STEP_FETCH;
 }
 
 static enum step step_claim(struct journey *j) ON_LOOP
@@ -377,6 +409,15 @@ static enum step take_joined_failure(struct journey *j, enum err failure)
 	return hit(j, RESULT_STALE);
 }
 
+/* What came from the disk is judged as if it had been found in RAM, whether RAM took it or not. */
+static void take_loaded(struct journey *j, struct object *object)
+{
+	const struct cache *cache = j->worker->cache;
+	object_unref(&j->query.object);
+	j->query.object = object;
+	j->query.is_overtaken = !fence_holds(cache->fence, j->query.key.hash, object->seq);
+}
+
 static enum step take_claim_end(struct journey *j)
 {
 	struct object *object = NULL;
@@ -391,6 +432,10 @@ static enum step take_claim_end(struct journey *j)
 	case CLAIM_ANSWERED: return take_joined(j, object, reason);
 	case CLAIM_LOOK:
 		j->is_collapsed = false;
+		if (object) {
+			take_loaded(j, object);
+			return STEP_JUDGE;
+		}
 		return j->looks > LOOKS_MAX ? pass(j, forward, REASON_WAIT_LIMIT) : STEP_LOOKUP;
 	case CLAIM_RELEASED:
 		if (reason == REASON_ORIGIN_ERROR)
@@ -427,18 +472,22 @@ static void on_loaded(struct cold_load *load, struct object *object)
 {
 	role_loop();
 	struct journey *j = CONTAINER_OF(load, struct journey, load);
+	bool is_answer = object && object->kind == OBJECT_ANSWER;
 	j->is_loading = false;
 	j->looks++;
 	if (object)
 		cache_promote(j->worker->cache, object);
-	bool was_found = object != NULL;
-	object_unref(&object);
-	if (was_found || !j->stream)
-		claim_end(&j->claim, CLAIM_LOOK, NULL, REASON_NONE);
+	if (object || !j->stream)
+		claim_end(&j->claim, CLAIM_LOOK, is_answer ? object : NULL, REASON_NONE);
+	enum step next = !object ? STEP_FETCH : is_answer ? STEP_JUDGE : STEP_LOOKUP;
+	if (is_answer)
+		take_loaded(j, object);
+	else
+		object_unref(&object);
 	if (!j->stream)
 		release(j);
 	else
-		run(j, was_found ? STEP_LOOKUP : STEP_FETCH);
+		run(j, next);
 }
 
 static void on_fetch_interim(struct fetch_client *client, const struct response *response)
@@ -485,7 +534,8 @@ static void on_fetch_answer(struct fetch_client *client, const struct fetch_resu
 		j->reason = REASON_NOT_MODIFIED;
 		j->result = RESULT_REVALIDATED;
 	} else if (!result->is_stored) {
-		j->reason = result->reason;
+		if (j->reason != REASON_KNOWN_UNCACHEABLE)
+			j->reason = result->reason;
 		j->result = RESULT_PASS;
 	}
 	run(j, STEP_ANSWER);
@@ -639,6 +689,7 @@ static void reset(struct journey *j) ON_LOOP
 	j->route = NULL;
 	j->query = (struct cache_query){ 0 };
 	j->looks = 0;
+	j->load.hash = (struct hash128){ 0 };
 	j->failure = ERR_NONE;
 	j->reason = REASON_NONE;
 	j->result = RESULT_PASS;

@@ -18,6 +18,7 @@ enum { WORKERS_MAX = 256, WHY_BYTES = 512, SIGNALS = 5 };
 struct seat {
 	struct worker worker;
 	struct server *server;
+	struct site first_site;   /* what it begins with */
 	struct mail drain, close; /* control to worker */
 	struct mail drained;      /* worker to control */
 	bool is_running;
@@ -195,8 +196,7 @@ static void on_worker_start(UNUSED struct loop *loop, void *arg)
 {
 	role_loop();
 	struct seat *seat = arg;
-	struct site site = make_site(seat->server->settings);
-	must(worker_set_site(&seat->worker, &site) == ERR_NONE);
+	must(worker_set_site(&seat->worker, &seat->first_site) == ERR_NONE);
 	worker_open(&seat->worker);
 }
 
@@ -240,6 +240,7 @@ static bool start_workers(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct seat *seat = &s->seats[i];
 		atomic_store(&seat->worker.access, s->access);
+		seat->first_site = make_site(s->settings);
 		mail_init(&seat->drain, deliver_drain);
 		mail_init(&seat->close, deliver_close);
 		mail_init(&seat->drained, deliver_drained);
