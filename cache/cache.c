@@ -118,7 +118,7 @@ enum cache_outcome cache_find(struct cache *c, struct cache_query *q)
 	if (o && o->kind == OBJECT_VARY)
 		o = find_variant(c, q, o);
 	if (!o)
-		return not_in_ram(c, q->at.hash);
+		return q->is_ram_only ? CACHE_MISS : not_in_ram(c, q->at.hash);
 	if (o->kind == OBJECT_PASS) {
 		q->reason = o->reason;
 		object_unref(&o);

@@ -45,6 +45,7 @@ struct cache_query {
 	const struct fields *request; /* for Vary */
 	struct arena *arena;
 	struct wall now;
+	bool is_ram_only; /* do not look whether it may be on disk */
 	/* results */
 	struct object *object; /* a ref, with CACHE_FOUND */
 	struct key at;         /* where this request's answer is or would be: what to claim */

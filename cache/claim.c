@@ -10,6 +10,7 @@ struct claim {
 	struct hash128 hash;
 	uint64_t seq;
 	/* under the shard's lock */
+	bool is_listed; /* false once a newer claim has its place */
 	struct claim *chain;
 	struct list waiters;
 	uint64_t waiting;
@@ -66,7 +67,7 @@ static struct claim *claim_new(struct claim_shard *s, struct hash128 hash, uint6
 	struct claim *c = malloc(sizeof(*c));
 	if (!c)
 		return NULL;
-	*c = (struct claim){ .refs = 1, .shard = s, .hash = hash, .seq = seq };
+	*c = (struct claim){ .refs = 1, .shard = s, .hash = hash, .seq = seq, .is_listed = true };
 	list_init(&c->waiters);
 	return c;
 }
@@ -95,20 +96,34 @@ static enum claim_outcome join_locked(UNUSED struct claim_shard *s, struct claim
 	return CLAIM_JOINED;
 }
 
-enum claim_outcome claim_take(struct claims *all, struct hash128 hash, uint64_t seq,
+/* A newer claim takes the place; this one goes on for those who wait for it. */
+static void unlist_locked(UNUSED struct claim_shard *s, struct claim **place) NEEDS_LOCK
+{
+	struct claim *old = *place;
+	*place = old->chain;
+	old->is_listed = false;
+}
+
+enum claim_outcome claim_take(struct claims *all, struct hash128 hash, struct claim_times times,
     struct claim_wait *wait, uint64_t max_waiters, struct claim **ret_claim)
 {
 	struct claim_shard *s = &all->shards[hash.hi % SHARDS];
 	enum claim_outcome outcome;
 	lock_take(&s->lock);
 	struct claim **place = place_locked(s, hash);
+	if (*place && (*place)->seq < times.oldest) {
+		unlist_locked(s, place);
+		place = place_locked(s, hash);
+	}
 	if (*place) {
 		outcome = join_locked(s, *place, wait, max_waiters);
 	} else {
-		*place = claim_new(s, hash, seq);
-		if (*place)
-			*ret_claim = *place;
-		outcome = *place ? CLAIM_MINE : CLAIM_FULL;
+		struct claim *c = claim_new(s, hash, times.now);
+		outcome = c ? CLAIM_MINE : CLAIM_FULL;
+		if (c) {
+			*place = c;
+			*ret_claim = c;
+		}
 	}
 	lock_drop(&s->lock);
 	return outcome;
@@ -131,7 +146,8 @@ static void finish(struct claim **claim, enum claim_end end, struct object *obje
 	struct claim *c = *claim;
 	struct claim_shard *s = c->shard;
 	lock_take(&s->lock);
-	*place_locked(s, c->hash) = c->chain;
+	if (c->is_listed)
+		*place_locked(s, c->hash) = c->chain;
 	c->object = object ? object_ref(object) : NULL;
 	c->reason = reason;
 	c->failure = failure;
@@ -156,11 +172,6 @@ void claim_fail(struct claim **claim, enum err failure)
 enum err claim_failure(const struct claim_wait *wait)
 {
 	return wait->claim->failure;
-}
-
-uint64_t claim_seq(const struct claim_wait *wait)
-{
-	return wait->claim->seq;
 }
 
 enum claim_end claim_result(

@@ -32,6 +32,12 @@ enum claim_end {
 	CLAIM_RELEASED, /* nothing to share: each goes on its own, at once */
 };
 
+/* The fence's numbers when a claim is taken. */
+struct claim_times {
+	uint64_t now;    /* of the fence */
+	uint64_t oldest; /* of the key */
+};
+
 struct claim_wait {
 	struct list link;
 	/* the owner sets deliver and home before claim_take */
@@ -45,15 +51,13 @@ struct claims *claims_new(void);
 void claims_free(struct claims **);
 
 /*
- * Claims a hash. seq: the fence's number now. wait: how to be told if somebody else has it; NULL = do not wait. Without memory
- * it is CLAIM_FULL: fetch without a claim.
+ * Claims a hash. A claim that is older than the key's number is for those who came before that
+ * invalidation: who comes after it begins a new one. wait: how to be told if somebody else has the
+ * claim; NULL = do not wait. Without memory it is CLAIM_FULL: fetch without a claim.
  * own: CLAIM_MINE gives a claim to end with claim_end; CLAIM_JOINED one to leave with claim_leave.
  */
-enum claim_outcome claim_take(struct claims *, struct hash128, uint64_t seq,
+enum claim_outcome claim_take(struct claims *, struct hash128, struct claim_times,
     struct claim_wait *wait, uint64_t max_waiters, struct claim **ret_claim);
-/* The fence's number when the joined claim was taken: an answer that an invalidation since then has
- * overtaken is not for who came after that. */
-uint64_t claim_seq(const struct claim_wait *);
 /* Ends a claim and wakes all who wait. object: for CLAIM_ANSWERED, borrowed. Nulls the claim. */
 void claim_end(struct claim **, enum claim_end, struct object *, enum reason);
 /* Ends a claim because its fetch failed: all who wait learn why. */

@@ -48,7 +48,12 @@ uint64_t fence_raise(struct fence *f, struct hash128 primary)
 	return number;
 }
 
+uint64_t fence_number(const struct fence *f, struct hash128 primary)
+{
+	return f->slots[fence_slot(primary)];
+}
+
 bool fence_holds(const struct fence *f, struct hash128 primary, uint64_t seq)
 {
-	return seq >= f->slots[fence_slot(primary)];
+	return seq >= fence_number(f, primary);
 }

@@ -29,5 +29,7 @@ uint64_t fence_raise(struct fence *, struct hash128 primary);
 uint32_t fence_slot(struct hash128 primary);
 /* Gives a slot the number it had in a former life. */
 void fence_restore(struct fence *, uint32_t slot, uint64_t number);
+/* The number of that primary key: what was asked for before it is overtaken. */
+uint64_t fence_number(const struct fence *, struct hash128 primary);
 /* Whether an object of that primary key and number still stands. */
 bool fence_holds(const struct fence *, struct hash128 primary, uint64_t seq);

@@ -2,6 +2,7 @@
 #include "cache/tier/cold.h"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "cache/tier/admit.h"
 #include "cache/tier/evict.h"
@@ -9,7 +10,7 @@
 #include "cache/tier/store.h"
 #include "cache/tier/writer.h"
 
-enum { READERS = 4, READS_QUEUED = 1024, LARGEST_SHARE = 16 };
+enum { READERS = 4, READS_QUEUED = 1024, LARGEST_SHARE = 16, OPENING_BYTES = 8 * 1024 * 1024 };
 
 struct cold {
 	struct store store;
@@ -63,6 +64,7 @@ static enum err open_rocks(struct store *s, const struct cold_options *options)
 		.write_buffer_bytes = plan.write_buffer_bytes,
 		.log_bytes = plan.log_bytes,
 		.cache_bytes = plan.cache_bytes,
+		.direct_writes = rocks_can_write_direct(options->path),
 		.is_stale = is_stale,
 		.arg = s,
 	    },
@@ -77,6 +79,18 @@ static enum err start_threads(struct cold *c)
 	return c->store.writer && c->readers && c->sightings ? ERR_NONE : ERR_SYSTEM;
 }
 
+/*
+ * Whether the disk has room to open a store. Debian's RocksDB aborts the process when it cannot
+ * write the first lines of its own log; a full disk must cost us the disk, not the service.
+ */
+static bool has_room(const char *path)
+{
+	struct statvfs disk;
+	if (statvfs(path, &disk) != 0)
+		return true; /* not there yet: making it tells */
+	return (uint64_t)disk.f_bavail * disk.f_frsize >= OPENING_BYTES;
+}
+
 enum err cold_open(
     const struct cold_options *options, struct cold **ret_cold, char *why, size_t why_room)
 {
@@ -85,8 +99,11 @@ enum err cold_open(
 		return ERR_NO_MEMORY;
 	c->admission = options->admission;
 	const char *words = "";
-	enum err err = open_rocks(&c->store, options);
-	if (err)
+	bool roomy = has_room(options->path);
+	enum err err = roomy ? open_rocks(&c->store, options) : ERR_STORE_IO;
+	if (!roomy)
+		words = "the disk is full";
+	else if (err)
 		words = rocks_why();
 	else if ((err = ledger_open(&c->store.ledger, c->store.rocks)))
 		words = err == ERR_STORE_CORRUPT ? "its format is not known" : rocks_why();

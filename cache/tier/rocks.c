@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/rocks.h"
 
+#include <fcntl.h>
 #include <rocksdb/c.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAGIC = 0x526f636b, PARTS_MAX = 40, MEMORY_ONLY = 1 /* kBlockCacheTier: c.h has no name */ };
 
@@ -77,6 +80,20 @@ static rocksdb_options_t *settings_of_text(const char *text)
 	return made;
 }
 
+bool rocks_can_write_direct(const char *path)
+{
+	char name[PATH_MAX];
+	mkdir(path, 0750); /* there already, or opening the store tells why not */
+	if (snprintf(name, sizeof(name), "%s/direct.tmp", path) >= (int)sizeof(name))
+		return false;
+	int fd = open(name, O_CREAT | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	close(fd);
+	unlink(name);
+	return true;
+}
+
 static rocksdb_options_t *control_settings(const struct rocks_options *o)
 {
 	rocksdb_options_t *s = settings_of_text("stats_persist_period_sec=0");
@@ -88,6 +105,9 @@ static rocksdb_options_t *control_settings(const struct rocks_options *o)
 	rocksdb_options_set_max_open_files(s, -1);
 	rocksdb_options_set_max_total_wal_size(s, o->log_bytes);
 	rocksdb_options_set_bytes_per_sync(s, 1 * MIB);
+	/* What is written was in the hot tier a moment ago: a second copy in the page cache would cost
+	 * memory, and as much time as all else that is done to store it. Reads fill the page cache. */
+	rocksdb_options_set_use_direct_io_for_flush_and_compaction(s, o->direct_writes);
 	rocksdb_options_set_max_manifest_file_size(s, 16 * MIB);
 	rocksdb_options_set_skip_stats_update_on_db_open(s, 1);
 	rocksdb_options_set_stats_dump_period_sec(s, 0);
@@ -109,6 +129,10 @@ static rocksdb_options_t *meta_settings(struct rocks *r)
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(s, 1);
 	rocksdb_options_set_compression(s, rocksdb_lz4_compression);
 	rocksdb_options_set_compaction_filter(s, r->filter);
+	/* Most keys that are asked for here are absent, and that is asked on event loops: a filter
+	 * over the memtable says so without walking it. */
+	rocksdb_options_set_memtable_prefix_bloom_size_ratio(s, 0.05);
+	rocksdb_options_set_memtable_whole_key_filtering(s, 1);
 
 	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
 	rocksdb_block_based_options_set_block_size(t, 16 * KIB);

@@ -31,9 +31,14 @@ struct rocks_options {
 	uint64_t write_buffer_bytes; /* of ROCKS_BODY: also the size of its files */
 	uint64_t log_bytes;          /* the write-ahead log's cap */
 	uint64_t cache_bytes;        /* for blocks, filters and index of ROCKS_META */
+	bool direct_writes;          /* past the page cache; rocks_can_write_direct tells */
 	rocks_stale_f *is_stale;
 	const void *arg;
 };
+
+/* Makes the folder if need be, and tells whether its file system takes direct writes (tmpfs may
+ * not). */
+bool rocks_can_write_direct(const char *path);
 
 /* own: rocks_close, after all values, batches and walks were given back. */
 enum err rocks_open(const struct rocks_options *, struct rocks **ret_rocks);

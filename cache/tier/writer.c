@@ -13,6 +13,7 @@ enum {
 	IOVECS = 32,       /* of a chunk: pieces are never so small that it takes more */
 	HELD_MAX = 100000, /* removals that wait for the disk to be well */
 	IDLE_MS = 10000,
+	NAP_US = 2000,
 	BUSY_MS = 1000, /* something is to be done soon */
 	FLUSH_AGE_MS = 60000,
 	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
@@ -401,6 +402,17 @@ static int64_t patience_ms(const struct writer *w)
 	return w->evict.delete_below || !is_well ? BUSY_MS : IDLE_MS;
 }
 
+/*
+ * Under a stream of small objects this thread would be woken for each of them: a switch of threads
+ * costs more than the object. So it lets some gather; a queue that fills is not kept waiting.
+ */
+static void nap(const struct writer *w)
+{
+	static const struct timespec span = { .tv_nsec = NAP_US * 1000 };
+	if (list_empty(&w->todo))
+		nanosleep(&span, NULL);
+}
+
 static void *thread_main(void *arg)
 {
 	struct writer *w = arg;
@@ -411,6 +423,7 @@ static void *thread_main(void *arg)
 	while (take(w, patience_ms(w))) {
 		write_group(w);
 		tend(w);
+		nap(w);
 	}
 	return NULL;
 }

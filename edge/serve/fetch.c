@@ -441,12 +441,14 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 static struct flow *take_private(
     struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
 {
+	/* Another write since this one began makes its answer old, too. */
+	bool is_latest = fence_holds(f->worker->cache->fence, f->key.hash, f->seq);
 	if (f->request.method == METHOD_HEAD)
 		update_by_head(f, response);
 	else
 		invalidate(f, response);
 	/* RFC 9110 9.3.3: a POST's answer that says it is the resource's new state serves GET. */
-	bool is_state = f->request.method == METHOD_POST && f->route->cache.enabled &&
+	bool is_state = is_latest && f->request.method == METHOD_POST && f->route->cache.enabled &&
 	    storable_judge(&f->route->cache, &f->request, response, life, &f->arena) ==
 		REASON_STORED;
 	if (!is_state)

@@ -64,7 +64,7 @@ struct journey {
 	enum reason reason;
 	struct slice forward; /* RFC 9211 fwd; empty = a hit */
 	uint16_t forward_status;
-	bool is_stored, is_collapsed, evaluates;
+	bool is_stored, is_collapsed, evaluates, is_circling, may_be_cold;
 	struct buf lines;
 	struct delivery delivery;
 	struct text_source text;
@@ -110,8 +110,10 @@ static enum step step_receive(struct journey *j) ON_LOOP
 	j->plan = plan_ref(j->worker->plan);
 	j->began = j->worker->loop.wall;
 	j->target = target_of(request);
-	if (via_count(&request->fields, j->plan->site.name) >= LOOPS_MAX)
+	unsigned met = via_count(&request->fields, j->plan->site.name);
+	if (met >= LOOPS_MAX)
 		return fail(j, ERR_LOOP);
+	j->is_circling = met > 0;
 	j->forwarded = judge_peer(j);
 	request->scheme = j->forwarded.scheme;
 	j->control = control_of_request(&request->fields);
@@ -208,9 +210,10 @@ static enum step step_lookup(struct journey *j)
 	query->arena = &j->stream->arena;
 	query->now = j->worker->loop.wall;
 	object_unref(&query->object);
+	j->may_be_cold = false;
 	switch (cache_find(j->worker->cache, query)) {
 	case CACHE_FOUND: return STEP_JUDGE;
-	case CACHE_COLD: return STEP_CLAIM;
+	case CACHE_COLD: j->may_be_cold = true; return STEP_CLAIM;
 	case CACHE_PASS:
 		if (is_known_uncacheable(j))
 			return ask_alone(j);
@@ -272,6 +275,7 @@ static enum step second_look(struct journey *j)
 	const struct object *before = j->query.object;
 	struct cache_query again = j->query;
 	again.object = NULL;
+	again.is_ram_only = true;
 	enum cache_outcome outcome = cache_find(j->worker->cache, &again);
 	bool is_new = outcome == CACHE_FOUND && again.object != before && !again.is_overtaken;
 	object_unref(&again.object);
@@ -282,23 +286,25 @@ static enum step second_look(struct journey *j)
 	}
 	/* A marker and its variant are two loads; the same one twice finds no more than once. */
 	bool is_loaded = hash128_eq(j->load.hash, j->query.at.hash);
-	return outcome == CACHE_COLD && !is_loaded ? STEP_LOAD : STEP_FETCH;
+	return j->may_be_cold && !is_loaded ? STEP_LOAD : STEP_FETCH;
+}
+
+static struct claim_times claim_times(const struct journey *j)
+{
+	const struct fence *fence = j->worker->cache->fence;
+	return (struct claim_times){ fence_now(fence), fence_number(fence, j->query.key.hash) };
 }
 
 static enum step step_claim(struct journey *j) ON_LOOP
 {
 	const struct cache_policy *policy = &j->route->cache;
 	struct cache *cache = j->worker->cache;
-	uint64_t seq = fence_now(cache->fence);
-	switch (claim_take(
-	    cache->claims, j->query.at.hash, seq, &j->wait, policy->max_waiters, &j->claim)) {
+	/* Round and round: a request that we have seen before might wait for itself. */
+	struct claim_wait *wait = j->is_circling ? NULL : &j->wait;
+	switch (claim_take(cache->claims, j->query.at.hash, claim_times(j), wait,
+	    policy->max_waiters, &j->claim)) {
 	case CLAIM_MINE: return second_look(j);
 	case CLAIM_JOINED:
-		/* Begun before a write that came before us: its answer is not for us. */
-		if (!fence_holds(cache->fence, j->query.key.hash, claim_seq(&j->wait))) {
-			claim_leave(&j->wait);
-			break;
-		}
 		j->is_collapsed = true;
 		meter_add(&j->worker->meters.waits, 1);
 		deadline_set(&j->worker->loop, &j->patience, policy->wait_ms);
@@ -370,8 +376,8 @@ static void refresh(struct journey *j)
 {
 	struct fetch_spec spec = fetch_spec(j, FETCH_REFRESH);
 	struct cache *cache = j->worker->cache;
-	uint64_t seq = fence_now(cache->fence);
-	if (claim_take(cache->claims, j->query.at.hash, seq, NULL, 0, &spec.claim) != CLAIM_MINE)
+	if (claim_take(cache->claims, j->query.at.hash, claim_times(j), NULL, 0, &spec.claim) !=
+	    CLAIM_MINE)
 		return;
 	meter_add(&j->worker->meters.refreshes, 1);
 	/* A refresh that cannot start costs nobody anything: the next request tries again. */

@@ -7,7 +7,7 @@ asked for before a write is never served as fresh after it, however late it came
 import threading
 
 import scene
-from caching import Gate, Pages, asked, is_hit, lasting, numbered, says, wait_until_asked
+from caching import Gate, Pages, asked, crowd, is_hit, lasting, numbered, says, wait_until_asked
 from larder import Larder
 from origin import Origin, answer
 from scene import case, check, equal, eventually
@@ -165,6 +165,50 @@ def test_a_head_does_not_bring_it_back():
         equal(larder.get("/x").body, b"new")
 
 
+# ---- a POST whose answer is what a GET would get ----
+
+
+def state(body):
+    return lasting("max-age=60", body, "Content-Location: /x")
+
+
+def test_a_posts_answer_serves_get():
+    """RFC 9110 9.3.3: it says whose state it is, and for how long; else it is no GET's answer."""
+    table = {
+        "its own URI": (state(b"new"), True),
+        "absolute": (lasting("max-age=60", b"new", "Content-Location: http://a/x"), True),
+        "no lifetime": (answer(b"new", "Content-Location: /x"), False),
+        "another URI": (lasting("max-age=60", b"new", "Content-Location: /y"), False),
+        "no location": (lasting("max-age=60", b"new"), False),
+        "201": (lasting("max-age=60", b"new", "Content-Location: /x", status="201 Created"), False),
+        "no-store": (lasting("max-age=60, no-store", b"new", "Content-Location: /x"), False),
+    }
+    for name, (said, serves) in table.items():
+        read = numbered("max-age=60")
+        reply = lambda r, w, said=said, read=read: read(r, w) if r.method == "GET" else said  # noqa: E731
+        with case(name), Origin(reply) as origin, Larder(origin) as larder:
+            larder.get("/x")
+            got = write(larder, "POST", "/x", body=b"a")
+            equal(got.body, b"new")
+            got = larder.get("/x")
+            equal((got.body, is_hit(got)), (b"new", True) if serves else (b"2", False))
+
+
+def test_a_posts_answer_that_a_write_overtook():
+    """Two writes at the same time: the state that the earlier one tells may be older than the later
+    one, so it is not stored."""
+    gate = Gate(state(b"older"))
+    table = {"POST": gate, "PUT": lambda *_: answer(b""), "GET": numbered("max-age=60")}
+    with Origin(lambda r, w: table[r.method](r, w)) as origin, Larder(origin) as larder:
+        with larder.connect() as early:
+            early.send(head("POST /x HTTP/1.1", HOST, "Content-Length: 0"))
+            wait_until_asked(origin, "/x")
+            write(larder, "PUT", "/x")
+            gate.open()
+            equal(early.read_answer().body, b"older")
+        equal(larder.get("/x").body, b"1", "what the origin says now")
+
+
 # ---- fetches that a write overtakes ----
 
 
@@ -211,6 +255,29 @@ def test_who_asks_after_the_write_does_not_join():
             equal(late.read_answer().body, b"new", "the client that asked after the write")
         equal(early.read_answer().body, b"old")
         equal(larder.get("/x").body, b"new")
+
+
+def test_those_who_ask_after_the_write_share_one_fetch():
+    """With a slow fetch from before the write still under way, they do not join it, but each other:
+    a write, or a purge, of a hot URI is no reason for all its clients to go to the origin."""
+    old, new = Gate(lasting("max-age=60", b"old")), Gate(lasting("max-age=60", b"new"))
+    pages = Pages({"/x": [old, new]})
+
+    def reply(request, wire):
+        return answer(b"") if request.method == "PUT" else pages(request, wire)
+
+    with Origin(reply) as origin, Larder(origin, workers=2) as larder, start_get(larder, "/x") as early:
+        wait_until_asked(origin, "/x")
+        equal(write(larder, "PUT", "/x").status, 200)
+        with crowd(larder, 30, "/x") as wires:
+            larder.wait_for_metric(29, "cache_waits_total")
+            old.open()
+            equal(early.read_answer().body, b"old")
+            new.open()
+            equal({wire.read_answer().body for wire in wires}, {b"new"})
+        equal(len(asked(origin, "/x", "GET")), 2)
+        got = larder.get("/x")
+        equal((got.body, is_hit(got)), (b"new", True))
 
 
 def test_a_body_that_was_filling():

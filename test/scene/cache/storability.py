@@ -155,6 +155,20 @@ def test_too_large():
             says(larder.get("/length"), fwd="uri-miss", stored=None)
 
 
+def test_a_very_large_head():
+    """What is allowed as a head is stored and served, or refused: nobody waits for ever."""
+    config = {"origin": {"head-size": "2m"}}
+    for size in (30_000, 300_000, 700_000):
+        big = [f"X-{number}: {'v' * 1000}" for number in range(size // 1000)]
+        with case(f"{size} bytes"), Origin(lasting("max-age=60", b"ok", *big)) as origin:
+            with Larder(origin, config=config) as larder:
+                for _ in range(2):
+                    got = larder.get("/")
+                    check(got.status in (200, 502, 503), got.status)
+                    if got.status == 200:
+                        equal((got.body, len(got.fields) > size // 1000), (b"ok", True))
+
+
 def test_truncated():
     """RFC 9111 3.3: what ended early is never stored as if it were whole, and not given out as such."""
     cut = lasting("max-age=60", b"0123456789")[:-5]

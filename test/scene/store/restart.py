@@ -9,6 +9,7 @@ from caching import (
     asked,
     bytes_of,
     crash,
+    crowd,
     is_hit,
     lasting,
     restart,
@@ -157,6 +158,50 @@ def test_staleness_outlives_it():
         restart(larder)
         got = larder.get("/304")
         equal((got.body, got.get("X-New"), is_hit(got)), (b"old", "1", True))
+
+
+def test_stale_from_disk():
+    """RFC 5861 3: also what comes from the disk is served stale at once, and refreshed."""
+    stale = lasting("max-age=10, stale-while-revalidate=900", b"old", "Age: 20", 'ETag: "x"')
+    with Origin(Pages({"/": [stale, lasting("max-age=60", b"new")]})) as origin, with_store(origin) as larder:
+        larder.get("/")
+        wait_until_written(larder, 1)
+        restart(larder)
+        got = larder.get("/")
+        equal((got.body, is_hit(got)), (b"old", True))
+        larder.wait_for_metric(0, "cache_fetches_under_way")
+        equal(larder.get("/").body, b"new")
+        equal(len(origin.requests), 2)
+
+
+def test_many_ask_at_once():
+    """What is on disk is read once, for all who ask at the same time."""
+    with Origin(page) as origin, with_store(origin, workers=4) as larder:
+        before = larder.get("/size-5242880")
+        wait_until_written(larder, 1)
+        restart(larder)
+        origin.forget()
+        with crowd(larder, 40, "/size-5242880") as wires:
+            for wire in wires:
+                got = wire.read_answer()
+                check(got.body == before.body, "other bytes")
+                check(is_hit(got), f"{says(got)}")
+        equal(len(origin.requests), 0)
+        equal(larder.metric("store_reads_total", result="found"), 1, "reads")
+
+
+def test_the_variants_limit():
+    """The oldest variant goes from the disk, too; and a restart forgets neither limit nor order."""
+    with Origin(page) as origin, with_store(origin, config={"cache": {"variants": 2}}) as larder:
+        for value in "abc":
+            larder.get("/variants", f"Foo: {value}")
+        wait_until_written(larder, 3)
+        restart(larder)
+        only = "Cache-Control: only-if-cached"
+        equal([larder.get("/variants", f"Foo: {v}", only).status for v in "abc"], [504, 200, 200])
+        larder.get("/variants", "Foo: d")
+        restart(larder)
+        equal([larder.get("/variants", f"Foo: {v}", only).status for v in "abcd"], [504, 504, 200, 200])
 
 
 def test_an_invalidation_outlives_it():

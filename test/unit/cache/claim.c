@@ -34,18 +34,24 @@ static void test_one_fetches(void)
 		wait_init(&w[i], &home);
 	letters = 0;
 	struct hash128 h = sample_hash(1);
-	CU_ASSERT_EQUAL(claim_take(all, h, 1, NULL, 2, &mine), CLAIM_MINE);
-	CU_ASSERT_EQUAL(claim_take(all, h, 1, NULL, 2, &none), CLAIM_TAKEN);
-	CU_ASSERT_EQUAL(claim_take(all, h, 1, &w[0], 2, &none), CLAIM_JOINED);
-	CU_ASSERT_EQUAL(claim_take(all, h, 1, &w[1], 2, &none), CLAIM_JOINED);
-	CU_ASSERT_EQUAL(claim_take(all, h, 1, &w[2], 2, &none), CLAIM_FULL);
+	CU_ASSERT_EQUAL(
+	    claim_take(all, h, (struct claim_times){ 1, 1 }, NULL, 2, &mine), CLAIM_MINE);
+	CU_ASSERT_EQUAL(
+	    claim_take(all, h, (struct claim_times){ 1, 1 }, NULL, 2, &none), CLAIM_TAKEN);
+	CU_ASSERT_EQUAL(
+	    claim_take(all, h, (struct claim_times){ 1, 1 }, &w[0], 2, &none), CLAIM_JOINED);
+	CU_ASSERT_EQUAL(
+	    claim_take(all, h, (struct claim_times){ 1, 1 }, &w[1], 2, &none), CLAIM_JOINED);
+	CU_ASSERT_EQUAL(
+	    claim_take(all, h, (struct claim_times){ 1, 1 }, &w[2], 2, &none), CLAIM_FULL);
 	CU_ASSERT_PTR_NULL(none);
 	struct object *seen = NULL, *o = sample_object(1, 10);
 	enum reason reason;
 	CU_ASSERT_EQUAL(claim_result(&w[0], &seen, &reason), CLAIM_PENDING);
 	/* One leaves, and its place is free. */
 	claim_leave(&w[1]);
-	CU_ASSERT_EQUAL(claim_take(all, h, 1, &w[2], 2, &none), CLAIM_JOINED);
+	CU_ASSERT_EQUAL(
+	    claim_take(all, h, (struct claim_times){ 1, 1 }, &w[2], 2, &none), CLAIM_JOINED);
 	claim_end(&mine, CLAIM_ANSWERED, o, REASON_STORED);
 	CU_ASSERT_PTR_NULL(mine);
 	deliver(&home);
@@ -59,7 +65,8 @@ static void test_one_fetches(void)
 	claim_leave(&w[2]);
 	claim_leave(&w[2]);
 	/* It has ended: the next one fetches again. */
-	CU_ASSERT_EQUAL(claim_take(all, h, 1, NULL, 2, &mine), CLAIM_MINE);
+	CU_ASSERT_EQUAL(
+	    claim_take(all, h, (struct claim_times){ 1, 1 }, NULL, 2, &mine), CLAIM_MINE);
 	claim_end(&mine, CLAIM_RELEASED, NULL, REASON_PRIVATE);
 	claims_free(&all);
 	loop_fini(&home);
@@ -73,12 +80,16 @@ static void test_chains(void)
 	for (uint64_t n = 0; n < MANY; n++) {
 		/* All in one place of one shard, and then all spread. */
 		struct hash128 h = n < 100 ? (struct hash128){ 16 * n, 1024 * n } : sample_hash(n);
-		CU_ASSERT_EQUAL(claim_take(all, h, 1, NULL, 1, &claims[n]), CLAIM_MINE);
+		CU_ASSERT_EQUAL(
+		    claim_take(all, h, (struct claim_times){ 1, 1 }, NULL, 1, &claims[n]),
+		    CLAIM_MINE);
 	}
 	for (uint64_t n = 0; n < MANY; n += 2)
 		claim_end(&claims[n], CLAIM_LOOK, NULL, REASON_NONE);
 	struct claim *again;
-	CU_ASSERT_EQUAL(claim_take(all, sample_hash(201), 1, NULL, 1, &again), CLAIM_TAKEN);
+	CU_ASSERT_EQUAL(
+	    claim_take(all, sample_hash(201), (struct claim_times){ 1, 1 }, NULL, 1, &again),
+	    CLAIM_TAKEN);
 	for (uint64_t n = 1; n < MANY; n += 2)
 		claim_end(&claims[n], CLAIM_LOOK, NULL, REASON_NONE);
 	for (int s = 0; s < SHARDS; s++)
@@ -148,7 +159,8 @@ static void *work(void *arg)
 		struct claim *mine;
 		struct claim_wait wait = { .home = &w->home };
 		mail_init(&wait.mail, on_ignored);
-		enum claim_outcome got = claim_take(w->all, sample_hash(n), 1, &wait, 100, &mine);
+		enum claim_outcome got = claim_take(
+		    w->all, sample_hash(n), (struct claim_times){ 1, 1 }, &wait, 100, &mine);
 		if (got == CLAIM_MINE)
 			fetch(w, mine, n);
 		else if (got == CLAIM_JOINED)
