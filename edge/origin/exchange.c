@@ -24,7 +24,6 @@ enum next {
 	WAIT_HEAD,         /* the rest of the answer's head */
 	WAIT_BODY,         /* more of its body */
 	WAIT_WINDOW,       /* room in the flow */
-	WAIT_START,        /* exchange_start to return, before an end is told */
 	DONE,
 };
 
@@ -45,7 +44,6 @@ struct exchange {
 	enum err failure;
 	enum err refusal; /* of the last address that took no connection */
 	unsigned interims;
-	bool is_starting;
 	bool is_running; /* within a step */
 	bool is_cancelled;
 	bool is_over; /* waits for `wake` to be delivered, if at all */
@@ -85,7 +83,6 @@ static const struct wait {
 	[WAIT_HEAD] = { LIMIT(first_byte_ms), ERR_ORIGIN_SLOW },
 	[WAIT_BODY] = { LIMIT(between_bytes_ms), ERR_ORIGIN_STALLED },
 	[WAIT_WINDOW] = { 0, ERR_NONE },
-	[WAIT_START] = { 0, ERR_NONE },
 };
 #undef LIMIT
 
@@ -311,10 +308,6 @@ static void count_end(const struct exchange *x)
 
 static enum next step_end(struct exchange *x) ON_LOOP
 {
-	if (x->is_starting) {
-		mail_post(x->origin->home, &x->wake);
-		return WAIT_START;
-	}
 	give_back(x);
 	count_end(x);
 	if (!x->is_cancelled)
@@ -443,9 +436,10 @@ enum err exchange_start(
 		return e;
 	}
 	deadline_set(o->home, &x->total, o->options.total_ms);
-	x->is_starting = true;
-	drive(x, STEP_ADMIT);
-	x->is_starting = false;
+	/* It begins at the end of the round, as session.c answers: requests to the origin then leave in
+	 * a burst, which wakes its processor once. And so no event comes before this has returned. */
+	x->step = STEP_ADMIT;
+	mail_post(o->home, &x->wake);
 	*ret_exchange = x;
 	return ERR_NONE;
 }

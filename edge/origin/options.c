@@ -40,7 +40,7 @@ static const struct conf_field fields[] = {
 	{"idle-timeout", CONF_DURATION, AT(idle_ms), 0, CONF_DAYS(1), "30s",
 	 .doc = "How long an unused connection is kept. Shorter than the origin's own, or it closes "
 		"under our requests."},
-	{"idle-connections", CONF_UINT, AT(idle_connections), 0, 100000, "32",
+	{"idle-connections", CONF_UINT, AT(idle_connections), 0, 100000, "256",
 	 .doc = "Unused connections kept, for each worker and address."},
 	{"connections", CONF_UINT, AT(connections), 0, 1000000, "0",
 	 .doc = "Connections in use, for each worker, all addresses together; 0 = no limit."},

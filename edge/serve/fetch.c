@@ -5,6 +5,7 @@
 #include "cache/rule/vary.h"
 #include "edge/http/date.h"
 #include "edge/origin/exchange.h"
+#include "edge/wire/h1_write.h"
 
 enum {
 	ARENA_BYTES = 512 * 1024,
@@ -152,30 +153,30 @@ static void tell(struct fetch *f, struct fetch_result *result) ON_LOOP
 	f->client->on_answer(f->client, result);
 }
 
-/* Writes the lines that the object keeps: end-to-end, without what framing and we ourselves write. */
+/* Whether the object keeps a field: not what framing or we ourselves write. */
+static bool is_kept(
+    const struct field *field, const struct control *control, bool is_stored, bool keeps_length)
+{
+	if (field_traits(field->id) & FIELD_OURS)
+		return false;
+	if (field->id == FIELD_CONTENT_LENGTH && !keeps_length)
+		return false;
+	return !is_stored || storable_field(field, control);
+}
+
+/* Writes the lines that the object keeps. */
 static struct slice make_head(struct fetch *f, const struct fields *fields,
     const struct control *control, bool is_stored, bool keeps_length) ON_LOOP
 {
-	size_t room = 64;
+	struct buf *lines = &f->worker->lines;
+	buf_clear(lines);
 	for (uint32_t i = 0; i < fields->count; i++)
-		room += fields->at[i].name.len + fields->at[i].value.len + 4;
-	char *to = arena_bytes(&f->arena, room);
-	size_t len = 0;
-	for (uint32_t i = 0; to && i < fields->count; i++) {
-		const struct field *field = &fields->at[i];
-		bool is_length = field->id == FIELD_CONTENT_LENGTH;
-		if ((field_traits(field->id) & FIELD_OURS) || (is_length && !keeps_length))
-			continue;
-		if (is_stored && !storable_field(field, control))
-			continue;
-		len += (size_t)snprintf(to + len, room - len, "%.*s: %.*s\r\n",
-		    SLICE_ARG(field->name), SLICE_ARG(field->value));
-	}
+		if (is_kept(&fields->at[i], control, is_stored, keeps_length))
+			h1_write_field(lines, fields->at[i].name, fields->at[i].value);
 	/* RFC 9110 6.6.1: an answer without a Date gets the time it arrived. */
-	if (to && !fields_find(fields, FIELD_DATE))
-		len += (size_t)snprintf(
-		    to + len, room - len, "Date: %.29s\r\n", loop_date(&f->worker->loop));
-	return slice_of(to, len);
+	if (!fields_find(fields, FIELD_DATE))
+		h1_write_field(lines, SL("Date"), slice_of(loop_date(&f->worker->loop), DATE_LEN));
+	return buf_slice(lines);
 }
 
 /* Makes an object of an answer's head. */
@@ -192,8 +193,8 @@ static struct object *make_object(struct fetch *f, const struct response *respon
 		values = vary_values(&f->request.fields, spec, &f->arena);
 		at = key_of_variant(f->key, values, f->worker->cache->secret, &f->arena);
 	}
-	struct object *o = f->arena.overflow ? NULL
-					     : object_new(OBJECT_ANSWER, at, head, spec, values, 0);
+	bool fits = !f->arena.overflow && !f->worker->lines.overflow;
+	struct object *o = !fits ? NULL : object_new(OBJECT_ANSWER, at, head, spec, values, 0);
 	if (!o)
 		return NULL;
 	o->status = response->status;

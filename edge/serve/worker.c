@@ -6,6 +6,8 @@
 #include "edge/serve/fetch.h"
 #include "edge/serve/journey.h"
 
+enum { HEAD_MAX = 512 * 1024 };
+
 // clang-format off
 #define METER_STRUCT struct serve_meters
 static const struct meter_desc meter_descs[] = METER_DESCS(SERVE_METERS);
@@ -32,6 +34,7 @@ enum err worker_init(struct worker *w, unsigned index, struct cache *cache,
 	*w = (struct worker){ .cache = cache, .access = access };
 	list_init(&w->spare_journeys);
 	list_init(&w->fetches);
+	buf_init(&w->lines, HEAD_MAX);
 	if (getrandom(&w->next_id, sizeof(w->next_id), 0) != (ssize_t)sizeof(w->next_id))
 		return ERR_SYSTEM;
 	enum err e = loop_init(&w->loop, "larder-worker", index, w);
@@ -100,5 +103,6 @@ void worker_close(struct worker *w)
 
 void worker_fini(struct worker *w)
 {
+	buf_fini(&w->lines);
 	loop_fini(&w->loop);
 }

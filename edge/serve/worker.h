@@ -52,6 +52,7 @@ struct worker {
 	struct plan *plan;
 	struct list spare_journeys;
 	struct list fetches; /* under way */
+	struct buf lines;    /* of the head that is being made */
 	uint64_t next_id;    /* of requests: random start, so that ids of workers and runs differ */
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;

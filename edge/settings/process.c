@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "edge/base/slice.h"
+
+enum { HEAP_STEP_BYTES = 8 * 1024 * 1024 };
 
 /* ---- pid file ---- */
 
@@ -79,6 +82,14 @@ void pid_file_drop(struct pid_file *file)
 }
 
 /* ---- limits ---- */
+
+void process_tune_heap(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TOP_PAD, HEAP_STEP_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 16 * HEAP_STEP_BYTES);
+	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+}
 
 uint64_t process_raise_fds(void)
 {

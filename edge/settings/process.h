@@ -21,6 +21,13 @@ enum err pid_file_take(struct pid_file *, const char *path, char *why, size_t wh
 /* Removes the file. Safe when none was taken. */
 void pid_file_drop(struct pid_file *);
 
+/*
+ * Has malloc serve all threads from one heap that grows and shrinks in large steps. glibc's heap of
+ * a thread grows page by page: with objects of a few KiB that is a system call, and a flush of the
+ * other processors' address tables, for each object stored. Call it before the first thread.
+ */
+void process_tune_heap(void);
+
 /* Raises the limit of open files as far as it goes. Returns what it is now. */
 uint64_t process_raise_fds(void);
 

@@ -472,6 +472,7 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 {
 	if (!load_settings(s, ret_code))
 		return false;
+	process_tune_heap();
 	process_raise_fds();
 	if (loop_init(&s->control, "larder-control", 0, s) != ERR_NONE)
 		return say(s, "control loop", ERR_SYSTEM);

@@ -36,7 +36,8 @@ struct turn {
 	struct list spare_link;
 	struct h1_reader reader;
 	/* request body */
-	struct mail room; /* there is room in stream.body again */
+	struct mail room;  /* there is room in stream.body again */
+	struct mail later; /* there is something to send, at the end of the round */
 	bool wants_body, body_ended;
 	/* answer */
 	struct buf out; /* heads, chunk sizes: goes out before the source's bytes */
@@ -80,6 +81,7 @@ static const struct stream_ops h1_ops;
 /* ---- turns ---- */
 
 static void on_body_room(struct mail *);
+static void on_later(struct mail *);
 
 static struct turn *turn_take(struct session *s)
 {
@@ -95,6 +97,7 @@ static struct turn *turn_take(struct session *s)
 		buf_init(&t->out, 0);
 		list_init(&t->spare_link);
 		mail_init(&t->room, on_body_room);
+		mail_init(&t->later, on_later);
 		t->stream.ops = &h1_ops;
 		t->stream.home = front->home;
 		t->stream.front = front;
@@ -132,8 +135,14 @@ static void turn_free(struct turn *t)
 	free(t);
 }
 
-/* Gives the session's turn back. A letter about room may still be on its way: then the turn waits
- * for it, without a session. */
+static void free_unless_awaited(struct turn *t)
+{
+	if (!mail_is_posted(&t->room) && !mail_is_posted(&t->later))
+		turn_free(t);
+}
+
+/* Gives the session's turn back. A letter to it may still be on its way: then the turn waits for it,
+ * without a session. */
 static void turn_give(struct session *s)
 {
 	struct turn *t = s->turn;
@@ -142,7 +151,7 @@ static void turn_give(struct session *s)
 		return;
 	turn_reset(t);
 	t->session = NULL;
-	if (mail_is_posted(&t->room))
+	if (mail_is_posted(&t->room) || mail_is_posted(&t->later))
 		return;
 	if (s->front->spare_count >= SPARE_TURNS) {
 		turn_free(t);
@@ -582,6 +591,16 @@ static struct session *session_of(struct stream *stream)
 	return CONTAINER_OF(stream, struct turn, stream)->session;
 }
 
+/*
+ * What another's event lets us send goes out when the round's other events have been read: answers
+ * then leave in a burst, and a client's processor that is woken for the first of them is awake for
+ * the rest.
+ */
+static void pump_later(struct session *s)
+{
+	mail_post(s->front->home, &s->turn->later);
+}
+
 /* Every entry from outside: does `what`, goes on with what that made possible, and settles. */
 static void leave_settled(struct session *s) ON_LOOP
 {
@@ -668,12 +687,16 @@ static void h1_answer(struct stream *stream, const struct answer *a, struct sour
 	write_framing(s, a);
 	t->source = a->has_body ? source : NULL;
 	t->is_answered = true;
+	bool is_own_event = s->depth > 1;
 	if (t->source && !s->is_bulk && (!a->has_length || a->length >= BULK_BYTES)) {
 		s->is_bulk = true;
 		conn_ready_bulk(&s->conn);
 	}
 	s->state = STATE_ANSWERING;
-	pump(s);
+	if (is_own_event)
+		pump(s);
+	else
+		pump_later(s);
 	leave_settled(s);
 }
 
@@ -684,7 +707,7 @@ static void h1_resume(struct stream *stream)
 	if (s->state != STATE_ANSWERING || s->is_blocked)
 		return;
 	enter(s);
-	pump(s);
+	pump_later(s);
 	leave_settled(s);
 }
 
@@ -707,13 +730,28 @@ static const struct stream_ops h1_ops = {
 
 /* ---- events ---- */
 
+static void on_later(struct mail *m)
+{
+	role_loop();
+	struct turn *t = CONTAINER_OF(m, struct turn, later);
+	struct session *s = t->session;
+	if (!s) {
+		free_unless_awaited(t);
+		return;
+	}
+	enter(s);
+	if (!s->is_blocked)
+		pump(s);
+	leave_settled(s);
+}
+
 static void on_body_room(struct mail *m)
 {
 	role_loop();
 	struct turn *t = CONTAINER_OF(m, struct turn, room);
 	struct session *s = t->session;
 	if (!s) {
-		turn_free(t);
+		free_unless_awaited(t);
 		return;
 	}
 	enter(s);
