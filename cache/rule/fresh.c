@@ -273,7 +273,7 @@ bool fresh_may_cover_error(const struct life *life, const struct control *reques
 	if (wall_before(now, life->sie_until))
 		return true;
 	/* RFC 5861 4: a request may name a window, too, but it opens nothing that is closed. */
-	bool open = !life->must_revalidate &&
-	    request->stale_if_error_s != SECONDS_NONE && wall_before(now, life->keep_until);
+	bool open = !life->must_revalidate && request->stale_if_error_s != SECONDS_NONE &&
+	    wall_before(now, life->keep_until);
 	return open && now.ms - life->fresh_until.ms < seconds_ms(request->stale_if_error_s);
 }

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/conf/address.h"
 
-#include <arpa/inet.h>
+#include "edge/base/ip.h"
 
-enum { HOST_BYTES = 253, HTTP_PORT = 80, UNIX_PATH_BYTES = 107, MAPPED_BITS = 96 };
-
-/* Reads text as one IP address into sixteen bytes. */
-static bool read_ip(struct slice text, uint8_t ret[16], bool *ret_is_v4)
-{
-	char z[INET6_ADDRSTRLEN + 1] = { 0 };
-	if (text.len == 0 || text.len > INET6_ADDRSTRLEN)
-		return false;
-	memcpy(z, text.at, text.len);
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	memcpy(ret, mapped, sizeof(mapped));
-	*ret_is_v4 = inet_pton(AF_INET, z, ret + sizeof(mapped)) == 1;
-	return *ret_is_v4 || inet_pton(AF_INET6, z, ret) == 1;
-}
+enum { HOST_BYTES = 253, HTTP_PORT = 80, UNIX_PATH_BYTES = 107 };
 
 static bool is_name(struct slice s)
 {
@@ -29,17 +16,17 @@ static bool is_name(struct slice s)
 }
 
 /* Takes a host off the front: up to ':' or the end, or what stands in brackets. */
-static bool take_host(struct slice *s, struct address *ret)
+static bool take_host(struct slice *s, struct host_port *ret)
 {
-	uint8_t ip[16];
-	bool is_v4;
+	struct ip ip;
 	ret->is_ipv6 = slice_take_char(s, '[');
 	size_t len = slice_find(*s, ret->is_ipv6 ? ']' : ':');
 	ret->host = slice_first(*s, len);
 	*s = slice_from(*s, len);
 	if (!ret->is_ipv6)
 		return is_name(ret->host);
-	return slice_take_char(s, ']') && read_ip(ret->host, ip, &is_v4) && !is_v4;
+	return slice_take_char(s, ']') && ip_parse(ret->host, &ip) &&
+	    slice_find(ret->host, ':') < ret->host.len;
 }
 
 /* Reads ":port", which must be all that is left. */
@@ -52,12 +39,12 @@ static bool read_port(struct slice s, uint16_t *ret)
 	return true;
 }
 
-bool address_of_pair(struct slice pair, struct address *ret)
+bool address_of_pair(struct slice pair, struct host_port *ret)
 {
 	return take_host(&pair, ret) && read_port(pair, &ret->port);
 }
 
-bool address_of_url(struct slice url, struct address *ret)
+bool address_of_url(struct slice url, struct host_port *ret)
 {
 	static const struct slice scheme = { "http://", 7 };
 	if (!slice_starts_nocase(url, scheme))
@@ -67,35 +54,11 @@ bool address_of_url(struct slice url, struct address *ret)
 	return take_host(&url, ret) && (url.len == 0 || read_port(url, &ret->port));
 }
 
-bool block_of(struct slice text, struct block *ret)
-{
-	bool is_v4;
-	uint64_t bits = 0;
-	size_t slash = slice_find(text, '/');
-	if (!read_ip(slice_first(text, slash), ret->address, &is_v4))
-		return false;
-	uint64_t most = is_v4 ? 32 : 128;
-	if (slash == text.len)
-		bits = most;
-	else if (!slice_to_u64(slice_from(text, slash + 1), &bits) || bits > most)
-		return false;
-	ret->bits = (unsigned)bits + (is_v4 ? MAPPED_BITS : 0);
-	return true;
-}
-
-bool block_has(const struct block *block, const uint8_t address[16])
-{
-	unsigned whole = block->bits / 8, rest = block->bits % 8;
-	if (memcmp(block->address, address, whole) != 0)
-		return false;
-	return rest == 0 || (block->address[whole] ^ address[whole]) >> (8 - rest) == 0;
-}
-
 /* ---- checks ---- */
 
 const char *address_check_url(struct slice url)
 {
-	struct address a;
+	struct host_port a;
 	if (slice_starts_nocase(url, SL("https://")))
 		return "asks for TLS, which is not built yet; write http://host:port";
 	if (!slice_starts_nocase(url, SL("http://")))
@@ -110,7 +73,7 @@ const char *address_check_url(struct slice url)
 
 const char *address_check_admin(struct slice s)
 {
-	struct address a;
+	struct host_port a;
 	if (slice_starts(s, SL("unix:"))) {
 		size_t len = s.len - 5;
 		return len > 0 && len <= UNIX_PATH_BYTES
@@ -124,8 +87,8 @@ const char *address_check_admin(struct slice s)
 
 const char *address_check_block(struct slice s)
 {
-	struct block block;
-	return block_of(s, &block)
+	struct ip_block block;
+	return ip_block_parse(s, &block)
 	    ? NULL
 	    : "is no address or block; write 10.0.0.1, 10.0.0.0/8 or fd00::/8";
 }

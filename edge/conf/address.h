@@ -8,27 +8,16 @@
 
 #include "edge/base/slice.h"
 
-struct address {
+struct host_port {
 	struct slice host; /* without brackets */
 	uint16_t port;
 	bool is_ipv6; /* written in brackets */
 };
 
 /* Reads "http://host:port"; without a port it is 80. Slices point into the text. */
-MUST_USE bool address_of_url(struct slice url, struct address *ret);
+MUST_USE bool address_of_url(struct slice url, struct host_port *ret);
 /* Reads "host:port". */
-MUST_USE bool address_of_pair(struct slice pair, struct address *ret);
-
-/* A block of addresses; IPv4 is held as IPv6 (::ffff:0:0/96), so one compare serves both. */
-struct block {
-	uint8_t address[16];
-	unsigned bits;
-};
-
-/* Reads "10.0.0.0/8", "fd00::/8", or one address. */
-MUST_USE bool block_of(struct slice text, struct block *ret);
-/* Whether an address of 16 bytes, as in sockaddr_in6, lies in the block. */
-bool block_has(const struct block *, const uint8_t address[16]);
+MUST_USE bool address_of_pair(struct slice pair, struct host_port *ret);
 
 /* Checks for option tables: NULL, or why the text is refused. */
 const char *address_check_url(struct slice);

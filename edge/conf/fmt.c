@@ -234,6 +234,16 @@ static bool says_the_same(const struct buf *out, const struct node *tree,
 	return !out->overflow && tree_again && tree_equal(tree, tree_again);
 }
 
+/* YAML takes a carriage return alone for a line's end; we work on lines that end as editors end
+ * them, and would count others than the parser does. */
+static bool has_lone_return(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] == '\r' && (i + 1 == text.len || text.at[i + 1] != '\n'))
+			return true;
+	return false;
+}
+
 static void format(struct buf *out, const struct conf_source *source, struct arena *arena,
     struct problems *problems)
 {
@@ -241,6 +251,11 @@ static void format(struct buf *out, const struct conf_source *source, struct are
 	struct node *tree = tree_read(source, arena, problems);
 	if (!tree || problems->count > 0)
 		return;
+	if (has_lone_return(source->text)) {
+		problem_add(problems, (struct place){ source, 1, 1 },
+		    "has a carriage return that ends no line; left as it is");
+		return;
+	}
 	if (!read_sheet(&sheet, arena, source->text)) {
 		problem_add(problems, tree->at, "out of memory");
 		return;

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "edge/http/ip.h"
+#include "edge/base/ip.h"
 #include "edge/http/msg.h"
 
 struct proxies {

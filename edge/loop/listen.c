@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "edge/conf/address.h"
+
 /* Connections taken in one go, so that those already open get their turn; and how long a loop that
  * is out of descriptors leaves new ones in the kernel's queue. */
 enum { ACCEPT_BATCH = 64, PAUSE_MS = 500, BACKLOG = 4096 };
@@ -61,27 +63,15 @@ static enum err open_on(
 	return ERR_NONE;
 }
 
-/* "http://HOST:PORT" to an address; "[...]" around IPv6. */
+/* Only a literal address can be listened on; a machine's own name is spelled out. */
 static bool parse_listen(struct slice text, struct address *ret)
 {
-	uint64_t port = 0;
-	if (slice_starts_nocase(text, SL("http://")))
-		text = slice_from(text, 7);
-	if (slice_ends(text, SL("/")))
-		text.len--;
-	size_t colon = text.len;
-	while (colon > 0 && text.at[colon - 1] != ':')
-		colon--;
-	if (colon == 0 || !slice_to_u64(slice_from(text, colon), &port) || port > 65535)
+	struct host_port at;
+	if (!address_of_url(text, &at) && !address_of_pair(text, &at))
 		return false;
-	struct slice host = slice_first(text, colon - 1);
-	if (host.len > 1 && host.at[0] == '[' && host.at[host.len - 1] == ']')
-		host = slice_of(host.at + 1, host.len - 2);
-	if (host.len == 0 || slice_eq(host, SL("*")))
-		host = SL("0.0.0.0");
-	if (slice_eq(host, SL("localhost")))
-		host = SL("127.0.0.1");
-	return address_parse(host, (uint16_t)port, ret);
+	if (slice_eq(at.host, SL("localhost")))
+		at.host = SL("127.0.0.1");
+	return address_parse(at.host, at.port, ret);
 }
 
 enum err listener_open(struct listener *l, struct loop *loop, struct slice address,

@@ -19,7 +19,7 @@ struct listener {
 	struct address at;     /* with the port that the kernel chose */
 };
 
-/* Binds and listens. address: "http://HOST:PORT", HOST a literal address or empty or "*".
+/* Binds and listens. address: "http://HOST:PORT" or "HOST:PORT", HOST a literal address.
  * fail: ERR_SYSTEM (errno tells), ERR_CONF when the text is not an address. thread: before the loop
  * runs, or on it. */
 enum err listener_open(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/origin/origin.h"
 
+#include "edge/conf/address.h"
 #include "edge/origin/download.h"
 #include "edge/origin/exchange.h"
 
@@ -22,19 +23,12 @@ const struct meter_table origin_meter_table = { meter_descs, COUNT_OF(meter_desc
 
 /* ---- addresses ---- */
 
-/* Divides "http://host:port", which the options have checked. */
-static struct slice split(struct slice text, uint16_t *ret_port)
+/* An address as the operator wrote it; the loader has checked it. */
+static struct host_port configured(const struct origin *o, unsigned i)
 {
-	uint64_t port = 80;
-	size_t scheme = slice_find_slice(text, SL("://"));
-	struct slice rest = scheme < text.len ? slice_from(text, scheme + 3) : text;
-	struct slice authority = slice_take_until(&rest, '/');
-	bool is_v6 = slice_take_char(&authority, '[');
-	struct slice host = slice_take_until(&authority, is_v6 ? ']' : ':');
-	(void)slice_take_char(&authority, ':');
-	(void)slice_to_u64(authority, &port);
-	*ret_port = (uint16_t)port;
-	return host;
+	struct host_port at;
+	must(address_of_url(o->options.addresses.at[i], &at));
+	return at;
 }
 
 static bool address_eq(const struct address *a, const struct address *b)
@@ -193,9 +187,8 @@ static bool place_endpoints(struct origin *o) ON_LOOP
 	for (unsigned i = 0; i < o->endpoint_count; i++) {
 		struct endpoint *e = &o->endpoints[i];
 		struct address address;
-		uint16_t port;
-		struct slice host = split(o->options.addresses.at[i], &port);
-		bool is_literal = address_parse(host, port, &address);
+		struct host_port at = configured(o, i);
+		bool is_literal = address_parse(at.host, at.port, &address);
 		*e = (struct endpoint){ .origin = o, .pools = pool };
 		e->pool_count = is_literal ? 1 : LOOKUP_ADDRESSES;
 		e->is_asking = !is_literal;
@@ -217,10 +210,10 @@ static bool start_lookups(struct origin *o) ON_LOOP
 	if (!o->resolver)
 		return false;
 	for (unsigned i = 0; i < o->endpoint_count; i++) {
-		uint16_t port;
-		struct slice host = split(o->options.addresses.at[i], &port);
+		struct host_port at = configured(o, i);
 		if (o->endpoints[i].is_asking)
-			lookup_start(&o->endpoints[i].lookup, o->resolver, host, port, on_answer);
+			lookup_start(
+			    &o->endpoints[i].lookup, o->resolver, at.host, at.port, on_answer);
 	}
 	return true;
 }

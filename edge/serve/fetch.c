@@ -5,6 +5,7 @@
 #include "cache/rule/vary.h"
 #include "edge/http/date.h"
 #include "edge/origin/exchange.h"
+#include "edge/serve/ask.h"
 #include "edge/wire/h1_write.h"
 
 enum {
@@ -19,11 +20,8 @@ struct fetch {
 	enum fetch_kind kind;
 	struct arena arena;
 	const struct route *route;
-	/* the request, as its client sent it and as it goes out */
-	struct request request;
-	struct control control;
-	struct fields fields;
-	struct flow *body;
+	struct ask ask;
+	struct flow *body; /* the request's */
 	struct key key, at;
 	struct object *stored;
 	struct claim *claim;
@@ -39,26 +37,6 @@ struct fetch {
 };
 
 /* ---- life ---- */
-
-/* The part of a request that outlives its client: copied into the fetch's arena. */
-static bool copy_request(struct fetch *f, const struct request *from)
-{
-	struct request *to = &f->request;
-	*to = *from;
-	to->method_name = arena_copy(&f->arena, from->method_name);
-	to->scheme = arena_copy(&f->arena, from->scheme);
-	to->authority = arena_copy(&f->arena, from->authority);
-	to->path = arena_copy(&f->arena, from->path);
-	to->query = arena_copy(&f->arena, from->query);
-	if (!fields_clone(&to->fields, &f->arena, &from->fields))
-		return false;
-	for (uint32_t i = 0; i < to->fields.count; i++) {
-		struct field *field = &to->fields.at[i];
-		field->name = arena_copy(&f->arena, field->name);
-		field->value = arena_copy(&f->arena, field->value);
-	}
-	return !f->arena.overflow;
-}
 
 static struct key copy_key(struct arena *arena, struct key key)
 {
@@ -79,64 +57,6 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	arena_fini(&f->arena);
 	meter_sub(&f->worker->meters.fetches, 1);
 	free(f);
-}
-
-/* ---- the request to the origin ---- */
-
-/* Whether a client's field stays at home: what this hop ends, what a shared fetch asks in its own
- * name (conditions and ranges are judged against the whole answer, here), and what we write. A
- * refresh is nobody's request: it carries neither the credentials nor the wishes of the client that
- * happened to come by. */
-static bool stays_home(const struct fetch *f, enum field_id id)
-{
-	bool is_personal = id == FIELD_AUTHORIZATION || id == FIELD_CACHE_CONTROL ||
-	    id == FIELD_PRAGMA;
-	if (f->kind == FETCH_REFRESH && is_personal)
-		return true;
-	bool asks_in_own_name = f->kind != FETCH_PRIVATE || f->stored;
-	if (asks_in_own_name && f->request.method == METHOD_GET &&
-	    ((field_traits(id) & FIELD_VALIDATOR) || id == FIELD_RANGE))
-		return true;
-	return id == FIELD_HOST || id == FIELD_CONTENT_LENGTH || id == FIELD_EXPECT;
-}
-
-/* RFC 9111 4.3.1: our own condition, with the validators as the origin wrote them. */
-static void add_validators(struct fetch *f)
-{
-	struct fields stored;
-	if (!f->stored || f->request.method != METHOD_GET ||
-	    !object_fields(f->stored, &stored, &f->arena))
-		return;
-	struct slice etag = fields_value(&stored, FIELD_ETAG);
-	struct slice modified = fields_value(&stored, FIELD_LAST_MODIFIED);
-	if (etag.at)
-		fields_put(&f->fields, &f->arena, FIELD_IF_NONE_MATCH, etag);
-	if (modified.at)
-		fields_put(&f->fields, &f->arena, FIELD_IF_MODIFIED_SINCE, modified);
-}
-
-static bool make_fields(struct fetch *f, const struct forwarded *forwarded)
-{
-	struct fields all;
-	if (!fields_clone(&all, &f->arena, &f->request.fields))
-		return false;
-	fields_strip_hop(&all);
-	for (uint32_t i = 0; i < all.count; i++) {
-		const struct field *field = &all.at[i];
-		if (!stays_home(f, field->id) &&
-		    !fields_add(&f->fields, &f->arena, field->id, field->name, field->value))
-			return false;
-	}
-	add_validators(f);
-	return forwarded_write(&f->fields, &f->arena, forwarded, &f->request, f->plan->site.name) &&
-	    !f->arena.overflow;
-}
-
-static struct slice origin_host(const struct fetch *f)
-{
-	const struct origin_options *options = f->plan->site.origins->at;
-	struct slice host = options[f->route->origin_index].host;
-	return host.len ? host : f->request.authority;
 }
 
 /* ---- answers ---- */
@@ -185,12 +105,12 @@ static struct object *make_object(struct fetch *f, const struct response *respon
 {
 	bool targeted;
 	struct control control = storable_control(&f->route->cache, response, &f->arena, &targeted);
-	bool keeps_length = f->request.method == METHOD_HEAD || response->status == 304;
+	bool keeps_length = f->ask.request.method == METHOD_HEAD || response->status == 304;
 	struct slice head = make_head(f, &response->fields, &control, is_stored, keeps_length);
 	struct slice spec = SLICE_NONE, values = SLICE_NONE;
 	struct key at = f->key;
 	if (is_stored && vary_spec(&response->fields, &f->arena, &spec) == VARY_YES) {
-		values = vary_values(&f->request.fields, spec, &f->arena);
+		values = vary_values(&f->ask.request.fields, spec, &f->arena);
 		at = key_of_variant(f->key, values, f->worker->cache->secret, &f->arena);
 	}
 	bool fits = !f->arena.overflow && !f->worker->lines.overflow;
@@ -220,7 +140,7 @@ static void end_claim(
 static bool cover(struct fetch *f, uint16_t status) ON_LOOP
 {
 	struct wall now = f->worker->loop.wall;
-	if (!f->stored || !fresh_may_cover_error(&f->stored->life, &f->control, now) ||
+	if (!f->stored || !fresh_may_cover_error(&f->stored->life, &f->ask.control, now) ||
 	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
 		return false;
 	end_claim(f, CLAIM_ANSWERED, f->stored, REASON_STALE_IF_ERROR);
@@ -272,7 +192,7 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 		return false;
 	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
 	enum reason reason = storable_judge(
-	    &f->route->cache, &f->request, &merged, &life, &f->arena);
+	    &f->route->cache, &f->ask.request, &merged, &life, &f->arena);
 	bool is_stored = reason == REASON_STORED;
 	struct object *o = make_object(f, &merged, &life, reason, true);
 	if (!o)
@@ -377,7 +297,7 @@ static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
 {
 	static const enum field_id references[] = { FIELD_LOCATION, FIELD_CONTENT_LOCATION };
 	struct cache *cache = f->worker->cache;
-	if (!method_invalidates(f->request.method, response->status))
+	if (!method_invalidates(f->ask.request.method, response->status))
 		return;
 	cache_invalidate(cache, f->key);
 	meter_add(&f->worker->meters.invalidations, 1);
@@ -386,7 +306,7 @@ static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
 		struct key key;
 		if (value.at &&
 		    key_of_reference(
-			&f->request, value, &f->route->cache, cache->secret, &f->arena, &key))
+			&f->ask.request, value, &f->route->cache, cache->secret, &f->arena, &key))
 			cache_invalidate(cache, key);
 	}
 }
@@ -421,7 +341,7 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 		return;
 	}
 	enum reason from;
-	struct request get = f->request;
+	struct request get = f->ask.request;
 	get.method = METHOD_GET;
 	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
 	enum reason reason = storable_judge(&f->route->cache, &get, &merged, &life, &f->arena);
@@ -444,13 +364,14 @@ static struct flow *take_private(
 {
 	/* Another write since this one began makes its answer old, too. */
 	bool is_latest = fence_holds(f->worker->cache->fence, f->key.hash, f->seq);
-	if (f->request.method == METHOD_HEAD)
+	if (f->ask.request.method == METHOD_HEAD)
 		update_by_head(f, response);
 	else
 		invalidate(f, response);
 	/* RFC 9110 9.3.3: a POST's answer that says it is the resource's new state serves GET. */
-	bool is_state = is_latest && f->request.method == METHOD_POST && f->route->cache.enabled &&
-	    storable_judge(&f->route->cache, &f->request, response, life, &f->arena) ==
+	bool is_state = is_latest && f->ask.request.method == METHOD_POST &&
+	    f->route->cache.enabled &&
+	    storable_judge(&f->route->cache, &f->ask.request, response, life, &f->arena) ==
 		REASON_STORED;
 	if (!is_state)
 		return pass(f, response, life, f->reason);
@@ -470,7 +391,7 @@ static struct flow *take_shared(
     struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
 {
 	enum reason reason = storable_judge(
-	    &f->route->cache, &f->request, response, life, &f->arena);
+	    &f->route->cache, &f->ask.request, response, life, &f->arena);
 	/* A 5xx never takes the place of a good copy while that may still be served. */
 	if (is_error(response->status) && cover(f, response->status))
 		return NULL;
@@ -554,17 +475,6 @@ static const struct exchange_events events = {
 
 /* ---- starting and leaving ---- */
 
-/* A refresh stores for everyone, whatever the client's own request was. */
-static void make_own(struct fetch *f)
-{
-	f->request.method = METHOD_GET;
-	f->request.method_name = SL("GET");
-	fields_remove(&f->request.fields, FIELD_AUTHORIZATION);
-	fields_remove(&f->request.fields, FIELD_CACHE_CONTROL);
-	fields_remove(&f->request.fields, FIELD_PRAGMA);
-	f->control = control_none();
-}
-
 static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) ON_LOOP
 {
 	struct fetch *f = calloc(1, sizeof(*f));
@@ -576,7 +486,6 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 	f->plan = plan_ref(w->plan);
 	f->kind = spec->kind;
 	f->route = spec->route;
-	f->control = *spec->control;
 	f->claim = spec->claim;
 	f->reason = spec->reason;
 	f->seq = fence_now(w->cache->fence);
@@ -585,16 +494,19 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 	f->stored = spec->stored ? object_ref(spec->stored) : NULL;
 	f->body = spec->body ? flow_ref(spec->body) : NULL;
 	arena_init(&f->arena, ARENA_BYTES);
-	if (copy_request(f, spec->request)) {
-		if (f->kind == FETCH_REFRESH)
-			make_own(f);
-		f->key = copy_key(&f->arena, spec->key);
-		f->at = copy_key(&f->arena, spec->at);
-		if (make_fields(f, spec->forwarded))
-			return f;
-	}
+	f->key = copy_key(&f->arena, spec->key);
+	f->at = copy_key(&f->arena, spec->at);
+	if (ask_make(&f->ask, &f->arena, spec, f->plan->site.name))
+		return f;
 	fetch_free(f);
 	return NULL;
+}
+
+static struct slice origin_host(const struct fetch *f)
+{
+	const struct origin_options *options = f->plan->site.origins->at;
+	struct slice host = options[f->route->origin_index].host;
+	return host.len ? host : f->ask.request.authority;
 }
 
 enum err fetch_start(struct worker *w, const struct fetch_spec *spec)
@@ -603,8 +515,8 @@ enum err fetch_start(struct worker *w, const struct fetch_spec *spec)
 	if (!f)
 		return ERR_NO_MEMORY;
 	struct exchange_spec exchange = {
-		.request = &f->request,
-		.fields = &f->fields,
+		.request = &f->ask.request,
+		.fields = &f->ask.fields,
 		.host = origin_host(f),
 		.body = f->body,
 		.events = &events,

@@ -12,13 +12,13 @@
  *
  * A step decides and names the next; what it decides about is done elsewhere: keys, freshness and
  * storability in cache/rule, finding and keeping in cache, asking the origin in fetch, bytes in
- * answer, deliver and the session. Each decision leaves its reason code in the journey.
+ * answer, deliver and the session. The request goes its way as a trip, which begins, ends, counts
+ * and logs by itself; each decision leaves its reason code there.
  */
 #include "edge/serve/journey.h"
 
 #include "cache/rule/vary.h"
-#include "edge/serve/answer.h"
-#include "edge/serve/fetch.h"
+#include "edge/serve/trip.h"
 
 enum step {
 	STEP_RECEIVE, /* take down what was asked */
@@ -35,149 +35,102 @@ enum step {
 };
 
 /* How often a request looks again after what it waited for did not fit it; then it goes alone. */
-enum { LOOKS_MAX = 3, LINES_MAX = 64 * 1024 };
+enum { LOOKS_MAX = 3 };
 
 /* Larders in a row may share a name; a request that met it this often goes round in a circle. */
 enum { LOOPS_MAX = 8 };
 
-struct journey {
-	struct worker *worker;
-	struct stream *stream; /* NULL once the client is served or gone */
-	struct plan *plan;
-	struct list spare_link;
-	const struct route *route;
-	struct control control;
-	struct forwarded forwarded; /* who asks, as far as that is believed */
-	struct cache_query query;
-	/* what is waited for */
-	struct claim_wait wait;
-	struct deadline patience; /* how long it may take until the joined fetch's answer begins */
-	struct claim *claim;
-	struct cold_load load;
-	bool is_loading;
-	struct fetch_client client;
-	unsigned looks;
-	/* what will be answered */
-	struct object *object;
-	enum err failure;
-	enum result result;
-	enum reason reason;
-	struct slice forward; /* RFC 9211 fwd; empty = a hit */
-	uint16_t forward_status;
-	bool is_stored, is_collapsed, evaluates, is_circling, may_be_cold;
-	struct buf lines;
-	struct delivery delivery;
-	struct text_source text;
-	/* for the log */
-	struct slice target;
-	struct wall began;
-	struct slice address;
-	char address_text[64];
-	int64_t head_us;
-	uint16_t status;
-};
-
-static void run(struct journey *, enum step) ON_LOOP;
+static void run(struct trip *, enum step) ON_LOOP;
 
 /* ---- receive, route ---- */
 
-static struct forwarded judge_peer(const struct journey *j)
+static struct forwarded judge_peer(const struct trip *t)
 {
-	const struct request *request = &j->stream->request;
+	const struct request *request = &t->stream->request;
 	struct ip peer = { 0 };
-	(void)ip_of_sockaddr(&j->stream->peer->any, &peer);
-	return forwarded_judge(j->plan->site.trusted, peer, request->scheme, &request->fields);
+	(void)ip_of_sockaddr(&t->stream->peer->any, &peer);
+	return forwarded_judge(t->plan->site.trusted, peer, request->scheme, &request->fields);
 }
 
-/* The target as the client sent it: path and query still lie side by side in the head. */
-static struct slice target_of(const struct request *request)
+static enum step fail(struct trip *t, enum err why)
 {
-	struct slice path = request->path, query = request->query;
-	bool is_whole = request->has_query && path.at + path.len + 1 == query.at;
-	return is_whole ? slice_of(path.at, path.len + 1 + query.len) : path;
-}
-
-static enum step fail(struct journey *j, enum err why)
-{
-	j->failure = why;
-	j->result = RESULT_ERROR;
+	t->failure = why;
+	t->result = RESULT_ERROR;
 	return STEP_FAIL;
 }
 
-static enum step step_receive(struct journey *j) ON_LOOP
+static enum step step_receive(struct trip *t) ON_LOOP
 {
-	struct request *request = &j->stream->request;
-	j->plan = plan_ref(j->worker->plan);
-	j->began = j->worker->loop.wall;
-	j->target = target_of(request);
-	unsigned met = via_count(&request->fields, j->plan->site.name);
+	struct request *request = &t->stream->request;
+	trip_keep_target(t);
+	unsigned met = via_count(&request->fields, t->plan->site.name);
 	if (met >= LOOPS_MAX)
-		return fail(j, ERR_LOOP);
-	j->is_circling = met > 0;
-	j->forwarded = judge_peer(j);
-	request->scheme = j->forwarded.scheme;
-	j->control = control_of_request(&request->fields);
+		return fail(t, ERR_LOOP);
+	t->is_circling = met > 0;
+	t->forwarded = judge_peer(t);
+	request->scheme = t->forwarded.scheme;
+	t->control = control_of_request(&request->fields);
 	return STEP_ROUTE;
 }
 
-static enum step pass(struct journey *j, struct slice forward, enum reason reason)
+static enum step pass(struct trip *t, struct slice forward, enum reason reason)
 {
-	j->forward = forward;
-	j->reason = reason;
-	j->result = RESULT_PASS;
+	t->forward = forward;
+	t->reason = reason;
+	t->result = RESULT_PASS;
 	return STEP_PASS;
 }
 
-static enum step step_route(struct journey *j)
+static enum step step_route(struct trip *t)
 {
-	struct request *request = &j->stream->request;
-	j->route = route_find(j->plan->site.routes, request->authority, request->path);
-	if (!j->route)
-		return fail(j, ERR_NO_ROUTE);
-	j->query.key = key_make(
-	    request, &j->route->cache, j->worker->cache->secret, &j->stream->arena);
-	if (j->query.key.text.len == 0)
-		return fail(j, ERR_HEAD_TOO_LARGE);
-	if (!j->route->cache.enabled)
-		return pass(j, SL("bypass"), REASON_BYPASS);
+	struct request *request = &t->stream->request;
+	t->route = route_find(t->plan->site.routes, request->authority, request->path);
+	if (!t->route)
+		return fail(t, ERR_NO_ROUTE);
+	t->query.key = key_make(
+	    request, &t->route->cache, t->worker->cache->secret, &t->stream->arena);
+	if (t->query.key.text.len == 0)
+		return fail(t, ERR_HEAD_TOO_LARGE);
+	if (!t->route->cache.enabled)
+		return pass(t, SL("bypass"), REASON_BYPASS);
 	if (request->method != METHOD_GET && request->method != METHOD_HEAD)
-		return pass(j, SL("method"), REASON_METHOD);
+		return pass(t, SL("method"), REASON_METHOD);
 	if (request->framing != FRAMING_NONE)
-		return pass(j, SL("bypass"), REASON_REQUEST_BODY);
+		return pass(t, SL("bypass"), REASON_REQUEST_BODY);
 	if (cond_is_for_origin(&request->fields))
-		return pass(j, SL("request"), REASON_PRECONDITION);
+		return pass(t, SL("request"), REASON_PRECONDITION);
 	return STEP_LOOKUP;
 }
 
 /* ---- lookup, judge ---- */
 
 /* Nothing usable is stored: the origin is asked, unless the client forbids it. */
-static enum step miss(struct journey *j, struct slice forward, enum reason reason)
+static enum step miss(struct trip *t, struct slice forward, enum reason reason)
 {
-	const struct request *request = &j->stream->request;
-	if (j->control.only_if_cached) {
-		j->reason = REASON_ONLY_IF_CACHED;
-		return fail(j, ERR_ONLY_IF_CACHED);
+	const struct request *request = &t->stream->request;
+	if (t->control.only_if_cached) {
+		t->reason = REASON_ONLY_IF_CACHED;
+		return fail(t, ERR_ONLY_IF_CACHED);
 	}
 	if (request->method == METHOD_HEAD)
-		return pass(j, forward, reason);
-	if (j->control.no_store)
-		return pass(j, forward, REASON_REQUEST_NO_STORE);
+		return pass(t, forward, reason);
+	if (t->control.no_store)
+		return pass(t, forward, REASON_REQUEST_NO_STORE);
 	/* RFC 9110 14.2 lets a range go unheeded; but a client that wants the end of a film should
 	 * not wait for its beginning. So a range of what is not stored is the origin's to answer. */
-	if (!j->query.object && fields_find(&request->fields, FIELD_RANGE))
-		return pass(j, forward, REASON_PARTIAL_REQUEST);
-	j->forward = forward;
-	j->reason = reason;
-	j->result = RESULT_MISS;
+	if (!t->query.object && fields_find(&request->fields, FIELD_RANGE))
+		return pass(t, forward, REASON_PARTIAL_REQUEST);
+	t->forward = forward;
+	t->reason = reason;
+	t->result = RESULT_MISS;
 	return STEP_CLAIM;
 }
 
 /* Answers to credentials were not for everyone; those to requests without may be. */
-static bool is_known_uncacheable(const struct journey *j)
+static bool is_known_uncacheable(const struct trip *t)
 {
-	return j->query.reason != REASON_AUTHORIZATION ||
-	    fields_find(&j->stream->request.fields, FIELD_AUTHORIZATION);
+	return t->query.reason != REASON_AUTHORIZATION ||
+	    fields_find(&t->stream->request.fields, FIELD_AUTHORIZATION);
 }
 
 /* A range, or a condition that a fetch for everyone would not pass on. */
@@ -194,41 +147,41 @@ static bool asks_for_less(const struct fields *fields)
  * The key was uncacheable a moment ago: nobody waits for anybody. But the answer is looked at anew,
  * and stored if it may be now: one bad answer does not close a key.
  */
-static enum step ask_alone(struct journey *j)
+static enum step ask_alone(struct trip *t)
 {
-	const struct request *request = &j->stream->request;
-	bool is_plain = request->method == METHOD_GET && !j->control.no_store &&
-	    !j->control.only_if_cached && !asks_for_less(&request->fields);
-	enum step step = pass(j, SL("uri-miss"), REASON_KNOWN_UNCACHEABLE);
+	const struct request *request = &t->stream->request;
+	bool is_plain = request->method == METHOD_GET && !t->control.no_store &&
+	    !t->control.only_if_cached && !asks_for_less(&request->fields);
+	enum step step = pass(t, SL("uri-miss"), REASON_KNOWN_UNCACHEABLE);
 	return is_plain ? STEP_FETCH : step;
 }
 
-static enum step step_lookup(struct journey *j)
+static enum step step_lookup(struct trip *t)
 {
-	struct cache_query *query = &j->query;
-	query->request = &j->stream->request.fields;
-	query->arena = &j->stream->arena;
-	query->now = j->worker->loop.wall;
+	struct cache_query *query = &t->query;
+	query->request = &t->stream->request.fields;
+	query->arena = &t->stream->arena;
+	query->now = t->worker->loop.wall;
 	object_unref(&query->object);
-	j->may_be_cold = false;
-	switch (cache_find(j->worker->cache, query)) {
+	t->may_be_cold = false;
+	switch (cache_find(t->worker->cache, query)) {
 	case CACHE_FOUND: return STEP_JUDGE;
-	case CACHE_COLD: j->may_be_cold = true; return STEP_CLAIM;
+	case CACHE_COLD: t->may_be_cold = true; return STEP_CLAIM;
 	case CACHE_PASS:
-		if (is_known_uncacheable(j))
-			return ask_alone(j);
+		if (is_known_uncacheable(t))
+			return ask_alone(t);
 		break;
 	case CACHE_MISS: break;
 	}
-	return query->varies ? miss(j, SL("vary-miss"), REASON_VARY_MISS)
-			     : miss(j, SL("uri-miss"), REASON_URI_MISS);
+	return query->varies ? miss(t, SL("vary-miss"), REASON_VARY_MISS)
+			     : miss(t, SL("uri-miss"), REASON_URI_MISS);
 }
 
-static enum step hit(struct journey *j, enum result result)
+static enum step hit(struct trip *t, enum result result)
 {
-	j->result = result;
-	j->evaluates = true;
-	j->object = object_ref(j->query.object);
+	t->result = result;
+	t->evaluates = true;
+	t->object = object_ref(t->query.object);
 	return STEP_ANSWER;
 }
 
@@ -239,29 +192,29 @@ static bool is_asked_for(enum reason reason)
 	    reason == REASON_REQUEST_MIN_FRESH;
 }
 
-static void refresh(struct journey *j) ON_LOOP;
+static void refresh(struct trip *t) ON_LOOP;
 
-static enum step step_judge(struct journey *j) ON_LOOP
+static enum step step_judge(struct trip *t) ON_LOOP
 {
-	const struct object *stored = j->query.object;
+	const struct object *stored = t->query.object;
 	enum reason reason = REASON_INVALIDATED;
 	enum fresh_verdict verdict = FRESH_VALIDATE;
-	if (!j->query.is_overtaken)
-		verdict = fresh_judge(&stored->life, &j->control, j->worker->loop.wall, &reason);
+	if (!t->query.is_overtaken)
+		verdict = fresh_judge(&stored->life, &t->control, t->worker->loop.wall, &reason);
 	switch (verdict) {
 	case FRESH_SERVE:
-		j->reason = reason;
-		return hit(j, reason == REASON_FRESH ? RESULT_HIT : RESULT_STALE);
+		t->reason = reason;
+		return hit(t, reason == REASON_FRESH ? RESULT_HIT : RESULT_STALE);
 	case FRESH_SERVE_REFRESH:
-		j->reason = reason;
-		refresh(j);
-		return hit(j, RESULT_STALE);
+		t->reason = reason;
+		refresh(t);
+		return hit(t, RESULT_STALE);
 	case FRESH_VALIDATE:
-		return miss(j, is_asked_for(reason) ? SL("request") : SL("stale"), reason);
+		return miss(t, is_asked_for(reason) ? SL("request") : SL("stale"), reason);
 	case FRESH_GONE: break;
 	}
-	object_unref(&j->query.object);
-	return miss(j, SL("uri-miss"), REASON_URI_MISS);
+	object_unref(&t->query.object);
+	return miss(t, SL("uri-miss"), REASON_URI_MISS);
 }
 
 /* ---- claim, load, fetch, pass ---- */
@@ -270,354 +223,282 @@ static enum step step_judge(struct journey *j) ON_LOOP
  * Between the look into the cache and the claim, another worker may have fetched, published and
  * ended its claim. Who claims looks again, once, and finds what came in between.
  */
-static enum step second_look(struct journey *j)
+static enum step second_look(struct trip *t)
 {
-	const struct object *before = j->query.object;
-	struct cache_query again = j->query;
+	const struct object *before = t->query.object;
+	struct cache_query again = t->query;
 	again.object = NULL;
 	again.is_ram_only = true;
-	enum cache_outcome outcome = cache_find(j->worker->cache, &again);
+	enum cache_outcome outcome = cache_find(t->worker->cache, &again);
 	bool is_new = outcome == CACHE_FOUND && again.object != before && !again.is_overtaken;
 	object_unref(&again.object);
-	if (is_new && j->looks == 0) {
-		claim_end(&j->claim, CLAIM_LOOK, NULL, REASON_NONE);
-		j->looks++;
+	if (is_new && t->looks == 0) {
+		claim_end(&t->claim, CLAIM_LOOK, NULL, REASON_NONE);
+		t->looks++;
 		return STEP_LOOKUP;
 	}
 	/* A marker and its variant are two loads; the same one twice finds no more than once. */
-	bool is_loaded = hash128_eq(j->load.hash, j->query.at.hash);
-	return j->may_be_cold && !is_loaded ? STEP_LOAD : STEP_FETCH;
+	bool is_loaded = hash128_eq(t->load.hash, t->query.at.hash);
+	return t->may_be_cold && !is_loaded ? STEP_LOAD : STEP_FETCH;
 }
 
-static struct claim_times claim_times(const struct journey *j)
+static struct claim_times claim_times(const struct trip *t)
 {
-	const struct fence *fence = j->worker->cache->fence;
-	return (struct claim_times){ fence_now(fence), fence_number(fence, j->query.key.hash) };
+	const struct fence *fence = t->worker->cache->fence;
+	return (struct claim_times){ fence_now(fence), fence_number(fence, t->query.key.hash) };
 }
 
-static enum step step_claim(struct journey *j) ON_LOOP
+static enum step step_claim(struct trip *t) ON_LOOP
 {
-	const struct cache_policy *policy = &j->route->cache;
-	struct cache *cache = j->worker->cache;
+	const struct cache_policy *policy = &t->route->cache;
+	struct cache *cache = t->worker->cache;
 	/* Round and round: a request that we have seen before might wait for itself. */
-	struct claim_wait *wait = j->is_circling ? NULL : &j->wait;
-	switch (claim_take(cache->claims, j->query.at.hash, claim_times(j), wait,
-	    policy->max_waiters, &j->claim)) {
-	case CLAIM_MINE: return second_look(j);
+	struct claim_wait *wait = t->is_circling ? NULL : &t->wait;
+	switch (claim_take(cache->claims, t->query.at.hash, claim_times(t), wait,
+	    policy->max_waiters, &t->claim)) {
+	case CLAIM_MINE: return second_look(t);
 	case CLAIM_JOINED:
-		j->is_collapsed = true;
-		meter_add(&j->worker->meters.waits, 1);
-		deadline_set(&j->worker->loop, &j->patience, policy->wait_ms);
+		t->is_collapsed = true;
+		meter_add(&t->worker->meters.waits, 1);
+		deadline_set(&t->worker->loop, &t->patience, policy->wait_ms);
 		return STEP_WAIT;
 	case CLAIM_TAKEN:
 	case CLAIM_FULL: break;
 	}
-	return pass(j, j->forward.len ? j->forward : SL("uri-miss"), REASON_WAIT_LIMIT);
+	return pass(t, t->forward.len ? t->forward : SL("uri-miss"), REASON_WAIT_LIMIT);
 }
 
-static enum step step_load(struct journey *j) ON_LOOP
+static enum step step_load(struct trip *t) ON_LOOP
 {
-	j->load.home = &j->worker->loop;
-	j->load.hash = j->query.at.hash;
-	j->load.key = j->query.at.text;
-	j->is_loading = cold_load(j->worker->cache->cold, &j->load);
-	return j->is_loading ? STEP_WAIT : STEP_FETCH;
+	t->load.home = &t->worker->loop;
+	t->load.hash = t->query.at.hash;
+	t->load.key = t->query.at.text;
+	t->is_loading = cold_load(t->worker->cache->cold, &t->load);
+	return t->is_loading ? STEP_WAIT : STEP_FETCH;
 }
 
-static struct fetch_spec fetch_spec(struct journey *j, enum fetch_kind kind)
+static struct fetch_spec fetch_spec(struct trip *t, enum fetch_kind kind)
 {
 	return (struct fetch_spec){
 		.kind = kind,
-		.route = j->route,
-		.request = &j->stream->request,
-		.control = &j->control,
-		.forwarded = &j->forwarded,
-		.key = j->query.key,
-		.at = j->query.at,
-		.stored = j->query.object,
-		.reason = j->reason,
+		.route = t->route,
+		.request = &t->stream->request,
+		.control = &t->control,
+		.forwarded = &t->forwarded,
+		.key = t->query.key,
+		.at = t->query.at,
+		.stored = t->query.object,
+		.reason = t->reason,
 	};
 }
 
-static enum step step_fetch(struct journey *j) ON_LOOP
+static enum step step_fetch(struct trip *t) ON_LOOP
 {
-	struct fetch_spec spec = fetch_spec(j, FETCH_SHARED);
-	if (j->control.only_if_cached) {
-		claim_end(&j->claim, CLAIM_RELEASED, NULL, REASON_ONLY_IF_CACHED);
-		return fail(j, ERR_ONLY_IF_CACHED);
+	struct fetch_spec spec = fetch_spec(t, FETCH_SHARED);
+	if (t->control.only_if_cached) {
+		claim_end(&t->claim, CLAIM_RELEASED, NULL, REASON_ONLY_IF_CACHED);
+		return fail(t, ERR_ONLY_IF_CACHED);
 	}
-	spec.claim = j->claim;
-	spec.client = &j->client;
-	j->claim = NULL;
-	j->evaluates = true;
-	j->result = RESULT_MISS;
-	if (j->forward.len == 0) /* it was said to be on disk, and was not */
-		j->forward = j->query.varies ? SL("vary-miss") : SL("uri-miss");
-	enum err e = fetch_start(j->worker, &spec);
-	return e == ERR_NONE ? STEP_WAIT : fail(j, e);
+	spec.claim = t->claim;
+	spec.client = &t->client;
+	t->claim = NULL;
+	t->evaluates = true;
+	t->result = RESULT_MISS;
+	if (t->forward.len == 0) /* it was said to be on disk, and was not */
+		t->forward = t->query.varies ? SL("vary-miss") : SL("uri-miss");
+	enum err e = fetch_start(t->worker, &spec);
+	return e == ERR_NONE ? STEP_WAIT : fail(t, e);
 }
 
-static enum step step_pass(struct journey *j) ON_LOOP
+static enum step step_pass(struct trip *t) ON_LOOP
 {
-	struct fetch_spec spec = fetch_spec(j, FETCH_PRIVATE);
-	if (j->stream->request.method != METHOD_HEAD)
+	struct fetch_spec spec = fetch_spec(t, FETCH_PRIVATE);
+	if (t->stream->request.method != METHOD_HEAD)
 		spec.stored = NULL;
-	spec.body = j->stream->body;
-	spec.client = &j->client;
-	enum err e = fetch_start(j->worker, &spec);
+	spec.body = t->stream->body;
+	spec.client = &t->client;
+	enum err e = fetch_start(t->worker, &spec);
 	if (e != ERR_NONE)
-		return fail(j, e);
-	stream_want_body(j->stream);
+		return fail(t, e);
+	stream_want_body(t->stream);
 	return STEP_WAIT;
 }
 
 /* Asks the origin behind the client's back, unless somebody does so already (RFC 5861 3). */
-static void refresh(struct journey *j)
+static void refresh(struct trip *t)
 {
-	struct fetch_spec spec = fetch_spec(j, FETCH_REFRESH);
-	struct cache *cache = j->worker->cache;
-	if (claim_take(cache->claims, j->query.at.hash, claim_times(j), NULL, 0, &spec.claim) !=
+	struct fetch_spec spec = fetch_spec(t, FETCH_REFRESH);
+	struct cache *cache = t->worker->cache;
+	if (claim_take(cache->claims, t->query.at.hash, claim_times(t), NULL, 0, &spec.claim) !=
 	    CLAIM_MINE)
 		return;
-	meter_add(&j->worker->meters.refreshes, 1);
+	meter_add(&t->worker->meters.refreshes, 1);
 	/* A refresh that cannot start costs nobody anything: the next request tries again. */
-	(void)fetch_start(j->worker, &spec);
+	(void)fetch_start(t->worker, &spec);
 }
 
 /* ---- what was waited for ---- */
 
 /* The answer of a fetch that others began: does it fit this request? (RFC 9111 4.1) */
-static enum step take_joined(struct journey *j, struct object *object, enum reason reason)
+static enum step take_joined(struct trip *t, struct object *object, enum reason reason)
 {
-	const struct fields *fields = &j->stream->request.fields;
+	const struct fields *fields = &t->stream->request.fields;
 	if (object->spec.len > 0 &&
-	    !slice_eq(vary_values(fields, object->spec, &j->stream->arena), object->values)) {
+	    !slice_eq(vary_values(fields, object->spec, &t->stream->arena), object->values)) {
 		object_unref(&object);
-		j->is_collapsed = false;
-		return j->looks > LOOKS_MAX ? pass(j, SL("vary-miss"), REASON_VARY_MISS)
+		t->is_collapsed = false;
+		return t->looks > LOOKS_MAX ? pass(t, SL("vary-miss"), REASON_VARY_MISS)
 					    : STEP_LOOKUP;
 	}
-	j->object = object;
-	j->reason = reason == REASON_STALE_IF_ERROR ? reason : REASON_COLLAPSED;
-	j->result = reason == REASON_STALE_IF_ERROR ? RESULT_STALE : RESULT_COLLAPSED;
-	j->evaluates = true;
+	t->object = object;
+	t->reason = reason == REASON_STALE_IF_ERROR ? reason : REASON_COLLAPSED;
+	t->result = reason == REASON_STALE_IF_ERROR ? RESULT_STALE : RESULT_COLLAPSED;
+	t->evaluates = true;
 	return STEP_ANSWER;
 }
 
 /* The joined fetch failed: nobody asks again for each who waited. What is stored may still do. */
-static enum step take_joined_failure(struct journey *j, enum err failure)
+static enum step take_joined_failure(struct trip *t, enum err failure)
 {
-	struct object *stored = j->query.object;
-	if (!stored || j->query.is_overtaken ||
-	    !fresh_may_cover_error(&stored->life, &j->control, j->worker->loop.wall))
-		return fail(j, failure);
-	j->reason = REASON_STALE_IF_ERROR;
-	return hit(j, RESULT_STALE);
+	struct object *stored = t->query.object;
+	if (!stored || t->query.is_overtaken ||
+	    !fresh_may_cover_error(&stored->life, &t->control, t->worker->loop.wall))
+		return fail(t, failure);
+	t->reason = REASON_STALE_IF_ERROR;
+	return hit(t, RESULT_STALE);
 }
 
 /* What came from the disk is judged as if it had been found in RAM, whether RAM took it or not. */
-static void take_loaded(struct journey *j, struct object *object)
+static void take_loaded(struct trip *t, struct object *object)
 {
-	const struct cache *cache = j->worker->cache;
-	object_unref(&j->query.object);
-	j->query.object = object;
-	j->query.is_overtaken = !fence_holds(cache->fence, j->query.key.hash, object->seq);
+	const struct cache *cache = t->worker->cache;
+	object_unref(&t->query.object);
+	t->query.object = object;
+	t->query.is_overtaken = !fence_holds(cache->fence, t->query.key.hash, object->seq);
 }
 
-static enum step take_claim_end(struct journey *j)
+static enum step take_claim_end(struct trip *t)
 {
 	struct object *object = NULL;
 	enum reason reason = REASON_NONE;
-	struct slice forward = j->forward.len ? j->forward : SL("uri-miss");
-	enum claim_end end = claim_result(&j->wait, &object, &reason);
-	enum err failure = claim_failure(&j->wait);
-	deadline_clear(&j->patience);
-	claim_leave(&j->wait);
-	j->looks++;
+	struct slice forward = t->forward.len ? t->forward : SL("uri-miss");
+	enum claim_end end = claim_result(&t->wait, &object, &reason);
+	enum err failure = claim_failure(&t->wait);
+	deadline_clear(&t->patience);
+	claim_leave(&t->wait);
+	t->looks++;
 	switch (end) {
-	case CLAIM_ANSWERED: return take_joined(j, object, reason);
+	case CLAIM_ANSWERED: return take_joined(t, object, reason);
 	case CLAIM_LOOK:
-		j->is_collapsed = false;
+		t->is_collapsed = false;
 		if (object) {
-			take_loaded(j, object);
+			take_loaded(t, object);
 			return STEP_JUDGE;
 		}
-		return j->looks > LOOKS_MAX ? pass(j, forward, REASON_WAIT_LIMIT) : STEP_LOOKUP;
+		return t->looks > LOOKS_MAX ? pass(t, forward, REASON_WAIT_LIMIT) : STEP_LOOKUP;
 	case CLAIM_RELEASED:
 		if (reason == REASON_ORIGIN_ERROR)
-			return take_joined_failure(j, failure);
-		j->is_collapsed = false;
-		return pass(j, forward, reason);
+			return take_joined_failure(t, failure);
+		t->is_collapsed = false;
+		return pass(t, forward, reason);
 	case CLAIM_PENDING: break;
 	}
 	return STEP_WAIT;
 }
 
-static void release(struct journey *) ON_LOOP;
-
 static void on_claim(struct mail *m)
 {
 	role_loop();
-	struct journey *j = CONTAINER_OF(m, struct journey, wait.mail);
-	if (!j->stream)
-		release(j);
-	else if (j->wait.claim)
-		run(j, take_claim_end(j));
+	struct trip *t = CONTAINER_OF(m, struct trip, wait.mail);
+	if (!t->stream)
+		trip_release(t);
+	else if (t->wait.claim)
+		run(t, take_claim_end(t));
 }
 
 static void on_patience_over(struct deadline *d)
 {
 	role_loop();
-	struct journey *j = CONTAINER_OF(d, struct journey, patience);
-	claim_leave(&j->wait);
-	j->is_collapsed = false;
-	run(j, pass(j, j->forward.len ? j->forward : SL("uri-miss"), REASON_WAIT_TIMEOUT));
+	struct trip *t = CONTAINER_OF(d, struct trip, patience);
+	claim_leave(&t->wait);
+	t->is_collapsed = false;
+	run(t, pass(t, t->forward.len ? t->forward : SL("uri-miss"), REASON_WAIT_TIMEOUT));
 }
 
 static void on_loaded(struct cold_load *load, struct object *object)
 {
 	role_loop();
-	struct journey *j = CONTAINER_OF(load, struct journey, load);
+	struct trip *t = CONTAINER_OF(load, struct trip, load);
 	bool is_answer = object && object->kind == OBJECT_ANSWER;
-	j->is_loading = false;
-	j->looks++;
+	t->is_loading = false;
+	t->looks++;
 	if (object)
-		cache_promote(j->worker->cache, object);
-	if (object || !j->stream)
-		claim_end(&j->claim, CLAIM_LOOK, is_answer ? object : NULL, REASON_NONE);
+		cache_promote(t->worker->cache, object);
+	if (object || !t->stream)
+		claim_end(&t->claim, CLAIM_LOOK, is_answer ? object : NULL, REASON_NONE);
 	enum step next = !object ? STEP_FETCH : is_answer ? STEP_JUDGE : STEP_LOOKUP;
 	if (is_answer)
-		take_loaded(j, object);
+		take_loaded(t, object);
 	else
 		object_unref(&object);
-	if (!j->stream)
-		release(j);
+	if (!t->stream)
+		trip_release(t);
 	else
-		run(j, next);
+		run(t, next);
 }
 
-static void on_fetch_interim(struct fetch_client *client, const struct response *response)
+static void on_answer(struct fetch_client *client, const struct fetch_result *result)
 {
 	role_loop();
-	struct journey *j = CONTAINER_OF(client, struct journey, client);
-	struct answer a = { .status = response->status };
-	struct fields fields = response->fields;
-	fields_strip_hop(&fields);
-	for (uint32_t i = 0; i < fields.count; i++)
-		a.lines[0] = arena_printf(&j->stream->arena, "%.*s%.*s: %.*s\r\n",
-		    SLICE_ARG(a.lines[0]), SLICE_ARG(fields.at[i].name),
-		    SLICE_ARG(fields.at[i].value));
-	if (!j->stream->arena.overflow)
-		stream_interim(j->stream, &a);
-}
-
-static void note_origin(struct journey *j, const struct fetch_result *result)
-{
-	size_t len = min_size(result->address.len, sizeof(j->address_text));
-	if (len)
-		memcpy(j->address_text, result->address.at, len);
-	j->address = slice_of(j->address_text, len);
-	j->head_us = result->head_us;
-	j->forward_status = result->status;
-}
-
-static void on_fetch_answer(struct fetch_client *client, const struct fetch_result *result)
-{
-	role_loop();
-	struct journey *j = CONTAINER_OF(client, struct journey, client);
-	note_origin(j, result);
+	struct trip *t = CONTAINER_OF(client, struct trip, client);
+	trip_keep_origin(t, result);
 	if (!result->object) {
-		j->reason = REASON_ORIGIN_ERROR;
-		run(j, fail(j, result->failure));
+		t->reason = REASON_ORIGIN_ERROR;
+		run(t, fail(t, result->failure));
 		return;
 	}
-	j->object = result->object;
-	j->is_stored = result->is_stored;
+	t->object = result->object;
+	t->is_stored = result->is_stored;
 	if (result->reason == REASON_STALE_IF_ERROR) {
-		j->reason = REASON_STALE_IF_ERROR;
-		j->result = RESULT_STALE;
+		t->reason = REASON_STALE_IF_ERROR;
+		t->result = RESULT_STALE;
 	} else if (result->is_validated) {
-		j->reason = REASON_NOT_MODIFIED;
-		j->result = RESULT_REVALIDATED;
+		t->reason = REASON_NOT_MODIFIED;
+		t->result = RESULT_REVALIDATED;
 	} else if (!result->is_stored) {
-		if (j->reason != REASON_KNOWN_UNCACHEABLE)
-			j->reason = result->reason;
-		j->result = RESULT_PASS;
+		if (t->reason != REASON_KNOWN_UNCACHEABLE)
+			t->reason = result->reason;
+		t->result = RESULT_PASS;
 	}
-	run(j, STEP_ANSWER);
+	run(t, STEP_ANSWER);
 }
 
 /* ---- answer, fail ---- */
 
-/* A hit is an answer that was not forwarded; a stale copy in an outage counts as one too, since
- * what is delivered came from the store (RFC 9211 2.1). */
-static struct note make_note(const struct journey *j)
+static enum step step_answer(struct trip *t) ON_LOOP
 {
-	bool is_hit = j->forward.len == 0 || j->reason == REASON_STALE_IF_ERROR;
-	struct note note = {
-		.status = {
-			.name = j->plan->site.name,
-			.hit = is_hit && j->failure == ERR_NONE,
-			.fwd = j->forward,
-			.fwd_status = j->forward_status,
-			.stored = j->is_stored,
-			.collapsed = j->is_collapsed,
-			.detail = reason_name(j->reason),
-		},
-		.policy = j->route ? &j->route->cache : NULL,
-	};
-	if (j->failure != ERR_NONE)
-		note.status.detail = slice_str(err_name(j->failure));
-	else if (j->reason == REASON_FRESH || j->reason == REASON_URI_MISS ||
-	    j->reason == REASON_VARY_MISS || j->reason == REASON_STALE)
-		note.status.detail = SLICE_NONE; /* says no more than hit or fwd */
-	if (j->route && j->route->cache.cache_status_key)
-		note.status.key = j->query.key.text;
-	return note;
-}
-
-static struct answer_form make_form(struct journey *j)
-{
-	buf_clear(&j->lines);
-	return (struct answer_form){
-		.arena = &j->stream->arena,
-		.lines = &j->lines,
-		.home = &j->worker->loop,
-		.request = &j->stream->request,
-		.evaluates = j->evaluates,
-	};
-}
-
-static enum step step_answer(struct journey *j) ON_LOOP
-{
-	struct wall now = j->worker->loop.wall;
-	const struct life *life = &j->object->life;
-	struct note note = make_note(j);
-	struct answer_form form = make_form(j);
+	struct note note = trip_note(t);
+	struct answer_form form = trip_form(t);
 	struct answer answer;
-	note.age_s = life_age_s(life, now);
-	note.has_age = j->forward.len == 0 || j->is_collapsed || note.age_s > 0;
-	note.status.ttl_s = life_ttl_s(life, now);
-	note.status.has_ttl = j->is_stored || note.status.hit;
-	if (!answer_object(&form, j->object, &note, &j->delivery, &answer)) {
-		bool too_late = !form.arena->overflow && j->result != RESULT_PASS;
-		object_unref(&j->object);
-		return too_late ? pass(j, SL("uri-miss"), REASON_TOO_LARGE)
-				: fail(j, ERR_NO_MEMORY);
+	if (!answer_object(&form, t->object, &note, &t->delivery, &answer)) {
+		bool too_late = !form.arena->overflow && t->result != RESULT_PASS;
+		object_unref(&t->object);
+		return too_late ? pass(t, SL("uri-miss"), REASON_TOO_LARGE)
+				: fail(t, ERR_NO_MEMORY);
 	}
-	j->status = answer.status;
-	stream_answer(j->stream, &answer, &j->delivery.source);
+	t->status = answer.status;
+	stream_answer(t->stream, &answer, &t->delivery.source);
 	return STEP_WAIT;
 }
 
-static enum step step_fail(struct journey *j) ON_LOOP
+static enum step step_fail(struct trip *t) ON_LOOP
 {
-	struct note note = make_note(j);
-	struct answer_form form = make_form(j);
+	struct note note = trip_note(t);
+	struct answer_form form = trip_form(t);
 	struct answer answer;
-	answer_failure(&form, j->failure, &note, &j->text, &answer);
-	j->status = answer.status;
-	stream_answer(j->stream, &answer, &j->text.source);
+	answer_failure(&form, t->failure, &note, &t->text, &answer);
+	t->status = answer.status;
+	stream_answer(t->stream, &answer, &t->text.source);
 	return STEP_WAIT;
 }
 
@@ -625,7 +506,7 @@ static enum step step_fail(struct journey *j) ON_LOOP
 
 static const struct {
 	const char *name;
-	enum step (*run)(struct journey *);
+	enum step (*run)(struct trip *);
 } steps[] = {
 	[STEP_RECEIVE] = { "receive", step_receive },
 	[STEP_ROUTE] = { "route", step_route },
@@ -639,159 +520,32 @@ static const struct {
 	[STEP_FAIL] = { "fail", step_fail },
 };
 
-/* The only place that moves a journey on. A journey may be over, and gone, when this returns. */
-static void run(struct journey *j, enum step step)
+/* The only place that moves a trip on. A trip may be over, and gone, when this returns. */
+static void run(struct trip *t, enum step step)
 {
 	while (step != STEP_WAIT) {
-		struct slice about = j->query.key.text;
+		struct slice about = t->query.key.text;
 		must_context(steps[step].name, about.at, about.len);
-		step = steps[step].run(j);
+		step = steps[step].run(t);
 	}
 	must_context(NULL, NULL, 0);
 }
 
 /* ---- begin and end ---- */
 
-/* There is more of the body, or its end. */
-static void on_more(struct mail *m)
-{
-	role_loop();
-	struct journey *j = CONTAINER_OF(m, struct journey, delivery.wake);
-	if (j->stream)
-		stream_resume(j->stream);
-	else
-		release(j);
-}
-
-static struct journey *journey_new(struct worker *w)
-{
-	struct list *link = list_take_first(&w->spare_journeys);
-	if (link)
-		return LIST_OF(link, struct journey, spare_link);
-	struct journey *j = calloc(1, sizeof(*j));
-	if (!j)
-		return NULL;
-	j->worker = w;
-	list_init(&j->spare_link);
-	buf_init(&j->lines, LINES_MAX);
-	mail_init(&j->wait.mail, on_claim);
-	mail_init(&j->delivery.wake, on_more);
-	list_init(&j->wait.link);
-	list_init(&j->delivery.reader.link);
-	deadline_init(&j->patience, on_patience_over);
-	j->wait.home = &w->loop;
-	j->load.loaded = on_loaded;
-	j->client.on_interim = on_fetch_interim;
-	j->client.on_answer = on_fetch_answer;
-	return j;
-}
-
-/* Readies a journey for its next request. */
-static void reset(struct journey *j) ON_LOOP
-{
-	plan_unref(&j->plan);
-	object_unref(&j->object);
-	object_unref(&j->query.object);
-	j->route = NULL;
-	j->query = (struct cache_query){ 0 };
-	j->looks = 0;
-	j->load.hash = (struct hash128){ 0 };
-	j->failure = ERR_NONE;
-	j->reason = REASON_NONE;
-	j->result = RESULT_PASS;
-	j->forward = j->address = j->target = SLICE_NONE;
-	j->forward_status = j->status = 0;
-	j->is_stored = j->is_collapsed = j->evaluates = false;
-	j->head_us = -1;
-}
-
-/* Gives a journey back once no letter to it is on its way any more. */
-static void release(struct journey *j)
-{
-	if (mail_is_posted(&j->wait.mail) || mail_is_posted(&j->delivery.wake) || j->is_loading)
-		return;
-	reset(j);
-	list_prepend(&j->worker->spare_journeys, &j->spare_link);
-}
-
-static void write_log(const struct journey *j, enum err failure, struct mono now)
-{
-	struct access_log *log = atomic_load_explicit(&j->worker->access, memory_order_relaxed);
-	const struct stream *stream = j->stream;
-	if (!log)
-		return;
-	struct access_entry entry = {
-		.at = j->began,
-		.client = stream->peer,
-		.request = &stream->request,
-		.target_path = j->target,
-		.status = j->status,
-		.bytes_out = stream->bytes_out,
-		.bytes_in = stream->bytes_in,
-		.duration_us = now.us - stream->began.us,
-		.result = result_name(j->result),
-		.reason = j->reason,
-		.failure = j->failure != ERR_NONE ? j->failure : failure,
-		.age_s = j->object ? life_age_s(&j->object->life, j->began) : INT64_MIN,
-		.ttl_s = j->object ? life_ttl_s(&j->object->life, j->began) : INT64_MIN,
-		.origin = j->address,
-		.origin_us = j->head_us,
-		.route = j->route ? j->route->path : SLICE_NONE,
-	};
-	char id[17];
-	snprintf(id, sizeof(id), "%016" PRIx64, j->worker->next_id++);
-	entry.id = id;
-	access_write(log, &entry);
-}
-
-static void count(struct journey *j, enum err failure, struct mono now)
-{
-	struct worker *w = j->worker;
-	meter_add(&w->meters.requests, 1);
-	meter_sub(&w->meters.under_way, 1);
-	meter_add(&w->results[j->result][j->reason], 1);
-	if (failure != ERR_NONE)
-		meter_add(&w->meters.aborted, 1);
-	histogram_add(&w->request_seconds, now.us - j->stream->began.us);
-}
-
-static void on_done(struct stream *stream, enum err failure)
-{
-	role_loop();
-	struct journey *j = stream->journey;
-	if (!j)
-		return;
-	struct mono now = mono_now();
-	count(j, failure, now);
-	write_log(j, failure, now);
-	stream->journey = NULL;
-	j->stream = NULL;
-	deadline_clear(&j->patience);
-	claim_leave(&j->wait);
-	delivery_end(&j->delivery);
-	fetch_leave(&j->client);
-	release(j);
-}
-
-static struct journey *begin(struct stream *stream)
-{
-	struct front *front = stream->front;
-	struct journey *j = journey_new(front->owner);
-	if (!j)
-		return NULL;
-	stream->journey = j;
-	j->stream = stream;
-	j->head_us = -1;
-	meter_add(&j->worker->meters.under_way, 1);
-	return j;
-}
+static const struct trip_events events = {
+	.on_claim = on_claim,
+	.on_patience_over = on_patience_over,
+	.on_loaded = on_loaded,
+	.on_answer = on_answer,
+};
 
 static void on_request(struct stream *stream)
 {
 	role_loop();
-	struct journey *j = begin(stream);
-	if (j)
-		run(j, STEP_RECEIVE);
+	struct trip *t = trip_begin(stream, &events);
+	if (t)
+		run(t, STEP_RECEIVE);
 	else
 		stream_cut(stream, ERR_NO_MEMORY);
 }
@@ -799,14 +553,18 @@ static void on_request(struct stream *stream)
 static void on_refused(struct stream *stream, enum err why)
 {
 	role_loop();
-	struct journey *j = begin(stream);
-	if (!j) {
+	struct trip *t = trip_begin(stream, &events);
+	if (t)
+		run(t, fail(t, why));
+	else
 		stream_cut(stream, ERR_NO_MEMORY);
-		return;
-	}
-	j->plan = plan_ref(j->worker->plan);
-	j->began = j->worker->loop.wall;
-	run(j, fail(j, why));
+}
+
+static void on_done(struct stream *stream, enum err failure)
+{
+	role_loop();
+	if (stream->journey)
+		trip_end(stream->journey, failure);
 }
 
 const struct stream_events journey_events = {
@@ -814,13 +572,3 @@ const struct stream_events journey_events = {
 	.on_refused = on_refused,
 	.on_done = on_done,
 };
-
-void journey_close_all(struct worker *w)
-{
-	struct list *link;
-	while ((link = list_take_first(&w->spare_journeys))) {
-		struct journey *j = LIST_OF(link, struct journey, spare_link);
-		buf_fini(&j->lines);
-		free(j);
-	}
-}

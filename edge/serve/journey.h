@@ -9,6 +9,3 @@
 
 /* What a worker's front hands requests to. */
 extern const struct stream_events journey_events;
-
-/* Frees what the worker keeps for its next journeys. None may be under way. */
-void journey_close_all(struct worker *) ON_LOOP;

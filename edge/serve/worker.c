@@ -5,6 +5,7 @@
 
 #include "edge/serve/fetch.h"
 #include "edge/serve/journey.h"
+#include "edge/serve/trip.h"
 
 enum { HEAD_MAX = 512 * 1024 };
 
@@ -32,7 +33,7 @@ enum err worker_init(struct worker *w, unsigned index, struct cache *cache,
     struct access_log *access, _Atomic uint64_t *connections)
 {
 	*w = (struct worker){ .cache = cache, .access = access };
-	list_init(&w->spare_journeys);
+	list_init(&w->spare_trips);
 	list_init(&w->fetches);
 	buf_init(&w->lines, HEAD_MAX);
 	if (getrandom(&w->next_id, sizeof(w->next_id), 0) != (ssize_t)sizeof(w->next_id))
@@ -97,7 +98,7 @@ void worker_close(struct worker *w)
 	w->front.on_drained = NULL;
 	front_fini(&w->front);
 	fetch_close_all(w);
-	journey_close_all(w);
+	trip_close_all(w);
 	plan_unref(&w->plan);
 }
 

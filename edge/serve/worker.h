@@ -50,7 +50,7 @@ struct worker {
 	/* home loop */
 	struct front front;
 	struct plan *plan;
-	struct list spare_journeys;
+	struct list spare_trips;
 	struct list fetches; /* under way */
 	struct buf lines;    /* of the head that is being made */
 	uint64_t next_id;    /* of requests: random start, so that ids of workers and runs differ */

@@ -14,7 +14,9 @@ from scene import check, equal
 def test_age():
     """RFC 9111 5.1: a hit tells its age, which grows; RFC 9110 6.6.1: and its own Date."""
     then = date(-300)
-    with Origin(lasting("max-age=1000", b"ok", "Age: 200", f"Date: {then}")) as origin, Larder(origin) as larder:
+    with Origin(lasting("max-age=1000", b"ok", "Age: 200", f"Date: {then}")) as origin, Larder(
+        origin
+    ) as larder:
         larder.get("/")
         first = larder.get("/")
         check(299 <= int(first.get("Age")) <= 301, first.get("Age"))

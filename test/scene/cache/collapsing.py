@@ -65,7 +65,9 @@ def test_bytes_as_they_come():
     gate = threading.Event()
 
     def trickle(_, wire):
-        wire.send(head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Content-Length: 10"), b"first")
+        wire.send(
+            head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Content-Length: 10"), b"first"
+        )
         gate.wait(15)
         return b"later"
 
@@ -88,7 +90,10 @@ def test_chunks_as_they_come():
     gate = threading.Event()
 
     def trickle(_, wire):
-        wire.send(head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked"), b"5\r\nfirst\r\n")
+        wire.send(
+            head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked"),
+            b"5\r\nfirst\r\n",
+        )
         gate.wait(15)
         return b"5\r\nlater\r\n0\r\n\r\n"
 
@@ -117,13 +122,16 @@ def test_a_large_body_to_all():
 
 
 def test_the_first_one_leaves():
-    """The client that the fetch began for goes away, before the answer or within its body: the others
-    get all of it, and it is stored."""
+    """The client that the fetch began for goes away, before the answer or within its body: the
+    others get all of it, and it is stored."""
     for when in ("before the head", "within the body"):
         gate = threading.Event()
 
         def slow(_, wire, gate=gate, when=when):
-            start = head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Content-Length: 10") + b"first"
+            start = (
+                head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Content-Length: 10")
+                + b"first"
+            )
             if when != "before the head":
                 wire.send(start)
                 start = b""
@@ -228,7 +236,9 @@ def test_a_failed_fetch():
     config = {"origin": {"first-byte-timeout": "700ms"}}
     for name, (failure, code) in table.items():
         gate = Gate(failure)
-        with case(name), Origin(gate) as origin, Larder(origin, workers=WORKERS, config=config) as larder:
+        with case(name), Origin(gate) as origin, Larder(
+            origin, workers=WORKERS, config=config
+        ) as larder:
             with crowd(larder, CROWD, "/") as wires:
                 larder.wait_for_metric(CROWD - 1, "cache_waits_total")
                 begin = time.monotonic()
@@ -249,7 +259,10 @@ def test_a_body_that_fails():
     gate = threading.Event()
 
     def cut(_, wire):
-        wire.send(head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked"), b"5\r\nfirst\r\n")
+        wire.send(
+            head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked"),
+            b"5\r\nfirst\r\n",
+        )
         gate.wait(15)
         return CLOSE
 
@@ -272,7 +285,9 @@ def test_the_wait_is_bounded():
     """wait-timeout: who waited so long goes alone, and says why."""
     gate = Gate(lasting("max-age=60", b"late"))
     pages = Pages({"/": [gate, lasting("max-age=60", b"alone")]})
-    with Origin(pages) as origin, Larder(origin, config={"cache": {"wait-timeout": "200ms"}}) as larder:
+    with Origin(pages) as origin, Larder(
+        origin, config={"cache": {"wait-timeout": "200ms"}}
+    ) as larder:
         with larder.connect() as first:
             first.send(head("GET / HTTP/1.1", "Host: a"))
             wait_until_asked(origin, "/")
@@ -345,7 +360,9 @@ def test_everyones_own_question():
     with Origin(gate) as origin, Larder(origin) as larder:
         with crowd(larder, 1, "/"):
             wait_until_asked(origin, "/")
-            with crowd(larder, 1, "/", 'If-None-Match: "x"') as condition, crowd(larder, 1, "/") as whole:
+            with crowd(larder, 1, "/", 'If-None-Match: "x"') as condition, crowd(
+                larder, 1, "/"
+            ) as whole:
                 larder.wait_for_metric(2, "cache_waits_total")
                 gate.open()
                 equal(condition[0].read_answer().status, 304)
@@ -356,7 +373,9 @@ def test_everyones_own_question():
 def test_different_keys_do_not_wait():
     """One slow answer holds up nobody who asks for something else."""
     gate = Gate(lasting("max-age=60", b"slow"))
-    with Origin(Pages({"/slow": gate, None: lasting("max-age=60", b"quick")})) as origin, Larder(origin) as larder:
+    with Origin(Pages({"/slow": gate, None: lasting("max-age=60", b"quick")})) as origin, Larder(
+        origin
+    ) as larder:
         with crowd(larder, 1, "/slow") as wires:
             wait_until_asked(origin, "/slow")
             for number in range(20):

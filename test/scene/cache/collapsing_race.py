@@ -24,7 +24,10 @@ def ask_all(larder):
 
         def send():
             for first in range(0, KEYS, GROUP):
-                lines = (head(f"GET /products/{n}?size=64 HTTP/1.1", "Host: a") for n in range(first, first + GROUP))
+                lines = (
+                    head(f"GET /products/{n}?size=64 HTTP/1.1", "Host: a")
+                    for n in range(first, first + GROUP)
+                )
                 wire.send(*lines)
 
         sender = threading.Thread(target=send)
@@ -41,7 +44,9 @@ def test_each_key_once():
     if not os.path.exists(PROGRAM):
         skip("no sample origin")
     port = free_port()
-    origin = subprocess.Popen([PROGRAM, "--quiet", "--listen", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
+    origin = subprocess.Popen(
+        [PROGRAM, "--quiet", "--listen", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL
+    )
     try:
         config = {"limits": {"requests": 0}}
         with Larder(f"http://127.0.0.1:{port}", config=config, workers=4) as larder:

@@ -14,7 +14,7 @@ BOTH = ['ETag: "x"', f"Last-Modified: {MODIFIED}"]
 
 # name: fields of what is stored, the request's conditions, the status
 TABLE = {
-    # RFC 9110 13.1.2: weak comparison, lists, "*"
+    # RFC 9110 13.1.2, RFC 9110 8.8.3.2: weak comparison, lists, "*"
     "same tag": (BOTH, ['If-None-Match: "x"'], 304),
     "another tag": (BOTH, ['If-None-Match: "y"'], 200),
     "weak tag of the client": (BOTH, ['If-None-Match: W/"x"'], 304),
@@ -32,13 +32,25 @@ TABLE = {
     "since later": (BOTH, [f"If-Modified-Since: {date(-HOUR + 60)}"], 304),
     "since before": (BOTH, [f"If-Modified-Since: {date(-HOUR - 60)}"], 200),
     "since nonsense": (BOTH, ["If-Modified-Since: yesterday"], 200),
-    "since twice": (BOTH, [f"If-Modified-Since: {MODIFIED}", f"If-Modified-Since: {MODIFIED}"], 200),
+    "since twice": (
+        BOTH,
+        [f"If-Modified-Since: {MODIFIED}", f"If-Modified-Since: {MODIFIED}"],
+        200,
+    ),
     # RFC 9111 4.3.2: without a Last-Modified the Date stands for it
-    "since, and no Last-Modified": ([f"Date: {date(-60)}"], [f"If-Modified-Since: {date(-30)}"], 304),
+    "since, and no Last-Modified": (
+        [f"Date: {date(-60)}"],
+        [f"If-Modified-Since: {date(-30)}"],
+        304,
+    ),
     "since before the Date": ([f"Date: {date(-60)}"], [f"If-Modified-Since: {date(-90)}"], 200),
     # RFC 9110 13.2.2: If-None-Match alone decides
     "tag over date, no": (BOTH, ['If-None-Match: "y"', f"If-Modified-Since: {MODIFIED}"], 200),
-    "tag over date, yes": (BOTH, ['If-None-Match: "x"', f"If-Modified-Since: {date(-2 * HOUR)}"], 304),
+    "tag over date, yes": (
+        BOTH,
+        ['If-None-Match: "x"', f"If-Modified-Since: {date(-2 * HOUR)}"],
+        304,
+    ),
     # RFC 9110 13.2.2: before Range
     "before a range": (BOTH, ['If-None-Match: "x"', "Range: bytes=0-0"], 304),
     "and then a range": (BOTH, ['If-None-Match: "y"', "Range: bytes=0-0"], 206),
@@ -49,7 +61,13 @@ def test_table():
     rows = list(TABLE.values())
 
     def reply(request, _):
-        return lasting("max-age=9999", b"body", *rows[int(request.target[1:])][0], "Content-Type: a/b", "X-Own: 1")
+        return lasting(
+            "max-age=9999",
+            b"body",
+            *rows[int(request.target[1:])][0],
+            "Content-Type: a/b",
+            "X-Own: 1",
+        )
 
     with Origin(reply) as origin, Larder(origin) as larder:
         for number, (name, (_, conditions, code)) in enumerate(TABLE.items()):
@@ -61,7 +79,12 @@ def test_table():
                     wanted = 200 if method == "HEAD" and code == 206 else code
                     equal(got.status, wanted)
                     check(is_hit(got), f"{says(got)}")
-                    equal(got.body, b"" if method == "HEAD" or code == 304 else b"body"[: 1 if code == 206 else 4])
+                    equal(
+                        got.body,
+                        b""
+                        if method == "HEAD" or code == 304
+                        else b"body"[: 1 if code == 206 else 4],
+                    )
             equal(len(asked(origin, target)), 1)
 
 
@@ -110,9 +133,12 @@ def test_only_what_is_200():
 
 def test_what_is_passed():
     """A condition on what is not stored, and may not be, is the origin's to judge."""
+
     def reply(request, _):
         if request.get("If-None-Match") == '"x"':
-            return answer(b"", 'ETag: "x"', status="304 Not Modified").replace(b"Content-Length: 0\r\n", b"")
+            return answer(b"", 'ETag: "x"', status="304 Not Modified").replace(
+                b"Content-Length: 0\r\n", b""
+            )
         return lasting("no-store", b"body", 'ETag: "x"')
 
     with Origin(reply) as origin, Larder(origin) as larder:

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""Where a lifetime comes from and which word counts first (RFC 9111 4.2.1), and how old an answer is
-(4.2.3). The `ttl` of Cache-Status is lifetime less age."""
+"""Where a lifetime comes from and which word counts first (RFC 9111 4.2.1), and how old an answer
+is (4.2.3). The `ttl` of Cache-Status is lifetime less age."""
 
 import time
 
@@ -16,24 +16,52 @@ CDN, OWN = "CDN-Cache-Control", "Larder-CDN-Cache-Control"
 
 # name: status, field lines, the ttl right after it was stored
 LIFETIMES = {
-    # RFC 9111 4.2.1, 5.2.2.10, 5.2.2.1, 5.3: targeted field, s-maxage, max-age, Expires - Date
+    # RFC 9111 4.2.1, RFC 9111 5.2.2.10, RFC 9111 5.2.2.1, RFC 9111 5.3: targeted field, s-maxage, max-age, Expires - Date
     "max-age": (200, ["Cache-Control: max-age=100"], 100),
     "s-maxage before max-age": (200, ["Cache-Control: max-age=100, s-maxage=200"], 200),
-    "s-maxage behind, and shorter": (200, ["Cache-Control: s-maxage=50", "Cache-Control: max-age=100"], 50),
+    "s-maxage behind, and shorter": (
+        200,
+        ["Cache-Control: s-maxage=50", "Cache-Control: max-age=100"],
+        50,
+    ),
     "max-age before Expires": (200, ["Cache-Control: max-age=100", f"Expires: {date(HOUR)}"], 100),
-    "max-age before an Expires past": (200, ["Cache-Control: max-age=100", f"Expires: {date(-HOUR)}"], 100),
-    "s-maxage before all": (200, ["Cache-Control: max-age=0, s-maxage=70", f"Expires: {date(-HOUR)}"], 70),
+    "max-age before an Expires past": (
+        200,
+        ["Cache-Control: max-age=100", f"Expires: {date(-HOUR)}"],
+        100,
+    ),
+    "s-maxage before all": (
+        200,
+        ["Cache-Control: max-age=0, s-maxage=70", f"Expires: {date(-HOUR)}"],
+        70,
+    ),
     "Expires": (200, [f"Expires: {date(HOUR)}"], HOUR),
     "Expires counts from Date": (200, [f"Expires: {date(HOUR)}", f"Date: {date(-HOUR)}"], HOUR),
-    "Expires before heuristics": (200, [f"Expires: {date(HOUR)}", f"Last-Modified: {date(-DAY)}"], HOUR),
+    "Expires before heuristics": (
+        200,
+        [f"Expires: {date(HOUR)}", f"Last-Modified: {date(-DAY)}"],
+        HOUR,
+    ),
     "targeted before s-maxage": (200, [f"{CDN}: max-age=300", "Cache-Control: s-maxage=100"], 300),
-    "targeted, shorter": (200, [f"{CDN}: max-age=30", "Cache-Control: s-maxage=100, max-age=50"], 30),
+    "targeted, shorter": (
+        200,
+        [f"{CDN}: max-age=30", "Cache-Control: s-maxage=100, max-age=50"],
+        30,
+    ),
     "the first targeted field": (200, [f"{CDN}: max-age=300", f"{OWN}: max-age=400"], 400),
     # RFC 9111 4.2.2: a tenth of the time since it was modified, a day at most
     "heuristic": (200, [f"Last-Modified: {date(-10 * HOUR)}"], HOUR),
-    "heuristic counts from Date": (200, [f"Last-Modified: {date(-21 * HOUR)}", f"Date: {date(-HOUR)}"], HOUR),
+    "heuristic counts from Date": (
+        200,
+        [f"Last-Modified: {date(-21 * HOUR)}", f"Date: {date(-HOUR)}"],
+        HOUR,
+    ),
     "heuristic, capped": (200, [f"Last-Modified: {date(-100 * DAY)}"], DAY),
-    "heuristic beside other directives": (200, ["Cache-Control: public", f"Last-Modified: {date(-10 * HOUR)}"], HOUR),
+    "heuristic beside other directives": (
+        200,
+        ["Cache-Control: public", f"Last-Modified: {date(-10 * HOUR)}"],
+        HOUR,
+    ),
     "heuristic of a future": (200, [f"Last-Modified: {date(HOUR)}"], 0),
     # RFC 9111 4.2.1: what is invalid makes it stale, what is said twice counts in its shorter form
     "max-age twice": (200, ["Cache-Control: max-age=100, max-age=10"], 10),
@@ -44,8 +72,16 @@ LIFETIMES = {
     "Expires: 0": (200, ["Expires: 0", f"Last-Modified: {date(-DAY)}"], 0),
     "Expires twice": (200, [f"Expires: {date(HOUR)}", f"Expires: {date(HOUR)}"], 0),
     # RFC 9110 5.6.7: the obsolete forms of a date are read, too
-    "Expires in RFC 850 form": (200, ["Expires: " + time.strftime("%A, %d-%b-%y %H:%M:%S GMT", time.gmtime(time.time() + HOUR))], HOUR),
-    "Expires as asctime": (200, ["Expires: " + time.asctime(time.gmtime(time.time() + HOUR))], HOUR),
+    "Expires in RFC 850 form": (
+        200,
+        ["Expires: " + time.strftime("%A, %d-%b-%y %H:%M:%S GMT", time.gmtime(time.time() + HOUR))],
+        HOUR,
+    ),
+    "Expires as asctime": (
+        200,
+        ["Expires: " + time.asctime(time.gmtime(time.time() + HOUR))],
+        HOUR,
+    ),
     # RFC 9111 1.2.2: what no clock reaches counts as 2^31
     "max-age of 2^31 and more": (200, ["Cache-Control: max-age=99999999999999999999"], 2**31),
     "max-age of 2^31": (200, ["Cache-Control: max-age=2147483648"], 2**31),
@@ -93,13 +129,25 @@ def test_settings():
     """What the operator grants where the origin is silent."""
     table = {
         "default-ttl": ({"default-ttl": "5m"}, [], 300),
-        "default-ttl behind heuristics": ({"default-ttl": "5m"}, [f"Last-Modified: {date(-HOUR)}"], 360),
+        "default-ttl behind heuristics": (
+            {"default-ttl": "5m"},
+            [f"Last-Modified: {date(-HOUR)}"],
+            360,
+        ),
         "default-ttl behind max-age": ({"default-ttl": "5m"}, ["Cache-Control: max-age=7"], 7),
         "heuristic-factor": ({"heuristic-factor": 0.5}, [f"Last-Modified: {date(-HOUR)}"], 1800),
-        "no heuristics": ({"heuristic-factor": 0, "default-ttl": "5m"}, [f"Last-Modified: {date(-HOUR)}"], 300),
+        "no heuristics": (
+            {"heuristic-factor": 0, "default-ttl": "5m"},
+            [f"Last-Modified: {date(-HOUR)}"],
+            300,
+        ),
         "heuristic-max": ({"heuristic-max": "1m"}, [f"Last-Modified: {date(-HOUR)}"], 60),
         "ttl-by-status": ({"ttl-by-status": {"200": "30s"}}, [], 30),
-        "ttl-by-status behind Expires": ({"ttl-by-status": {"200": "30s"}}, [f"Expires: {date(90)}"], 90),
+        "ttl-by-status behind Expires": (
+            {"ttl-by-status": {"200": "30s"}},
+            [f"Expires: {date(90)}"],
+            90,
+        ),
     }
     for name, (settings, fields, ttl) in table.items():
         with case(name), Origin(answer(b"ok", *fields)) as origin:
@@ -129,7 +177,9 @@ def test_negative_caching():
 def test_a_second_is_a_second():
     """Fresh for as long as it says, though Date has no parts of a second; then not any more."""
     count = iter((b"1", b"2"))
-    with Origin(lambda *_: lasting("max-age=1", next(count), f"Date: {date()}")) as origin, Larder(origin) as larder:
+    with Origin(lambda *_: lasting("max-age=1", next(count), f"Date: {date()}")) as origin, Larder(
+        origin
+    ) as larder:
         equal(larder.get("/").body, b"1")
         equal(larder.get("/").body, b"1", "at once")
         time.sleep(1.1)

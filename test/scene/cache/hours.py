@@ -61,7 +61,10 @@ def clocked(origin, config=None):
 
 def test_fresh_for_hours():
     said = lasting(f"max-age={2 * HOUR}", b"old", 'ETag: "x"')
-    with Origin(Pages({"/": [said, lasting("max-age=60", b"new")]})) as origin, clocked(origin) as (larder, clock):
+    with Origin(Pages({"/": [said, lasting("max-age=60", b"new")]})) as origin, clocked(origin) as (
+        larder,
+        clock,
+    ):
         larder.get("/")
         for hours in (0.5, 1, 1.99):
             clock.set(int(hours * HOUR))
@@ -116,7 +119,10 @@ def test_kept_to_be_validated():
     config = {"cache": {"keep": "2h"}}
     said = lasting("max-age=60", b"old", 'ETag: "x"')
     for hours, condition in ((1.9, '"x"'), (2.1, None)):
-        with case(f"after {hours} h"), Origin(said) as origin, clocked(origin, config) as (larder, clock):
+        with case(f"after {hours} h"), Origin(said) as origin, clocked(origin, config) as (
+            larder,
+            clock,
+        ):
             larder.get("/")
             clock.set(int(hours * HOUR))
             got = larder.get("/")

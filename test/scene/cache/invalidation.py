@@ -17,7 +17,9 @@ HOST = "Host: a"
 
 
 def write(larder, method, target, *fields, body=b""):
-    return larder.ask(f"{method} {target} HTTP/1.1", HOST, *fields, f"Content-Length: {len(body)}", body=body)
+    return larder.ask(
+        f"{method} {target} HTTP/1.1", HOST, *fields, f"Content-Length: {len(body)}", body=body
+    )
 
 
 def writes(status, *fields):
@@ -43,7 +45,14 @@ def test_methods():
 
 def test_statuses():
     """An answer without error is a 2xx or a 3xx."""
-    table = {"200 OK": True, "201 C": True, "204 N": True, "303 S": True, "400 B": False, "403 F": False}
+    table = {
+        "200 OK": True,
+        "201 C": True,
+        "204 N": True,
+        "303 S": True,
+        "400 B": False,
+        "403 F": False,
+    }
     table |= {"404 N": False, "409 C": False, "500 I": False, "503 S": False}
     for said, invalidates in table.items():
         with case(said), Origin(writes(said)) as origin, Larder(origin) as larder:
@@ -101,7 +110,10 @@ def test_another_hosts():
         for host in ("a", "b"):
             larder.ask("GET /x HTTP/1.1", f"Host: {host}")
         write(larder, "POST", "/x")
-        equal([is_hit(larder.ask("GET /x HTTP/1.1", f"Host: {host}")) for host in ("a", "b")], [False, True])
+        equal(
+            [is_hit(larder.ask("GET /x HTTP/1.1", f"Host: {host}")) for host in ("a", "b")],
+            [False, True],
+        )
 
 
 def test_a_reference_in_an_error():
@@ -120,7 +132,10 @@ def test_all_variants():
         check(all(is_hit(larder.get("/v", f"Accept-Language: {x}")) for x in languages), "stored")
         write(larder, "POST", "/v")
         for language in languages:
-            check(not is_hit(larder.get("/v", f"Accept-Language: {language}")), f"{language} is still served")
+            check(
+                not is_hit(larder.get("/v", f"Accept-Language: {language}")),
+                f"{language} is still served",
+            )
 
 
 def by_language(request, _):
@@ -136,7 +151,11 @@ def test_what_is_invalid_covers_nothing():
             return answer(b"")
         is_first = len(asked(origin, "/x", "GET")) == 1
         control = "max-age=60, stale-if-error=600, stale-while-revalidate=600"
-        return lasting(control, b"old", 'ETag: "x"') if is_first else answer(b"down", status="503 Down")
+        return (
+            lasting(control, b"old", 'ETag: "x"')
+            if is_first
+            else answer(b"down", status="503 Down")
+        )
 
     with Origin(reply) as origin, Larder(origin) as larder:
         larder.get("/x")
@@ -185,7 +204,9 @@ def test_a_posts_answer_serves_get():
     }
     for name, (said, serves) in table.items():
         read = numbered("max-age=60")
-        reply = lambda r, w, said=said, read=read: read(r, w) if r.method == "GET" else said  # noqa: E731
+        reply = (
+            lambda r, w, said=said, read=read: read(r, w) if r.method == "GET" else said
+        )  # noqa: E731
         with case(name), Origin(reply) as origin, Larder(origin) as larder:
             larder.get("/x")
             got = write(larder, "POST", "/x", body=b"a")
@@ -266,7 +287,9 @@ def test_those_who_ask_after_the_write_share_one_fetch():
     def reply(request, wire):
         return answer(b"") if request.method == "PUT" else pages(request, wire)
 
-    with Origin(reply) as origin, Larder(origin, workers=2) as larder, start_get(larder, "/x") as early:
+    with Origin(reply) as origin, Larder(origin, workers=2) as larder, start_get(
+        larder, "/x"
+    ) as early:
         wait_until_asked(origin, "/x")
         equal(write(larder, "PUT", "/x").status, 200)
         with crowd(larder, 30, "/x") as wires:
@@ -330,7 +353,9 @@ def test_a_variant_that_was_on_its_way():
     def reply(request, wire):
         return answer(b"") if request.method == "PUT" else pages(request, wire)
 
-    with Origin(reply) as origin, Larder(origin) as larder, start_get(larder, "/x", "Foo: 1") as early:
+    with Origin(reply) as origin, Larder(origin) as larder, start_get(
+        larder, "/x", "Foo: 1"
+    ) as early:
         wait_until_asked(origin, "/x")
         write(larder, "PUT", "/x")
         gate.open()
@@ -342,7 +367,9 @@ def test_a_refresh_that_began_before():
     """Nor does a background refresh (RFC 5861 3) that the write overtook."""
     control = "max-age=10, stale-while-revalidate=600"
     gate = Gate(lasting("max-age=60", b"old again"))
-    pages = Pages({"/x": [lasting(control, b"old", "Age: 20"), gate, lasting("max-age=60", b"new")]})
+    pages = Pages(
+        {"/x": [lasting(control, b"old", "Age: 20"), gate, lasting("max-age=60", b"new")]}
+    )
 
     def reply(request, wire):
         return answer(b"") if request.method == "PUT" else pages(request, wire)

@@ -101,7 +101,12 @@ def test_the_target_names_the_host():
 def test_what_is_not_in_the_key():
     """Fields that claim another host, path or scheme change neither the key nor what the origin
     believes of them."""
-    claims = ["X-Forwarded-Host: evil", "X-Forwarded-Proto: https", "X-Original-URL: /evil", "Forwarded: host=evil"]
+    claims = [
+        "X-Forwarded-Host: evil",
+        "X-Forwarded-Proto: https",
+        "X-Original-URL: /evil",
+        "Forwarded: host=evil",
+    ]
 
     def reply(request, _):
         said = ",".join(f"{n}={request.get(n)}" for n in ("X-Forwarded-Host", "X-Forwarded-Proto"))

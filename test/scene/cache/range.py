@@ -16,7 +16,14 @@ BODY = bytes((i * 7 + i // 251) % 256 for i in range(300_000))
 SIZE = len(BODY)
 TAG = '"x"'
 MODIFIED = date(-3600)
-REPLY = lasting("max-age=600", BODY, f"ETag: {TAG}", f"Last-Modified: {MODIFIED}", "Content-Type: a/b", "X-Own: 1")
+REPLY = lasting(
+    "max-age=600",
+    BODY,
+    f"ETag: {TAG}",
+    f"Last-Modified: {MODIFIED}",
+    "Content-Type: a/b",
+    "X-Own: 1",
+)
 
 # Range -> the parts of a 206; None = the whole, with 200; [] = 416
 SETS = {
@@ -111,7 +118,10 @@ def test_from_ram():
 
 def test_chunked():
     """Its length was not announced, but is known now."""
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (BODY[:1000], BODY[1000:77777], BODY[77777:]))
+    chunks = b"".join(
+        b"%x\r\n%s\r\n" % (len(part), part)
+        for part in (BODY[:1000], BODY[1000:77777], BODY[77777:])
+    )
     fields = REPLY[: REPLY.index(b"Content-Length")] + b"Transfer-Encoding: chunked\r\n\r\n"
     with Origin(fields + chunks + b"0\r\n\r\n") as origin, Larder(origin) as larder:
         larder.get("/chunks")
@@ -146,8 +156,8 @@ def restart(larder):
 
 
 def test_while_it_fills():
-    """A range is sent as soon as its bytes are there, before the last ones are; one that is not there
-    yet waits for them and for nothing else."""
+    """A range is sent as soon as its bytes are there, before the last ones are; one that is not
+    there yet waits for them and for nothing else."""
     half = SIZE // 2
     gate = threading.Event()
 
@@ -168,7 +178,9 @@ def test_while_it_fills():
             late.send(head("GET /x HTTP/1.1", "Host: a", "Range: bytes=-1000"))
             both.send(head("GET /x HTTP/1.1", "Host: a", f"Range: bytes=0-9,{half + 5}-{half + 9}"))
             got = late.read_head()
-            equal((got.status, got.get("Content-Length")), (206, "1000"), "its head is known already")
+            equal(
+                (got.status, got.get("Content-Length")), (206, "1000"), "its head is known already"
+            )
             both.read_until(BODY[:10])
             check(late.is_quiet(), "bytes that are not there yet")
             gate.set()
@@ -225,7 +237,10 @@ def test_of_nothing():
 
 def test_only_get_and_only_200():
     """RFC 9110 14.2: Range means nothing to other methods; nor does what is no 200 have ranges."""
-    table = {"/x": lasting("max-age=600", BODY), "/gone": lasting("max-age=600", b"gone", status="404 Not")}
+    table = {
+        "/x": lasting("max-age=600", BODY),
+        "/gone": lasting("max-age=600", b"gone", status="404 Not"),
+    }
     with Origin(Pages(table)) as origin, Larder(origin) as larder:
         for target in table:
             larder.get(target)
@@ -238,7 +253,12 @@ def test_of_what_is_stale():
     """The whole is validated, or fetched anew, and the range taken from it."""
     stale = lasting("max-age=10", BODY, "Age: 20", f"ETag: {TAG}")
     new = lasting("max-age=600", BODY[::-1], 'ETag: "y"')
-    pages = Pages({"/304": [stale, head("HTTP/1.1 304 Not Modified", "Cache-Control: max-age=60")], "/200": [stale, new]})
+    pages = Pages(
+        {
+            "/304": [stale, head("HTTP/1.1 304 Not Modified", "Cache-Control: max-age=60")],
+            "/200": [stale, new],
+        }
+    )
     with Origin(pages) as origin, Larder(origin) as larder:
         for target, body in {"/304": BODY, "/200": BODY[::-1]}.items():
             with case(target):
@@ -252,15 +272,24 @@ def test_of_what_is_stale():
 
 def test_on_a_miss():
     """RFC 9111 3.3: the origin's own 206 is passed on and not stored."""
+
     def reply(request, _):
         if request.get("Range"):
-            return lasting("max-age=600", BODY[5:10], f"Content-Range: bytes 5-9/{SIZE}", status="206 Partial Content")
+            return lasting(
+                "max-age=600",
+                BODY[5:10],
+                f"Content-Range: bytes 5-9/{SIZE}",
+                status="206 Partial Content",
+            )
         return REPLY
 
     with Origin(reply) as origin, Larder(origin) as larder:
         for _ in range(2):
             got = larder.get("/x", "Range: bytes=5-9")
-            equal((got.status, got.body, got.get("Content-Range")), (206, BODY[5:10], f"bytes 5-9/{SIZE}"))
+            equal(
+                (got.status, got.body, got.get("Content-Range")),
+                (206, BODY[5:10], f"bytes 5-9/{SIZE}"),
+            )
             says(got, fwd="uri-miss", fwd_status=206, stored=None, detail="range")
         got = larder.get("/x")
         check(got.body == BODY and not is_hit(got), "the whole is another matter")

@@ -1,7 +1,8 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""stale-if-error (RFC 5861 4): a stale answer covers for an origin that fails, in whichever way, for
-as long as the answer says, at most as long as the operator allows; never where it is forbidden."""
+"""stale-if-error (RFC 5861 4): a stale answer covers for an origin that fails, in whichever way,
+for as long as the answer says, at most as long as the operator allows; never where it is
+forbidden."""
 
 import time
 
@@ -97,7 +98,12 @@ def test_window():
         "beyond": ({}, named, 71, False),
         "zero": ({}, "max-age=10, stale-if-error=0", 11, False),
         "capped": ({"stale-if-error-max": "30s"}, "max-age=10, stale-if-error=600", 41, False),
-        "within the cap": ({"stale-if-error-max": "30s"}, "max-age=10, stale-if-error=600", 38, True),
+        "within the cap": (
+            {"stale-if-error-max": "30s"},
+            "max-age=10, stale-if-error=600",
+            38,
+            True,
+        ),
         "the refresh's cap is another": ({"stale-while-revalidate-max": "1s"}, named, 40, True),
         # RFC 9111 4.2.4, 5.2.2.2, 5.2.2.8, 5.2.2.10, 5.2.2.4
         "must-revalidate": ({}, named + ", must-revalidate", 20, False),
@@ -119,12 +125,21 @@ def test_window():
 
 
 def test_the_operators_window():
-    """Without a word of the origin: an hour by default, or as configured; counted from the end of the
-    freshness that the answer had."""
-    table = {"/default": ({}, b"old"), "/off": ({"stale-if-error": 0}, b"down"), "/own": ({"stale-if-error": "10m"}, b"old")}
-    routes = [{"path": path, "origin": "default", "cache": settings} for path, (settings, _) in table.items()]
+    """Without a word of the origin: an hour by default, or as configured; counted from the end of
+    the freshness that the answer had."""
+    table = {
+        "/default": ({}, b"old"),
+        "/off": ({"stale-if-error": 0}, b"down"),
+        "/own": ({"stale-if-error": "10m"}, b"old"),
+    }
+    routes = [
+        {"path": path, "origin": "default", "cache": settings}
+        for path, (settings, _) in table.items()
+    ]
     both = [lasting("max-age=1", b"old"), FAILURES["503"]]
-    with Origin(Pages(dict.fromkeys(table, both))) as origin, Larder(origin, config={"routes": routes}) as larder:
+    with Origin(Pages(dict.fromkeys(table, both))) as origin, Larder(
+        origin, config={"routes": routes}
+    ) as larder:
         for target in table:
             larder.get(target)
         time.sleep(1.02)
@@ -139,7 +154,9 @@ def test_the_clients_window():
     for control, code in table.items():
         said = lasting(control, b"old", "Age: 20", 'ETag: "x"')
         pages = Pages({"/": [said, FAILURES["503"]]})
-        with case(control), Origin(pages) as origin, Larder(origin, config={"cache": {"stale-if-error": 0}}) as larder:
+        with case(control), Origin(pages) as origin, Larder(
+            origin, config={"cache": {"stale-if-error": 0}}
+        ) as larder:
             larder.get("/")
             equal(larder.get("/", "Cache-Control: stale-if-error=60").status, code)
 

@@ -101,7 +101,10 @@ def test_who_asks_does_not_matter():
         pages = Pages({"/": [STALE, lasting("max-age=60", b"new")]})
         with case(name), Origin(pages) as origin, Larder(origin) as larder:
             larder.get("/")
-            equal(larder.ask(f"{method} / HTTP/1.1", "Host: a", *fields).status in (200, 206, 304), True)
+            equal(
+                larder.ask(f"{method} / HTTP/1.1", "Host: a", *fields).status in (200, 206, 304),
+                True,
+            )
             settle(larder)
             equal([r.method for r in origin.requests][1:], ["GET"], "what the origin was asked")
             equal(origin.requests[1].get("Range"), None)
@@ -118,10 +121,30 @@ def test_window():
         "within": ({}, "max-age=10, stale-while-revalidate=60", 69, True),
         "beyond": ({}, "max-age=10, stale-while-revalidate=60", 71, False),
         "none": ({}, "max-age=10", 11, False),
-        "zero": ({"stale-while-revalidate": "1h"}, "max-age=10, stale-while-revalidate=0", 11, False),
-        "capped": ({"stale-while-revalidate-max": "30s"}, "max-age=10, stale-while-revalidate=600", 41, False),
-        "within the cap": ({"stale-while-revalidate-max": "30s"}, "max-age=10, stale-while-revalidate=600", 38, True),
-        "beyond a day, the default cap": ({}, "max-age=10, stale-while-revalidate=999999", 86412, False),
+        "zero": (
+            {"stale-while-revalidate": "1h"},
+            "max-age=10, stale-while-revalidate=0",
+            11,
+            False,
+        ),
+        "capped": (
+            {"stale-while-revalidate-max": "30s"},
+            "max-age=10, stale-while-revalidate=600",
+            41,
+            False,
+        ),
+        "within the cap": (
+            {"stale-while-revalidate-max": "30s"},
+            "max-age=10, stale-while-revalidate=600",
+            38,
+            True,
+        ),
+        "beyond a day, the default cap": (
+            {},
+            "max-age=10, stale-while-revalidate=999999",
+            86412,
+            False,
+        ),
         "the errors' cap is another": ({"stale-if-error-max": "1s"}, CONTROL, 30, True),
         # RFC 9111 5.2.2.2, 5.2.2.8, 5.2.2.4: these forbid it
         "must-revalidate": ({}, CONTROL + ", must-revalidate", 20, False),
@@ -131,7 +154,9 @@ def test_window():
     for name, (settings, control, age, served) in table.items():
         said = lasting(control, b"old", f"Age: {age}", 'ETag: "x"')
         pages = Pages({"/": [said, lasting("max-age=60", b"new")]})
-        with case(name), Origin(pages) as origin, Larder(origin, config={"cache": settings}) as larder:
+        with case(name), Origin(pages) as origin, Larder(
+            origin, config={"cache": settings}
+        ) as larder:
             larder.get("/")
             equal(larder.get("/").body, b"old" if served else b"new")
 
@@ -139,9 +164,14 @@ def test_window():
 def test_the_operators_window():
     """A route's own, where the origin is silent: counted from the end of the freshness it had."""
     table = {"/own": ({"stale-while-revalidate": "60s"}, b"old"), "/default": ({}, b"new")}
-    routes = [{"path": path, "origin": "default", "cache": settings} for path, (settings, _) in table.items()]
+    routes = [
+        {"path": path, "origin": "default", "cache": settings}
+        for path, (settings, _) in table.items()
+    ]
     both = [lasting("max-age=1", b"old"), lasting("max-age=60", b"new")]
-    with Origin(Pages(dict.fromkeys(table, both))) as origin, Larder(origin, config={"routes": routes}) as larder:
+    with Origin(Pages(dict.fromkeys(table, both))) as origin, Larder(
+        origin, config={"routes": routes}
+    ) as larder:
         for target in table:
             larder.get(target)
         time.sleep(1.02)

@@ -36,18 +36,30 @@ TABLE = {
     "412": ([], lasting("max-age=60", status="412 Precondition Failed"), "status"),
     "416": ([], lasting("max-age=60", status="416 Range Not Satisfiable"), "status"),
     # RFC 9111 3.3
-    "206": ([], lasting("max-age=60", b"ok", "Content-Range: bytes 0-1/9", status="206 Part"), "partial"),
-    # RFC 9111 5.2.2.5, 5.2.2.7, 5.2.2.4
+    "206": (
+        [],
+        lasting("max-age=60", b"ok", "Content-Range: bytes 0-1/9", status="206 Part"),
+        "partial",
+    ),
+    # RFC 9111 5.2.2.5, RFC 9111 5.2.2.7, RFC 9111 5.2.2.4
     "no-store": ([], lasting("max-age=60, no-store"), "no-store"),
     "No-Store": ([], lasting("No-Store, max-age=60"), "no-store"),
-    "no-store on its own line": ([], lasting("max-age=60", b"ok", "Cache-Control: no-store"), "no-store"),
+    "no-store on its own line": (
+        [],
+        lasting("max-age=60", b"ok", "Cache-Control: no-store"),
+        "no-store",
+    ),
     "private": ([], lasting("max-age=60, private"), "private"),
     'private="x"': ([], lasting('max-age=60, private="x"'), None),
     "no-cache": ([], lasting("no-cache, max-age=60", b"ok", 'ETag: "x"'), None),
     "no-cache without validator": ([], lasting("no-cache, max-age=60"), "no-lifetime"),
     # RFC 9111 5.2.2.3: must-understand
     "must-understand, known": ([], lasting("max-age=60, must-understand, no-store"), None),
-    "must-understand, unknown": ([], lasting("max-age=60, must-understand", status="599 Odd"), "must-understand"),
+    "must-understand, unknown": (
+        [],
+        lasting("max-age=60, must-understand", status="599 Odd"),
+        "must-understand",
+    ),
     # RFC 9111 3.5: Authorization
     "Authorization": (CREDENTIALS, lasting("max-age=60"), "authorization"),
     "Authorization, public": (CREDENTIALS, lasting("max-age=60, public"), None),
@@ -95,7 +107,12 @@ def test_what_is_asked():
         "unknown method": ("LIST", [], "method", "method"),
         # RFC 9111 4.3.2: the origin's to judge
         "If-Match": ("GET", ['If-Match: "x"'], "request", "precondition"),
-        "If-Unmodified-Since": ("GET", [f"If-Unmodified-Since: {date()}"], "request", "precondition"),
+        "If-Unmodified-Since": (
+            "GET",
+            [f"If-Unmodified-Since: {date()}"],
+            "request",
+            "precondition",
+        ),
         # RFC 9111 3.3: a range of what is not stored is not fetched whole
         "Range": ("GET", ["Range: bytes=0-0"], "uri-miss", "range"),
     }
@@ -104,7 +121,9 @@ def test_what_is_asked():
             target = f"/asked/{number}"
             with case(name):
                 for _ in range(2):
-                    got = larder.ask(f"{method} {target} HTTP/1.1", "Host: a", *fields, "Content-Length: 0")
+                    got = larder.ask(
+                        f"{method} {target} HTTP/1.1", "Host: a", *fields, "Content-Length: 0"
+                    )
                     says(got, fwd=why, detail=detail, stored=None, hit=None)
                 equal(len(asked(origin, target)), 2, "asked")
                 says(larder.get(target), fwd="uri-miss", stored=True)
@@ -127,7 +146,12 @@ def test_fields_that_are_not_stored():
         first, second = larder.get("/"), larder.get("/")
         check(is_hit(second), f"{second.fields}")
         for got in (first, second):
-            for name, value in {"X-All": "1", "Set-Cookie": "a=b", "X-Hop": None, "Keep-Alive": None}.items():
+            for name, value in {
+                "X-All": "1",
+                "Set-Cookie": "a=b",
+                "X-Hop": None,
+                "Keep-Alive": None,
+            }.items():
                 equal(got.get(name), value, name)
         for name in ("X-User", "X-Once"):
             equal(second.get(name), None, f"{name} of the hit")
@@ -140,9 +164,13 @@ def test_too_large():
     """A body beyond max-object-size passes through whole, announced or not, and is not stored."""
     body = bytes(range(256)) * 1024  # 256 KiB
     announced = lasting("max-age=60", body)
-    chunks = b"".join(b"%x\r\n%s\r\n" % (4096, body[at : at + 4096]) for at in range(0, len(body), 4096))
+    chunks = b"".join(
+        b"%x\r\n%s\r\n" % (4096, body[at : at + 4096]) for at in range(0, len(body), 4096)
+    )
     unannounced = (
-        head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n"
+        head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked")
+        + chunks
+        + b"0\r\n\r\n"
     )
     config = {"store": {"max-object-size": "64k"}}
     with Origin(lambda r, _: announced if r.target == "/length" else unannounced) as origin:
@@ -170,9 +198,13 @@ def test_a_very_large_head():
 
 
 def test_truncated():
-    """RFC 9111 3.3: what ended early is never stored as if it were whole, and not given out as such."""
+    """RFC 9111 3.3: what ended early is never stored as if it were whole, and not given out as
+    such."""
     cut = lasting("max-age=60", b"0123456789")[:-5]
-    chunk = head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked") + b"5\r\n01234\r\n"
+    chunk = (
+        head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "Transfer-Encoding: chunked")
+        + b"5\r\n01234\r\n"
+    )
     with Origin(lambda r, _: (cut if r.target == "/length" else chunk, CLOSE)) as origin:
         with Larder(origin) as larder:
             for target in ("/length", "/chunks"):
@@ -189,7 +221,12 @@ def test_truncated():
 
 def test_bypass():
     """A route that does not cache passes everything on, and says so."""
-    config = {"routes": [{"path": "/", "origin": "default"}, {"path": "/no", "origin": "default", "cache": {"enabled": False}}]}
+    config = {
+        "routes": [
+            {"path": "/", "origin": "default"},
+            {"path": "/no", "origin": "default", "cache": {"enabled": False}},
+        ]
+    }
     with Origin(lasting("max-age=60")) as origin, Larder(origin, config=config) as larder:
         for _ in range(2):
             says(larder.get("/no/x"), fwd="bypass", detail="bypass", stored=None)

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""Targeted cache control (RFC 9213): CDN-Cache-Control counts in the place of Cache-Control and
+"""Targeted cache control (RFC 9213 2): CDN-Cache-Control counts in the place of Cache-Control and
 Expires, whole, if it is a valid Structured Field; which fields count is configured."""
 
 import scene
@@ -57,7 +57,12 @@ def test_values():
 
 def test_several_lines():
     """They are one dictionary (RFC 9110 5.3)."""
-    said = answer(b"ok", "CDN-Cache-Control: public", "CDN-Cache-Control: max-age=30", "Cache-Control: max-age=9")
+    said = answer(
+        b"ok",
+        "CDN-Cache-Control: public",
+        "CDN-Cache-Control: max-age=30",
+        "Cache-Control: max-age=9",
+    )
     with Origin(said) as origin, Larder(origin) as larder:
         check(29 <= status(larder.get("/"))["ttl"] <= 30, "ttl")
 

@@ -25,8 +25,13 @@ def together(count, said):
 
 
 def test_all_at_once():
-    """20 slow uncacheable requests are all at the origin at the same time, once the key is known."""
-    for name, first in {"no-store": lasting("no-store"), "no lifetime": answer(b"ok"), "404": lasting("no-store", status="404 No")}.items():
+    """20 slow uncacheable requests are all at the origin at the same time, once the key is
+    known."""
+    for name, first in {
+        "no-store": lasting("no-store"),
+        "no lifetime": answer(b"ok"),
+        "404": lasting("no-store", status="404 No"),
+    }.items():
         pages = Pages({"/": [first, together(20, lasting("no-store", b"slow"))]})
         with case(name), Origin(pages) as origin, Larder(origin, workers=4) as larder:
             larder.get("/")
@@ -34,7 +39,9 @@ def test_all_at_once():
                 for wire in wires:
                     got = wire.read_answer()
                     equal(got.body, b"slow")
-                    says(got, fwd="uri-miss", detail="known-uncacheable", collapsed=None, stored=None)
+                    says(
+                        got, fwd="uri-miss", detail="known-uncacheable", collapsed=None, stored=None
+                    )
             equal(len(origin.requests), 21)
 
 
@@ -50,9 +57,11 @@ def test_all_at_once_on_a_new_key():
 
 
 def test_it_becomes_cacheable():
-    """The first answer that may be stored is stored: known-uncacheable is a reason not to wait, not a
-    reason not to store."""
-    pages = Pages({"/": [lasting("no-store", b"1"), lasting("max-age=60", b"2"), lasting("max-age=60", b"3")]})
+    """The first answer that may be stored is stored: known-uncacheable is a reason not to wait, not
+    a reason not to store."""
+    pages = Pages(
+        {"/": [lasting("no-store", b"1"), lasting("max-age=60", b"2"), lasting("max-age=60", b"3")]}
+    )
     with Origin(pages) as origin, Larder(origin) as larder:
         equal([larder.get("/").body for _ in range(3)], [b"1", b"2", b"2"])
         check(is_hit(larder.get("/")), "not stored")
@@ -61,7 +70,9 @@ def test_it_becomes_cacheable():
 def test_it_is_forgotten():
     """uncacheable-ttl: then the key is one like others again."""
     pages = Pages({"/": [lasting("no-store", b"1"), lasting("max-age=60", b"2")]})
-    with Origin(pages) as origin, Larder(origin, config={"cache": {"uncacheable-ttl": "300ms"}}) as larder:
+    with Origin(pages) as origin, Larder(
+        origin, config={"cache": {"uncacheable-ttl": "300ms"}}
+    ) as larder:
         larder.get("/")
         time.sleep(0.35)
         got = larder.get("/")
@@ -71,7 +82,9 @@ def test_it_is_forgotten():
 
 def test_off():
     """uncacheable-ttl 0: nothing is remembered."""
-    with Origin(numbered("no-store")) as origin, Larder(origin, config={"cache": {"uncacheable-ttl": 0}}) as larder:
+    with Origin(numbered("no-store")) as origin, Larder(
+        origin, config={"cache": {"uncacheable-ttl": 0}}
+    ) as larder:
         for _ in range(3):
             says(larder.get("/"), detail="no-store", stored=None)
         equal(len(origin.requests), 3)

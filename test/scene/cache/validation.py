@@ -30,7 +30,10 @@ def test_what_is_asked():
         "weak": (['ETag: W/"x"'], ('W/"x"', None)),
         "odd": (["ETag: x y"], ("x y", None)),
         "Last-Modified": ([f"Last-Modified: {THEN}"], (None, THEN)),
-        "old form": (["Last-Modified: Tuesday, 03-Nov-20 10:11:12 GMT"], (None, "Tuesday, 03-Nov-20 10:11:12 GMT")),
+        "old form": (
+            ["Last-Modified: Tuesday, 03-Nov-20 10:11:12 GMT"],
+            (None, "Tuesday, 03-Nov-20 10:11:12 GMT"),
+        ),
         "both": (['ETag: "x"', f"Last-Modified: {THEN}"], ('"x"', THEN)),
         "neither": ([], (None, None)),
     }
@@ -40,7 +43,12 @@ def test_what_is_asked():
             for number, (name, (_, wanted)) in enumerate(table.items()):
                 with case(name):
                     larder.get(f"/{number}")
-                    larder.get(f"/{number}", 'If-None-Match: "mine"', f"If-Modified-Since: {date()}", "X-Own: 1")
+                    larder.get(
+                        f"/{number}",
+                        'If-None-Match: "mine"',
+                        f"If-Modified-Since: {date()}",
+                        "X-Own: 1",
+                    )
                     first, second = asked(origin, f"/{number}")
                     equal(first.get("If-None-Match"), None)
                     equal((second.get("If-None-Match"), second.get("If-Modified-Since")), wanted)
@@ -48,8 +56,8 @@ def test_what_is_asked():
 
 
 def test_304_updates():
-    """RFC 9111 4.3.4, 3.2: the fields of a 304 take the place of the stored ones, for this client and
-    for the next; what describes the stored bytes stays."""
+    """RFC 9111 4.3.4, 3.2: the fields of a 304 take the place of the stored ones, for this client
+    and for the next; what describes the stored bytes stays."""
     first = lasting(
         "public, max-age=10",
         b"old",
@@ -80,7 +88,9 @@ def test_304_updates():
     with Origin(Pages({"/": [first, update]})) as origin, Larder(origin) as larder:
         larder.get("/")
         validated, hit = larder.get("/"), larder.get("/")
-        said = says(validated, hit=None, fwd="stale", fwd_status=304, stored=True, detail="not-modified")
+        said = says(
+            validated, hit=None, fwd="stale", fwd_status=304, stored=True, detail="not-modified"
+        )
         check(998 <= said["ttl"] <= 1000, f"{said}")
         check(is_hit(hit), "fresh again")
         for got in (validated, hit):
@@ -105,8 +115,8 @@ def test_304_updates():
 
 
 def test_304_without_words():
-    """A 304 that says nothing leaves the lifetime as it was, counted anew: without a Date it is of the
-    moment it came (RFC 9110 6.6.1)."""
+    """A 304 that says nothing leaves the lifetime as it was, counted anew: without a Date it is of
+    the moment it came (RFC 9110 6.6.1)."""
     first = stale(b"old", 'ETag: "x"', f"Date: {date(-100)}")
     with Origin(Pages({"/": [first, not_modified()]})) as origin, Larder(origin) as larder:
         larder.get("/")
@@ -121,7 +131,9 @@ def test_304_forbids():
     """A 304 may take back the permission to store."""
     update = not_modified('ETag: "x"', "Cache-Control: no-store")
     last = lasting("max-age=60", b"new")
-    with Origin(Pages({"/": [stale(b"old", 'ETag: "x"'), update, last]})) as origin, Larder(origin) as larder:
+    with Origin(Pages({"/": [stale(b"old", 'ETag: "x"'), update, last]})) as origin, Larder(
+        origin
+    ) as larder:
         larder.get("/")
         got = larder.get("/")
         equal((got.status, got.body), (200, b"old"))
@@ -159,7 +171,9 @@ def test_200_that_may_not_be_stored():
 
 def test_client_condition_on_a_validated_answer():
     """RFC 9111 4.3.2: our validation first, then the client's own condition."""
-    pages = Pages({"/": [stale(b"old", 'ETag: "x"'), not_modified('ETag: "x"', "Cache-Control: max-age=0")]})
+    pages = Pages(
+        {"/": [stale(b"old", 'ETag: "x"'), not_modified('ETag: "x"', "Cache-Control: max-age=0")]}
+    )
     with Origin(pages) as origin, Larder(origin) as larder:
         larder.get("/")
         got = larder.get("/", 'If-None-Match: "x"')
@@ -173,7 +187,11 @@ def test_304_to_the_clients_condition():
     stored, and judged here."""
 
     def reply(request, _):
-        return not_modified('ETag: "x"') if request.get("If-None-Match") else lasting("max-age=60", b"all", 'ETag: "x"')
+        return (
+            not_modified('ETag: "x"')
+            if request.get("If-None-Match")
+            else lasting("max-age=60", b"all", 'ETag: "x"')
+        )
 
     with Origin(reply) as origin, Larder(origin) as larder:
         got = larder.get("/", 'If-None-Match: "x"')
@@ -221,7 +239,11 @@ def test_head_is_answered_from_what_is_stored():
 # name: the HEAD's answer, what a GET then gets: body, hit?
 HEADS = {
     "agrees": (lasting(STALE, b"body", 'ETag: "x"', "X-New: 1"), b"body", True),
-    "says nothing": (head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "X-New: 1"), b"body", True),
+    "says nothing": (
+        head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", "X-New: 1"),
+        b"body",
+        True,
+    ),
     "another ETag": (lasting("max-age=60", b"body", 'ETag: "y"'), b"new", False),
     "another date": (lasting("max-age=60", b"body", f"Last-Modified: {date()}"), b"new", False),
     "another length": (lasting("max-age=60", b"longer", 'ETag: "x"'), b"new", False),

@@ -30,12 +30,27 @@ TABLE = {
     "two fields, exchanged": ("Foo, Bar", ["Foo: 1", "Bar: 2"], ["Foo: 2", "Bar: 1"], False),
     "two fields, one absent": ("Foo, Bar", ["Foo: 1"], ["Bar: 1"], False),
     "on two lines": ("Foo\r\nVary: Bar", ["Foo: 1", "Bar: 1"], ["Foo: 1", "Bar: 2"], False),
-    # RFC 9110 12.5: where order, case and q=1 mean nothing they make no difference
-    "languages, order": (LANGUAGE, ["Accept-Language: de;q=0.5, en"], ["Accept-Language: en, de;q=0.5"], True),
+    # RFC 9110 12.5.1, RFC 9110 12.5.3, RFC 9110 12.5.4: where order, case and q=1 mean nothing they make no difference
+    "languages, order": (
+        LANGUAGE,
+        ["Accept-Language: de;q=0.5, en"],
+        ["Accept-Language: en, de;q=0.5"],
+        True,
+    ),
     "languages, case": (LANGUAGE, ["Accept-Language: en-GB"], ["Accept-Language: EN-gb"], True),
     "languages, q=1": (LANGUAGE, ["Accept-Language: en"], ["Accept-Language: en;q=1.0"], True),
-    "languages, q written otherwise": (LANGUAGE, ["Accept-Language: en;q=0.50"], ["Accept-Language: en; Q=0.5"], True),
-    "languages, q": (LANGUAGE, ["Accept-Language: en, de;q=0.5"], ["Accept-Language: en, de;q=0.6"], False),
+    "languages, q written otherwise": (
+        LANGUAGE,
+        ["Accept-Language: en;q=0.50"],
+        ["Accept-Language: en; Q=0.5"],
+        True,
+    ),
+    "languages, q": (
+        LANGUAGE,
+        ["Accept-Language: en, de;q=0.5"],
+        ["Accept-Language: en, de;q=0.6"],
+        False,
+    ),
     "codings, order": (CODING, ["Accept-Encoding: gzip, br"], ["Accept-Encoding: br,gzip"], True),
     "codings": (CODING, ["Accept-Encoding: gzip, br"], ["Accept-Encoding: gzip"], False),
     "types": ("Accept", ["Accept: text/html, */*;q=0.1"], ["Accept: */*;q=0.1,text/html"], True),
@@ -72,10 +87,16 @@ def test_variants_limit():
         with Larder(origin, config=config) as larder:
             for value in "abcd":
                 larder.get("/", f"Foo: {value}")
-            hits = {value: is_hit(larder.get("/", f"Foo: {value}", "Cache-Control: only-if-cached")) for value in "abcd"}
+            hits = {
+                value: is_hit(larder.get("/", f"Foo: {value}", "Cache-Control: only-if-cached"))
+                for value in "abcd"
+            }
             equal(hits, {"a": False, "b": True, "c": True, "d": True})
             equal(larder.get("/", "Foo: a").body, b"a")
-            hits = {value: is_hit(larder.get("/", f"Foo: {value}", "Cache-Control: only-if-cached")) for value in "abcd"}
+            hits = {
+                value: is_hit(larder.get("/", f"Foo: {value}", "Cache-Control: only-if-cached"))
+                for value in "abcd"
+            }
             equal(hits, {"a": True, "b": False, "c": True, "d": True})
 
 
@@ -100,14 +121,19 @@ def test_many_variants_of_many_clients():
             for one in crew:
                 one.join()
             equal(wrong, [])
-            kept = sum(is_hit(larder.get("/", f"Foo: {v}", "Cache-Control: only-if-cached")) for v in range(200))
+            kept = sum(
+                is_hit(larder.get("/", f"Foo: {v}", "Cache-Control: only-if-cached"))
+                for v in range(200)
+            )
             check(1 <= kept <= 8, f"{kept} variants are kept")
 
 
 def test_vary_changes():
     """The origin varies on something else now: what was stored under the old names is not served by
     mistake."""
-    pages = Pages({"/": [lasting("max-age=60", b"1", "Vary: Foo"), lasting("max-age=60", b"2", "Vary: Bar")]})
+    pages = Pages(
+        {"/": [lasting("max-age=60", b"1", "Vary: Foo"), lasting("max-age=60", b"2", "Vary: Bar")]}
+    )
     with Origin(pages) as origin, Larder(origin) as larder:
         equal(larder.get("/", "Foo: 1", "Bar: 1").body, b"1")
         equal(larder.get("/", "Foo: 2", "Bar: 1").body, b"2")
@@ -127,7 +153,15 @@ def test_vary_ends():
 
 def test_vary_begins():
     """An answer that did not vary is no variant of one that does."""
-    pages = Pages({"/": [lasting("max-age=60", b"1"), lasting("max-age=60", b"2", "Vary: Foo"), lasting("max-age=60", b"3", "Vary: Foo")]})
+    pages = Pages(
+        {
+            "/": [
+                lasting("max-age=60", b"1"),
+                lasting("max-age=60", b"2", "Vary: Foo"),
+                lasting("max-age=60", b"3", "Vary: Foo"),
+            ]
+        }
+    )
     with Origin(pages) as origin, Larder(origin) as larder:
         larder.get("/", "Foo: 1")
         equal(larder.get("/", "Foo: 2", "Cache-Control: no-cache").body, b"2")
@@ -158,8 +192,8 @@ def test_validation_is_of_the_variant():
 
 
 def test_who_waited_for_another_variant():
-    """Two clients ask for what nobody knows to vary: the second one waits for the first one's answer,
-    sees that it does not fit, and is not given it."""
+    """Two clients ask for what nobody knows to vary: the second one waits for the first one's
+    answer, sees that it does not fit, and is not given it."""
     gate = Gate(lambda r, _: lasting("max-age=60", r.get("Foo").encode(), "Vary: Foo"))
     with Origin(gate) as origin, Larder(origin) as larder:
         with larder.connect() as one, larder.connect() as other:

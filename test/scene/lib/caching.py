@@ -42,7 +42,7 @@ def status(got):
     """Larder's own member of Cache-Status (RFC 9211 2) as a dict: bare parameters are True."""
     lines = got.all("Cache-Status")
     check(lines, f"no Cache-Status: {got.fields}")
-    member = re.search(r'(?:^|,\s*)larder((?:;\s*[a-z].*)?)$', lines[-1])
+    member = re.search(r"(?:^|,\s*)larder((?:;\s*[a-z].*)?)$", lines[-1])
     check(member, f"Larder is not the last in {lines}")
     found, rest = {}, member[1]
     while rest:
@@ -67,18 +67,13 @@ def is_hit(got):
     return status(got).get("hit") is True
 
 
-def summary(got):
-    """An answer in a few words, to compare: status, and hit or why it was forwarded."""
-    said = status(got)
-    return (got.status, "hit" if said.get("hit") else said.get("fwd"), said.get("detail"))
-
-
 # ---- origins ----
 
 
 class Pages:
-    """A reply for each path: bytes, a function of (request, wire), CLOSE, or a list of such, one for
-    each request in turn, the last for all that follow. `None` stands for paths that are not named."""
+    """A reply for each path: bytes, a function of (request, wire), CLOSE, or a list of such, one
+    for each request in turn, the last for all that follow. `None` stands for paths that are not
+    named."""
 
     def __init__(self, table):
         self.table = table

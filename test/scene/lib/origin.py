@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An origin that says exactly what its scene wants said, and writes down exactly what it heard.
 
-`reply` is what each request gets: bytes, or a function of (request, wire) that returns bytes, or
-None when it has sent them itself. After CLOSE, or bytes that end with it, the connection ends.
+`reply` is what each request gets: bytes, (bytes, CLOSE) to end the connection behind them, or a
+function of (request, wire) that returns one of these, CLOSE alone, or None when it has sent all by
+itself.
 """
 
 import socket
@@ -92,21 +93,15 @@ class Origin:
 
     def serve_one(self, wire):
         request = wire.read_head()
-        takes_body = getattr(self.reply, "takes_body", False)
-        if not takes_body:
+        if not getattr(self.reply, "takes_body", False):
             wire.read_body(request, "none")
         with self.changed:
             self.requests.append(request)
             self.changed.notify_all()
         said = self.reply(request, wire) if callable(self.reply) else self.reply
-        if isinstance(said, tuple):
-            wire.send(said[0])
-            said = said[1]
-        if said is CLOSE:
-            return False
-        if said is not None:
-            wire.send(said)
-        return True
+        parts = said if isinstance(said, tuple) else (said,)
+        wire.send(*(part for part in parts if isinstance(part, bytes)))
+        return CLOSE not in parts
 
     # ---- what it saw ----
 

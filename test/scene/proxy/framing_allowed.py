@@ -1,7 +1,6 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""What looks odd and is legal must work, and reach the origin as it was meant (RFC 9112 2.2,
-3.2)."""
+"""What looks odd and is legal must work, and reach the origin as it was meant (RFC 9112 2.2)."""
 
 import scene
 from larder import Larder
@@ -10,6 +9,7 @@ from scene import case, equal
 from wire import chunked, head
 
 # Request line and Host, and the target and Host that the origin is asked for.
+# RFC 9112 3.2.1, RFC 9112 3.2.2
 TARGETS = {
     "whole URI": ("GET http://a/x?y HTTP/1.1", "a", "/x?y", "a"),
     "default port in it": ("GET http://a:80/x HTTP/1.1", "a", "/x", "a"),
@@ -33,6 +33,7 @@ TARGETS = {
 
 PRINTABLE = bytes(range(33, 127)).decode()
 
+# RFC 9110 5.6.3
 FIELDS = {
     "obs-text": ("X: caf\xe9 \x80\xff", "X", "caf\xe9 \x80\xff"),
     "white space around": ("X: \t a \t ", "X", "a"),

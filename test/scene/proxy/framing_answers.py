@@ -16,6 +16,7 @@ def said(line="HTTP/1.1 200 OK", *fields, ending="\r\n", body=b"hello"):
     return ending.join((line, *fields, FRESH, "", "")).encode("latin-1") + body
 
 
+# RFC 9112 4, RFC 9112 6.1, RFC 9110 10.1.4
 HEADS = {
     "two lengths, the same": said("HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 5"),
     "two lengths": said("HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 4"),
@@ -113,7 +114,8 @@ def test_legal_heads():
             equal(len(origin.requests), 1)
 
 
-# What an origin sends behind an answer that ended: nobody asked for it, so nobody may get it.
+# What an origin sends behind an answer that ended: nobody asked for it, so nobody may get it
+# (RFC 9112 9.2).
 SURPLUS = {
     "a second answer": answer(b"first") + answer(b"POISON"),
     "bytes behind a length": answer(b"first") + b"POISON",

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
 """Requests that two readers could understand in two ways are refused: an error, a closed
-connection, and not a byte at the origin (RFC 9112 2.2, 3, 5, 6, 11.2)."""
+connection, and not a byte at the origin (RFC 9112 11.2)."""
 
 import scene
 from larder import Larder
@@ -22,6 +22,7 @@ def post(*fields, version="HTTP/1.1"):
     return request(f"POST / {version}", *fields)
 
 
+# RFC 9112 6, RFC 9112 6.3
 LENGTHS = {
     "beside a coding": post("Content-Length: 5", "Transfer-Encoding: chunked"),
     "behind a coding": post("Transfer-Encoding: chunked", "Content-Length: 5"),
@@ -53,6 +54,7 @@ LENGTHS = {
     "underscored": post("Content-Length: 1_0"),
 }
 
+# RFC 9112 6.1
 CODINGS = {
     "gzip": (post("Transfer-Encoding: gzip"), 400, 501),
     "gzip, chunked": (post("Transfer-Encoding: gzip, chunked"), 400, 501),
@@ -92,6 +94,7 @@ CODINGS = {
     ),
 }
 
+# RFC 9112 5.1, RFC 9112 5.2, RFC 9110 5.6.2
 FIELDS = {
     "folded by a space": request("GET / HTTP/1.1", "X: a", " b"),
     "folded by a tab": request("GET / HTTP/1.1", "X: a", "\tb"),
@@ -121,6 +124,7 @@ FIELDS = {
     },
 }
 
+# RFC 9112 3, RFC 9112 2.2
 LINES = {
     "space before": request(" GET / HTTP/1.1"),
     "two spaces before the target": request("GET  / HTTP/1.1"),
@@ -162,6 +166,7 @@ LINES = {
     "an empty line with a space": b" \r\n" + request(),
 }
 
+# RFC 9112 3.2.2, RFC 9112 3.2.3
 TARGETS = {
     "a fragment": request("GET /x#y HTTP/1.1"),
     "a fragment behind a query": request("GET /x?y#z HTTP/1.1"),
@@ -191,6 +196,7 @@ TARGETS = {
     "no Host beside a whole URI": request("GET http://a/x HTTP/1.1", host=None),
 }
 
+# RFC 9112 3.2, RFC 9110 4.2.1
 HOSTS = {
     "none": request(host=None),
     "twice, the same": request("GET / HTTP/1.1", "Host: a"),
@@ -225,7 +231,8 @@ HOSTS = {
     "space before the colon": request(host="Host : a"),
 }
 
-# Behind a sound head: what was sent before the fault may be on its way, but no request is whole.
+# RFC 9112 7.1, behind a sound head: what was sent before the fault may be on its way, but no
+# request is whole.
 CHUNKS = {
     "minus": b"-5\r\nhello\r\n",
     "plus": b"+5\r\nhello\r\n",

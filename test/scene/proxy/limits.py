@@ -85,6 +85,19 @@ def test_far_too_many():
                 equal(client.read_answer().status, status)
 
 
+def test_the_answer_is_not_lost():
+    """A client that goes on sending is not reset, which could take the answer from it before it is
+    read (RFC 9112 9.6)."""
+    with Origin() as origin, Larder(origin, config={"limits": LIMITS}) as larder:
+        with larder.connect() as client:
+            client.send(head("POST / HTTP/1.1", "Host: a", f"Content-Length: {4 << 20}"))
+            equal(client.read_answer().status, 413)
+            for _ in range(4):
+                client.send(b"x" * (1 << 20))
+            equal(client.sock.recv(1), b"", "after the answer")
+        larder.wait_for_metric(0, "http_connections", state="open")
+
+
 def test_announced_is_enough():
     """A length beyond the limit is refused before its body comes, and before the origin hears."""
     with Origin() as origin, Larder(origin, config={"limits": LIMITS}) as larder:

@@ -23,6 +23,7 @@ UPGRADES = {
 
 
 def test_refused():
+    """RFC 9110 15.5.6: the answer names the methods that are served."""
     with Origin() as origin, Larder(origin) as larder:
         for name, request in REFUSED.items():
             with case(name), larder.connect() as client:

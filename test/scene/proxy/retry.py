@@ -3,10 +3,13 @@
 """A kept connection may die under a request: what is idempotent is sent once more, on a new one;
 nothing else is, and nothing twice (RFC 9110 9.2.2, RFC 9112 9.3.1)."""
 
+import threading
+
 import scene
 from larder import Larder
 from origin import CLOSE, Origin, answer
 from scene import case, equal
+from wire import head
 
 KEPT = answer(b"ok", "Cache-Control: no-store")
 
@@ -60,6 +63,28 @@ def test_once_only():
         larder.get("/warm")
         equal(larder.get("/always").status, 502)
         equal([r.target for r in origin.requests], ["/warm", "/always", "/always"])
+
+
+def test_the_second_time_on_a_new_connection():
+    """The other kept ones are likely as dead as the first."""
+    all_here, then = threading.Barrier(5), dies_when_reused("close")
+
+    def reply(request, wire):
+        if "warm" in request.target:
+            all_here.wait(10)
+        return then(request, wire)
+
+    with Origin(reply) as origin, Larder(origin) as larder:
+        warm = [larder.connect() for _ in range(5)]
+        for i, client in enumerate(warm):
+            client.send(head(f"GET /warm/{i} HTTP/1.1", "Host: a"))
+        for client in warm:
+            equal(client.read_answer().status, 200)
+            client.close()
+        larder.wait_for_metric(5, "origin_connections", state="idle")
+        origin.forget()
+        equal(larder.get("/x").status, 200)
+        equal([request.target for request in origin.requests], ["/x", "/x"])
 
 
 def test_not_on_a_new_connection():

@@ -14,8 +14,8 @@ from wire import Cut, head
 QUICK = {f"{what}-timeout": "200ms" for what in ("head", "body", "idle", "send")}
 
 
-def quick(which):
-    return {"limits": {which: QUICK[which]}}
+def quick(which, limit="200ms"):
+    return {"limits": {which: limit}}
 
 
 @takes_body
@@ -82,7 +82,7 @@ def test_body():
 
 def test_body_by_drops():
     """Its clock begins anew with each byte: a slow link may be slow for long."""
-    with Origin() as origin, Larder(origin, config=quick("body-timeout")) as larder:
+    with Origin() as origin, Larder(origin, config=quick("body-timeout", "400ms")) as larder:
         with larder.connect() as client:
             client.send(head("POST / HTTP/1.1", "Host: a", "Content-Length: 10"))
             for _ in range(10):
@@ -132,7 +132,7 @@ def test_a_client_that_takes_little():
     """A byte taken now and then is enough."""
     size = 32 << 20
     with Origin(answer(b"x" * size, "Cache-Control: no-store")) as origin:
-        with Larder(origin, config=quick("send-timeout")) as larder:
+        with Larder(origin, config=quick("send-timeout", "400ms")) as larder:
             with larder.connect(receive_bytes=65536) as client:
                 client.send(head("GET / HTTP/1.1", "Host: a"))
                 took = 0

@@ -100,13 +100,18 @@ def test_what_is_too_large_drives_out_nothing():
     """What is larger than a sixteenth of the tier passes it by and drives out nothing."""
     config = {"store": {"hot-size": "16m", "max-object-size": "8m"}}
     large = bytes_of("large", 4 * MIB)
-    with Origin(lambda r, w: lasting("max-age=9000", large) if r.target == "/large" else reply(r, w)) as origin:
+    with Origin(
+        lambda r, w: lasting("max-age=9000", large) if r.target == "/large" else reply(r, w)
+    ) as origin:
         with Larder(origin, config=config) as larder:
             churn(larder, 12)
             for _ in range(8):
                 check(larder.get("/large").body == large, "other bytes")
             check(hot_bytes(larder) <= HOT, "above the budget")
-            hits = sum(is_hit(larder.get(f"/{number}", "Cache-Control: only-if-cached")) for number in range(12))
+            hits = sum(
+                is_hit(larder.get(f"/{number}", "Cache-Control: only-if-cached"))
+                for number in range(12)
+            )
             check(hits == 12, f"{hits} of 12 are left")
 
 
@@ -116,7 +121,10 @@ def test_many_at_a_time():
     body, gate = bytes_of("b", 900_000), threading.Event()
 
     def slow(_, wire):
-        wire.send(head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", f"Content-Length: {len(body)}"), body[:800_000])
+        wire.send(
+            head("HTTP/1.1 200 OK", "Cache-Control: max-age=60", f"Content-Length: {len(body)}"),
+            body[:800_000],
+        )
         gate.wait(20)
         return body[800_000:]
 
@@ -160,7 +168,9 @@ def test_disk():
         count = int(5 * size / MEAN)
         churn(larder, count, look=look)
         eventually(lambda: larder.metric("store_queue_bytes") == 0, "the queue is not written")
-        check(max(seen) <= 1.25 * size, f"{max(seen) / MIB:.0f} MiB of 64: {[s // MIB for s in seen]}")
+        check(
+            max(seen) <= 1.25 * size, f"{max(seen) / MIB:.0f} MiB of 64: {[s // MIB for s in seen]}"
+        )
         check(max(seen) >= 0.5 * size, f"{max(seen) / MIB:.0f} MiB of 64 are used")
         check(larder.metric("cache_evicted_bytes_total", tier="cold") > size, "nothing was evicted")
         check(larder.metric("cache_bytes", tier="cold") <= 1.25 * size, "as it counts itself")
@@ -173,7 +183,9 @@ def kept(larder, numbers):
     found = 0
     for number in numbers:
         got = larder.get(f"/{number}", "Cache-Control: only-if-cached")
-        check(got.status == 504 or got.body == BODIES[number % len(BODIES)], f"/{number}: other bytes")
+        check(
+            got.status == 504 or got.body == BODIES[number % len(BODIES)], f"/{number}: other bytes"
+        )
         found += got.status == 200
     return found
 

@@ -101,10 +101,15 @@ def test_two_at_one_store():
         check_right(first)
         wait_until_written(first, COUNT)
         second = Larder(origin)
-        second.port, second.admin_port = (int(os.environ[f"PORT{n}"]) if f"PORT{n}" in os.environ else 0 for n in (3, 4))
+        second.port, second.admin_port = (
+            int(os.environ[f"PORT{n}"]) if f"PORT{n}" in os.environ else 0 for n in (3, 4)
+        )
         if not second.port:
             return
-        second.base |= {"listen": [f"http://127.0.0.1:{second.port}"], "admin": f"127.0.0.1:{second.admin_port}"}
+        second.base |= {
+            "listen": [f"http://127.0.0.1:{second.port}"],
+            "admin": f"127.0.0.1:{second.admin_port}",
+        }
         second.configure({"store": {"path": str(first.path / "store")}})
         with second:
             check_right(second)

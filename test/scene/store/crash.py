@@ -75,11 +75,18 @@ def check_stored(larder):
     found = 0
     with larder.connect() as wire:
         for number in range(OBJECTS):
-            wire.send(head(f"GET /{number} HTTP/1.1", "Host: a", "Foo: 1", "Cache-Control: only-if-cached"))
+            wire.send(
+                head(
+                    f"GET /{number} HTTP/1.1", "Host: a", "Foo: 1", "Cache-Control: only-if-cached"
+                )
+            )
             got = wire.read_answer()
             check(got.status in (200, 504), f"/{number}: {got.status}")
             if got.status == 200:
-                check(is_right(number, got), f"/{number}: torn, {len(got.body)} bytes of {SIZES[number]}")
+                check(
+                    is_right(number, got),
+                    f"/{number}: torn, {len(got.body)} bytes of {SIZES[number]}",
+                )
                 found += 1
     return found
 

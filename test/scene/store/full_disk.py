@@ -26,7 +26,9 @@ def small_disk(mib):
     if os.geteuid() != 0:
         skip("only root mounts")
     with tempfile.TemporaryDirectory(prefix="larder-disk-") as folder:
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "larder", folder], capture_output=True)
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "larder", folder], capture_output=True
+        )
         if mounted.returncode != 0:
             skip(f"no tmpfs here: {mounted.stderr.decode().strip()}")
         try:
@@ -61,16 +63,23 @@ def state(larder):
 
 def test_it_fills_up():
     with small_disk(64) as disk, Origin(lasting("max-age=9000", BODY)) as origin:
-        with with_store(origin, path=str(disk / "store"), size="1g", **{"hot-size": "16m"}) as larder:
+        with with_store(
+            origin, path=str(disk / "store"), size="1g", **{"hot-size": "16m"}
+        ) as larder:
             ask_many(larder, 0, 10)
             equal(state(larder), OK)
             ballast = fill(disk, 4)
             ask_many(larder, 100, 300)  # 60 MB where 4 MB are left
-            eventually(lambda: state(larder) == READ_ONLY, f"state {state(larder)} with a full disk")
+            eventually(
+                lambda: state(larder) == READ_ONLY, f"state {state(larder)} with a full disk"
+            )
             check(larder.metric("store_errors_total") > 0, "no error is counted")
             check("store:" in larder.said(), "the error log says nothing")
             ask_many(larder, 1000, 100)
-            check(larder.metric("store_refused_total", why="disk") > 0, "what was not written is not counted")
+            check(
+                larder.metric("store_refused_total", why="disk") > 0,
+                "what was not written is not counted",
+            )
             check(is_hit(larder.get("/1099")), "RAM goes on")
             equal(larder.admin("/healthz").status, 200)
             # and then somebody makes room
@@ -80,10 +89,16 @@ def test_it_fills_up():
                 if number % 20 == 0 and state(larder) == OK:
                     break
                 eventually(lambda: True, "")
-            eventually(lambda: ask_many(larder, next(NUMBERS), 1) or state(larder) == OK, "it does not recover")
+            eventually(
+                lambda: ask_many(larder, next(NUMBERS), 1) or state(larder) == OK,
+                "it does not recover",
+            )
             before = larder.metric("store_writes_total", kind="object")
             ask_many(larder, 5000, 5)
-            eventually(lambda: larder.metric("store_writes_total", kind="object") > before, "nothing is stored again")
+            eventually(
+                lambda: larder.metric("store_writes_total", kind="object") > before,
+                "nothing is stored again",
+            )
 
 
 NUMBERS = iter(range(3000, 5000))
@@ -95,7 +110,9 @@ def test_it_starts_on_a_full_disk():
         larder = with_store(origin, path=str(disk / "store"), size="1g", **{"hot-size": "16m"})
         with larder:
             ask_many(larder, 0, 5)
-            eventually(lambda: larder.metric("store_writes_total", kind="object") == 5, "not written")
+            eventually(
+                lambda: larder.metric("store_writes_total", kind="object") == 5, "not written"
+            )
             larder.child.terminate()
             equal(larder.wait(), 0)
             fill(disk, 0)

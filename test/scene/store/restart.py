@@ -29,7 +29,9 @@ SIZES = (0, 1, 1000, 65535, 65536, 65537, 256 * 1024, 1_000_001, 5 * MIB)
 def page(request, _):
     name = request.target[1:]
     if name.startswith("size"):
-        return lasting("max-age=900", bytes_of(name, int(name[5:])), 'ETag: "x"', "X-Own: a", "X-Own: b")
+        return lasting(
+            "max-age=900", bytes_of(name, int(name[5:])), 'ETag: "x"', "X-Own: a", "X-Own: b"
+        )
     if name == "chunks":
         body = bytes_of(name, 300_000)
         start = head("HTTP/1.1 200 OK", "Cache-Control: max-age=900", "Transfer-Encoding: chunked")
@@ -66,7 +68,10 @@ def check_kept(larder, origin, before, when):
             equal((got.status, len(got.body)), (old.status, len(old.body)))
             check(got.body == old.body, "other bytes")
             kept = [[f for f in a.fields if f[0] not in NOT_OURS] for a in (old, got)]
-            lines = [sorted(f for f in some if f[0] not in ("Transfer-Encoding", "Content-Length")) for some in kept]
+            lines = [
+                sorted(f for f in some if f[0] not in ("Transfer-Encoding", "Content-Length"))
+                for some in kept
+            ]
             equal(lines[1], lines[0], "fields")
             check(status(got)["ttl"] <= 900, "ttl")
             if target == "/old":
@@ -96,7 +101,10 @@ def test_the_order_does_not_matter():
                 equal((got.body, is_hit(got)), (value.encode(), True))
         restart(larder)
         got = larder.get("/size-1000001", "Range: bytes=500000-500009,-5")
-        check(got.status == 206 and body[500000:500010] in got.body and body[-5:] in got.body, "ranges")
+        check(
+            got.status == 206 and body[500000:500010] in got.body and body[-5:] in got.body,
+            "ranges",
+        )
         got = larder.ask("HEAD /size-5242880 HTTP/1.1", "Host: a")
         equal((got.status, got.get("Content-Length"), is_hit(got)), (200, str(5 * MIB), True))
         got = larder.get("/size-1000", 'If-None-Match: "x"')
@@ -104,8 +112,8 @@ def test_the_order_does_not_matter():
 
 
 def test_kill_9():
-    """What the database has on disk outlives a crash, too; what was still in its memory may be lost,
-    so other answers are stored behind it until it is not."""
+    """What the database has on disk outlives a crash, too; what was still in its memory may be
+    lost, so other answers are stored behind it until it is not."""
     with Origin(page) as origin, with_store(origin, size="128m") as larder:
         before = fill(larder)
         for number in range(640):
@@ -139,10 +147,15 @@ def test_other_things_are_not_there():
 def test_staleness_outlives_it():
     """Validators and windows are kept: what is stale is validated, and covers for the origin."""
     stale = lasting("max-age=10, stale-if-error=900", b"old", "Age: 20", 'ETag: "x"')
-    pages = Pages({
-        "/304": [stale, head("HTTP/1.1 304 Not Modified", "Cache-Control: max-age=60", "X-New: 1")],
-        "/503": [stale, answer(b"down", status="503 Down")],
-    })
+    pages = Pages(
+        {
+            "/304": [
+                stale,
+                head("HTTP/1.1 304 Not Modified", "Cache-Control: max-age=60", "X-New: 1"),
+            ],
+            "/503": [stale, answer(b"down", status="503 Down")],
+        }
+    )
     with Origin(pages) as origin, with_store(origin) as larder:
         for target in ("/304", "/503"):
             larder.get(target)
@@ -163,7 +176,9 @@ def test_staleness_outlives_it():
 def test_stale_from_disk():
     """RFC 5861 3: also what comes from the disk is served stale at once, and refreshed."""
     stale = lasting("max-age=10, stale-while-revalidate=900", b"old", "Age: 20", 'ETag: "x"')
-    with Origin(Pages({"/": [stale, lasting("max-age=60", b"new")]})) as origin, with_store(origin) as larder:
+    with Origin(Pages({"/": [stale, lasting("max-age=60", b"new")]})) as origin, with_store(
+        origin
+    ) as larder:
         larder.get("/")
         wait_until_written(larder, 1)
         restart(larder)
@@ -201,7 +216,10 @@ def test_the_variants_limit():
         equal([larder.get("/variants", f"Foo: {v}", only).status for v in "abc"], [504, 200, 200])
         larder.get("/variants", "Foo: d")
         restart(larder)
-        equal([larder.get("/variants", f"Foo: {v}", only).status for v in "abcd"], [504, 504, 200, 200])
+        equal(
+            [larder.get("/variants", f"Foo: {v}", only).status for v in "abcd"],
+            [504, 504, 200, 200],
+        )
 
 
 def test_an_invalidation_outlives_it():
@@ -210,7 +228,9 @@ def test_an_invalidation_outlives_it():
     def reply(request, wire):
         if request.method != "GET":
             return answer(b"")
-        return lasting("max-age=900", b"%d" % len(asked(origin, request.target, "GET")), *vary(request))
+        return lasting(
+            "max-age=900", b"%d" % len(asked(origin, request.target, "GET")), *vary(request)
+        )
 
     def vary(request):
         return ("Vary: Foo",) if request.target == "/vary" else ()
@@ -229,10 +249,13 @@ def test_an_invalidation_outlives_it():
 
 
 def test_admission():
-    """What the configuration lets onto the disk: what was asked for twice; or what was hit; or all."""
+    """What the configuration lets onto the disk: what was asked for twice; or what was hit; or
+    all."""
     table = {"always": True, "second-sighting": False, "hot": False}
     for admission, kept in table.items():
-        with case(admission), Origin(page) as origin, with_store(origin, admission=admission) as larder:
+        with case(admission), Origin(page) as origin, with_store(
+            origin, admission=admission
+        ) as larder:
             larder.get("/once")
             restart(larder)
             equal(is_hit(larder.get("/once")), kept)
@@ -247,7 +270,8 @@ def test_admission():
 
 
 def test_a_large_object_that_ram_does_not_take():
-    """max-object-size above what the hot tier takes: once written it is served from the disk alone."""
+    """max-object-size above what the hot tier takes: once written it is served from the disk
+    alone."""
     config = {"hot-size": "16m", "max-object-size": "8m"}
     body = bytes_of("size-5242880", 5 * MIB)
     with Origin(page) as origin, with_store(origin, workers=4, **config) as larder:

@@ -34,7 +34,7 @@ static void test_url(void)
 		{ .url = "" },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct address a;
+		struct host_port a;
 		bool well = address_of_url(slice_str(rows[i].url), &a);
 		CU_ASSERT_EQUAL(well, rows[i].port != 0);
 		CU_ASSERT_EQUAL(well, address_check_url(slice_str(rows[i].url)) == NULL);
@@ -70,48 +70,11 @@ static void test_admin(void)
 		CU_ASSERT_EQUAL(address_check_admin(slice_str(rows[i].text)) == NULL, rows[i].well);
 }
 
-static void test_block(void)
-{
-	static const struct {
-		const char *block, *address;
-		bool well, has;
-	} rows[] = {
-		{ "10.0.0.0/8", "10.255.0.1", true, true },
-		{ "10.0.0.0/8", "11.0.0.0", true, false },
-		{ "10.0.0.0/9", "10.128.0.0", true, false },
-		{ "10.0.0.1", "10.0.0.1", true, true },
-		{ "10.0.0.1", "10.0.0.2", true, false },
-		{ "10.0.0.1/8", "10.9.9.9", true, true },
-		{ "0.0.0.0/0", "1.2.3.4", true, true },
-		{ "0.0.0.0/0", "::1", true, false },
-		{ "::/0", "1.2.3.4", true, true },
-		{ "fd00::/8", "fdff::1", true, true },
-		{ "fd00::/8", "fe00::1", true, false },
-		{ "::ffff:10.0.0.0/104", "10.1.1.1", true, true },
-		{ "10.0.0.0/33", NULL, false, false },
-		{ "fd00::/129", NULL, false, false },
-		{ "10.0.0.0/", NULL, false, false },
-		{ "10.0.0", NULL, false, false },
-		{ "app", NULL, false, false },
-		{ "", NULL, false, false },
-	};
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct block block;
-		uint8_t address[16];
-		bool is_v4;
-		CU_ASSERT_EQUAL(block_of(slice_str(rows[i].block), &block), rows[i].well);
-		if (!rows[i].well || !read_ip(slice_str(rows[i].address), address, &is_v4))
-			continue;
-		CU_ASSERT_EQUAL(block_has(&block, address), rows[i].has);
-	}
-}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{ "addresses of listeners and origins", test_url },
 		{ "addresses of the admin listener", test_admin },
-		{ "blocks of addresses", test_block },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

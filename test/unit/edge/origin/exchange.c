@@ -291,6 +291,8 @@ static void test_turns(void)
 		client_init(&c[i], &rig, "GET");
 		client_start(&c[i]);
 	}
+	/* They begin at the end of the round. */
+	rig_nap(&rig, 5);
 	CU_ASSERT_EQUAL(meter_read(&rig.meters.waiting), 3);
 	exchange_cancel(&c[2].exchange);
 	rig_await(&rig, 3);

@@ -5,26 +5,6 @@
 
 static struct rig rig;
 
-static void test_split(void)
-{
-	static const struct {
-		const char *text, *host;
-		uint16_t port;
-	} cases[] = {
-		{ "http://127.0.0.1:8000", "127.0.0.1", 8000 },
-		{ "http://example.org", "example.org", 80 },
-		{ "http://example.org:81/", "example.org", 81 },
-		{ "http://[::1]:8000", "::1", 8000 },
-		{ "http://[2001:db8::1]", "2001:db8::1", 80 },
-	};
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		uint16_t port;
-		struct slice host = split(slice_str(cases[i].text), &port);
-		CU_ASSERT(slice_eq(host, slice_str(cases[i].host)));
-		CU_ASSERT_EQUAL(port, cases[i].port);
-	}
-}
-
 /* Whose turn it is, by port. */
 static unsigned next_port(struct mono since) ON_LOOP
 {
@@ -198,7 +178,6 @@ static void test_queue_for_a_name(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "split", test_split },
 		{ "turns", test_turns },
 		{ "names", test_names },
 		{ "queue", test_queue },

@@ -36,8 +36,8 @@ static void take_flow(struct flow *flow, struct outcome *o)
 }
 
 /* Reads one message, shown in steps of `step` bytes. */
-static void read_all(enum h1_kind kind, struct slice bytes, size_t step, struct arena *arena,
-    struct outcome *o)
+static void read_all(
+    enum h1_kind kind, struct slice bytes, size_t step, struct arena *arena, struct outcome *o)
 {
 	struct h1_reader reader;
 	struct flow *flow = flow_new(FLOW_LENGTH_UNKNOWN, FLOW_KEEP_ALL, 0);
@@ -84,7 +84,8 @@ static const struct {
 	{ "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 	  "2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nA: b\r\n\r\n",
 	    ERR_NONE, "hello" },
-	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", ERR_NONE, "" },
+	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", ERR_NONE,
+	    "" },
 	/* lines */
 	{ "GET / HTTP/1.1\nHost: a\n\n", ERR_BAD_REQUEST, NULL },
 	{ "GET / HTTP/1.1\r\nHost: a\n\r\n", ERR_BAD_FIELD, NULL },
@@ -211,8 +212,8 @@ static const struct {
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: XYZ\r\n\r\nhi", true, FRAMING_CLOSE, "hi" },
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhi", false, 0, NULL },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", false, 0, NULL },
-	{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false,
-	    0, NULL },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	    false, 0, NULL },
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", false, 0, NULL },
 	{ "nonsense\r\n\r\n", false, 0, NULL },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "edge/http/ip.c"
+#include "edge/base/ip.c"
 
 #include "test/unit/edge/http/kit.h"
 

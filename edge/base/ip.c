@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "edge/http/ip.h"
+#include "edge/base/ip.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

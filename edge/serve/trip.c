@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/serve/trip.h"
+
+enum { LINES_MAX = 64 * 1024 };
+
+/* ---- what comes by itself and decides nothing ---- */
+
+/* There is more of the body, or its end. */
+static void on_more(struct mail *m)
+{
+	role_loop();
+	struct trip *t = CONTAINER_OF(m, struct trip, delivery.wake);
+	if (t->stream)
+		stream_resume(t->stream);
+	else
+		trip_release(t);
+}
+
+static void on_interim(struct fetch_client *client, const struct response *response)
+{
+	role_loop();
+	struct trip *t = CONTAINER_OF(client, struct trip, client);
+	struct answer a = { .status = response->status };
+	struct fields fields = response->fields;
+	fields_strip_hop(&fields);
+	for (uint32_t i = 0; i < fields.count; i++)
+		a.lines[0] = arena_printf(&t->stream->arena, "%.*s%.*s: %.*s\r\n",
+		    SLICE_ARG(a.lines[0]), SLICE_ARG(fields.at[i].name),
+		    SLICE_ARG(fields.at[i].value));
+	if (!t->stream->arena.overflow)
+		stream_interim(t->stream, &a);
+}
+
+/* ---- begin ---- */
+
+static struct trip *trip_new(struct worker *w, const struct trip_events *events)
+{
+	struct list *link = list_take_first(&w->spare_trips);
+	if (link)
+		return LIST_OF(link, struct trip, spare_link);
+	struct trip *t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->worker = w;
+	t->head_us = -1;
+	list_init(&t->spare_link);
+	buf_init(&t->lines, LINES_MAX);
+	mail_init(&t->wait.mail, events->on_claim);
+	mail_init(&t->delivery.wake, on_more);
+	list_init(&t->wait.link);
+	list_init(&t->delivery.reader.link);
+	deadline_init(&t->patience, events->on_patience_over);
+	t->wait.home = &w->loop;
+	t->load.loaded = events->on_loaded;
+	t->client.on_interim = on_interim;
+	t->client.on_answer = events->on_answer;
+	return t;
+}
+
+struct trip *trip_begin(struct stream *stream, const struct trip_events *events)
+{
+	struct front *front = stream->front;
+	struct trip *t = trip_new(front->owner, events);
+	if (!t)
+		return NULL;
+	stream->journey = t;
+	t->stream = stream;
+	t->plan = plan_ref(t->worker->plan);
+	t->began = t->worker->loop.wall;
+	meter_add(&t->worker->meters.under_way, 1);
+	return t;
+}
+
+void trip_keep_target(struct trip *t)
+{
+	const struct request *request = &t->stream->request;
+	struct slice path = request->path, query = request->query;
+	/* Path and query still lie side by side in the head. */
+	bool is_whole = request->has_query && path.at + path.len + 1 == query.at;
+	t->target = is_whole ? slice_of(path.at, path.len + 1 + query.len) : path;
+}
+
+/* ---- the answer ---- */
+
+void trip_keep_origin(struct trip *t, const struct fetch_result *result)
+{
+	size_t len = min_size(result->address.len, sizeof(t->address_text));
+	if (len)
+		memcpy(t->address_text, result->address.at, len);
+	t->address = slice_of(t->address_text, len);
+	t->head_us = result->head_us;
+	t->forward_status = result->status;
+}
+
+static void note_age(const struct trip *t, struct note *note)
+{
+	const struct wall now = t->worker->loop.wall;
+	const struct life *life = &t->object->life;
+	note->age_s = life_age_s(life, now);
+	note->has_age = t->forward.len == 0 || t->is_collapsed || note->age_s > 0;
+	note->status.ttl_s = life_ttl_s(life, now);
+	note->status.has_ttl = t->is_stored || note->status.hit;
+}
+
+/* A hit is an answer that was not forwarded; a stale copy in an outage counts as one too, since
+ * what is delivered came from the store (RFC 9211 2.1). */
+struct note trip_note(const struct trip *t)
+{
+	bool is_hit = t->forward.len == 0 || t->reason == REASON_STALE_IF_ERROR;
+	struct note note = {
+		.status = {
+			.name = t->plan->site.name,
+			.hit = is_hit && t->failure == ERR_NONE,
+			.fwd = t->forward,
+			.fwd_status = t->forward_status,
+			.stored = t->is_stored,
+			.collapsed = t->is_collapsed,
+			.detail = reason_name(t->reason),
+		},
+		.policy = t->route ? &t->route->cache : NULL,
+	};
+	if (t->failure != ERR_NONE)
+		note.status.detail = slice_str(err_name(t->failure));
+	else if (t->reason == REASON_FRESH || t->reason == REASON_URI_MISS ||
+	    t->reason == REASON_VARY_MISS || t->reason == REASON_STALE)
+		note.status.detail = SLICE_NONE; /* says no more than hit or fwd */
+	if (t->route && t->route->cache.cache_status_key)
+		note.status.key = t->query.key.text;
+	if (t->object)
+		note_age(t, &note);
+	return note;
+}
+
+struct answer_form trip_form(struct trip *t)
+{
+	buf_clear(&t->lines);
+	return (struct answer_form){
+		.arena = &t->stream->arena,
+		.lines = &t->lines,
+		.home = &t->worker->loop,
+		.request = &t->stream->request,
+		.evaluates = t->evaluates,
+	};
+}
+
+/* ---- end ---- */
+
+static void count(struct trip *t, enum err failure, struct mono now)
+{
+	struct worker *w = t->worker;
+	meter_add(&w->meters.requests, 1);
+	meter_sub(&w->meters.under_way, 1);
+	meter_add(&w->results[t->result][t->reason], 1);
+	if (failure != ERR_NONE)
+		meter_add(&w->meters.aborted, 1);
+	histogram_add(&w->request_seconds, now.us - t->stream->began.us);
+}
+
+static void write_log(const struct trip *t, enum err failure, struct mono now)
+{
+	struct access_log *log = atomic_load_explicit(&t->worker->access, memory_order_relaxed);
+	const struct stream *stream = t->stream;
+	if (!log)
+		return;
+	struct access_entry entry = {
+		.at = t->began,
+		.client = stream->peer,
+		.request = &stream->request,
+		.target_path = t->target,
+		.status = t->status,
+		.bytes_out = stream->bytes_out,
+		.bytes_in = stream->bytes_in,
+		.duration_us = now.us - stream->began.us,
+		.result = result_name(t->result),
+		.reason = t->reason,
+		.failure = t->failure != ERR_NONE ? t->failure : failure,
+		.age_s = t->object ? life_age_s(&t->object->life, t->began) : INT64_MIN,
+		.ttl_s = t->object ? life_ttl_s(&t->object->life, t->began) : INT64_MIN,
+		.origin = t->address,
+		.origin_us = t->head_us,
+		.route = t->route ? t->route->path : SLICE_NONE,
+	};
+	char id[17];
+	snprintf(id, sizeof(id), "%016" PRIx64, t->worker->next_id++);
+	entry.id = id;
+	access_write(log, &entry);
+}
+
+/* Readies a trip for its next request. */
+static void reset(struct trip *t) ON_LOOP
+{
+	plan_unref(&t->plan);
+	object_unref(&t->object);
+	object_unref(&t->query.object);
+	t->route = NULL;
+	t->query = (struct cache_query){ 0 };
+	t->looks = 0;
+	t->load.hash = (struct hash128){ 0 };
+	t->failure = ERR_NONE;
+	t->reason = REASON_NONE;
+	t->result = RESULT_PASS;
+	t->forward = t->address = t->target = SLICE_NONE;
+	t->forward_status = t->status = 0;
+	t->is_stored = t->is_collapsed = t->evaluates = false;
+	t->head_us = -1;
+}
+
+void trip_release(struct trip *t)
+{
+	if (mail_is_posted(&t->wait.mail) || mail_is_posted(&t->delivery.wake) || t->is_loading)
+		return;
+	reset(t);
+	list_prepend(&t->worker->spare_trips, &t->spare_link);
+}
+
+void trip_end(struct trip *t, enum err failure)
+{
+	struct mono now = mono_now();
+	count(t, failure, now);
+	write_log(t, failure, now);
+	t->stream->journey = NULL;
+	t->stream = NULL;
+	deadline_clear(&t->patience);
+	claim_leave(&t->wait);
+	delivery_end(&t->delivery);
+	fetch_leave(&t->client);
+	trip_release(t);
+}
+
+void trip_close_all(struct worker *w)
+{
+	LIST_EACH (link, &w->spare_trips) {
+		struct trip *t = LIST_OF(link, struct trip, spare_link);
+		list_drop(&t->spare_link);
+		buf_fini(&t->lines);
+		free(t);
+	}
+}

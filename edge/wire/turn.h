@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request on an HTTP/1 session, and its answer: the stream that the journey sees, and beside it
+ * what the wire needs to read the one and send the other. A session has one turn at a time, and
+ * none while it is idle: turns go from session to session through a pool, so that what a request
+ * needs (arena, reader, buffers) is paid for by the requests under way, not by the connections.
+ *
+ *	turn_take  ->  a request and its answer  ->  turn_give  ->  the pool's, or freed
+ *
+ * Two letters may be on their way to a turn: there is room in its body again, and there is
+ * something to send at the end of the round. The memory around a letter must stay until it is
+ * delivered; a turn that was given back before that belongs to nobody, waits for its letters
+ * without a session, and is freed by the last of them.
+ */
+#pragma once
+
+#include "edge/wire/h1_read.h"
+#include "edge/wire/sending.h"
+#include "edge/wire/wire.h"
+
+struct session;
+struct turn;
+/* Runs ON_LOOP, while the turn has its session. */
+typedef void turn_event_f(struct turn *);
+
+struct turn_events {
+	turn_event_f *on_room;  /* there is room in stream.body again */
+	turn_event_f *on_later; /* there is something to send, at the end of the round */
+};
+
+struct turn {
+	struct stream stream; /* first: what the journey sees */
+	/* the session's, set by it; session: NULL = given back */
+	struct session *session;
+	const struct turn_events *events;
+	struct list spare_link; /* in the pool */
+	struct h1_reader reader;
+	struct mail room, later;
+	bool wants_body, body_ended;
+	struct sending sending;
+};
+
+/* Turns that wait for their next request. */
+struct turn_pool {
+	struct list spare;
+	unsigned count;
+};
+
+void turn_pool_init(struct turn_pool *);
+/* Takes a spare turn or makes one. All of the request's and the answer's is empty; whose it is, and
+ * what the stream borrows, is for the taker to set. fail: NULL without memory. */
+struct turn *turn_take(struct turn_pool *);
+/* Empties the turn and gives it back. A request body that is not whole fails with ERR_CANCELLED. */
+void turn_give(struct turn_pool *, struct turn *);
+/* Frees the spare turns. */
+void turn_pool_fini(struct turn_pool *);
+
+/* Whether some of the request is still to come. */
+static inline bool turn_lacks_body(const struct turn *t)
+{
+	return t->stream.body && !t->body_ended;
+}
