@@ -322,21 +322,16 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 {
 	struct fields stored;
 	struct response merged = { .status = 200, .version = response->version };
-	uint64_t length = 0, announced = 0;
-	/* What a write has overtaken is not made young again by a HEAD. */
-	if (!f->stored || f->stored->status != 200 ||
+	uint64_t length = 0;
+	/* What a write has overtaken is not made young again by a HEAD; and an origin that fails, or
+	 * answers the client's own condition, says nothing of what is stored. */
+	if (!f->stored || f->stored->status != 200 || response->status == 304 ||
+	    response->status >= 500 || !object_length(f->stored, &length) ||
 	    !object_fields(f->stored, &stored, &f->arena) ||
 	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
 		return;
-	struct validators now = validators_of(&response->fields, f->times.response);
-	const struct validators *then = &f->stored->validators;
-	bool same_length = !slice_to_u64(
-			       fields_value(&response->fields, FIELD_CONTENT_LENGTH), &announced) ||
-	    !object_length(f->stored, &length) || announced == length;
-	bool same = response->status == 200 && same_length &&
-	    (!now.etag.len || slice_eq(now.etag, then->etag)) &&
-	    (now.last_modified.ms == INT64_MIN || now.last_modified.ms == then->last_modified.ms);
-	if (!same || !merge(f, &merged, &stored, response)) {
+	bool agrees = response->status == 200 && storable_head_agrees(&stored, length, response);
+	if (!agrees || !merge(f, &merged, &stored, response)) {
 		cache_drop(f->worker->cache, f->stored);
 		return;
 	}

@@ -43,6 +43,7 @@ static struct trip *trip_new(struct worker *w, const struct trip_events *events)
 		return NULL;
 	t->worker = w;
 	t->head_us = -1;
+	t->result = RESULT_PASS;
 	list_init(&t->spare_link);
 	buf_init(&t->lines, LINES_MAX);
 	mail_init(&t->wait.mail, events->on_claim);

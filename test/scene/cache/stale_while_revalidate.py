@@ -65,10 +65,11 @@ def test_exactly_one_refresh():
         with crowd(larder, 100, "/") as wires:
             for wire in wires:
                 equal(wire.read_answer().body, b"old")
-        equal(len(origin.requests), 2)
+        wait_until_asked(origin, "/", 2)
         gate.open()
         settle(larder)
         equal(larder.get("/").body, b"new")
+        equal(len(origin.requests), 2)
 
 
 def test_a_refresh_that_fails():
