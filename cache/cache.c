@@ -83,9 +83,11 @@ static bool is_live(const struct object *o, struct wall now)
 static struct object *find_live(struct cache *c, struct key at, struct wall now)
 {
 	struct object *o = hot_get(c->hot, at.hash, at.text);
-	if (!o || is_live(o, now))
+	bool is_broken = o && o->body && flow_state(o->body) == FLOW_FAILED;
+	if (!o || (!is_broken && is_live(o, now)))
 		return o;
-	if (o->kind == OBJECT_PASS)
+	/* What broke on its way is no answer; what is on disk may be whole. */
+	if (o->kind == OBJECT_PASS || is_broken)
 		hot_remove(c->hot, o);
 	else
 		cache_drop(c, o);

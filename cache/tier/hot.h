@@ -6,8 +6,8 @@
  * there goes straight to the main queue. A hit only raises a two-bit count.
  *
  * An object may be in the tier while its body is still filling. One larger than a sixteenth of the
- * budget (and 64 KiB for its head) is not taken. Locks are leaves: nothing is called, freed or
- * written under them.
+ * budget (and 64 KiB for its head) is not taken. Locks are leaves: no callback runs and no object is freed
+ * under them.
  *
  * thread: any, all of it.
  */

@@ -9,7 +9,7 @@
  *	OBJECT_VARY    at the primary key's hash: `spec` names the fields, `variants` their hashes
  *	OBJECT_PASS    where an answer would be: until life.fresh_until nobody waits for this key
  *
- * Life: object_new, fill in, publish (hot_put, claim_answer); counted; freed with the last ref.
+ * Life: object_new, fill in, publish (hot_put, claim_end); counted; freed with the last ref.
  */
 #pragma once
 

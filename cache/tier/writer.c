@@ -16,6 +16,8 @@ enum {
 	NAP_US = 2000,
 	BUSY_MS = 1000, /* something is to be done soon */
 	FLUSH_AGE_MS = 60000,
+	FLUSH_LATEST_MS = 600000,      /* then even a few bodies are worth a file of their own */
+	FEWEST_BYTES = 256 * 1024,     /* an empty memtable has some bytes, too */
 	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
 };
 
@@ -360,11 +362,13 @@ static void write_group(struct writer *w) ON_WORKER
 /* Bodies that have waited long enough go to the disk, if they are enough for a file. */
 static enum err flush_when_old(struct writer *w, struct mono now)
 {
-	if (mono_ms_since(w->flushed_at, now) < FLUSH_AGE_MS)
+	int64_t age_ms = mono_ms_since(w->flushed_at, now);
+	if (age_ms < FLUSH_AGE_MS)
+		return ERR_NONE;
+	uint64_t waiting = rocks_memtable_bytes(w->store->rocks, ROCKS_BODY);
+	if (waiting < (age_ms < FLUSH_LATEST_MS ? FLUSH_BYTES : FEWEST_BYTES))
 		return ERR_NONE;
 	w->flushed_at = now;
-	if (rocks_memtable_bytes(w->store->rocks, ROCKS_BODY) < FLUSH_BYTES)
-		return ERR_NONE;
 	return rocks_flush(w->store->rocks, ROCKS_BODY);
 }
 

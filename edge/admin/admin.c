@@ -217,6 +217,10 @@ static bool is_answered(const char *path)
 static enum err open_listener(struct admin *admin, struct loop *loop) ON_LOOP
 {
 	struct slice address = admin->options.address, unix_scheme = SL("unix:");
+	if (!slice_starts(address, unix_scheme) && !listener_is_free(address)) {
+		errno = EADDRINUSE;
+		return ERR_SYSTEM;
+	}
 	if (!slice_starts(address, unix_scheme))
 		return listener_open(&admin->listener, loop, address, on_accept, admin);
 	char *path = slice_to_str(slice_from(address, unix_scheme.len));

@@ -74,6 +74,21 @@ static bool parse_listen(struct slice text, struct address *ret)
 	return address_parse(at.host, at.port, ret);
 }
 
+bool listener_is_free(struct slice address)
+{
+	int on = 1;
+	struct address at;
+	int fd = parse_listen(address, &at)
+	    ? socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0)
+	    : -1;
+	if (fd < 0)
+		return true;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	bool is_free = bind(fd, &at.any, address_len(&at)) == 0 || errno != EADDRINUSE;
+	close(fd);
+	return is_free;
+}
+
 enum err listener_open(struct listener *l, struct loop *loop, struct slice address,
     listener_accept_f *accept, void *owner)
 {

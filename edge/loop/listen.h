@@ -19,7 +19,13 @@ struct listener {
 	struct address at;     /* with the port that the kernel chose */
 };
 
-/* Binds and listens. address: "http://HOST:PORT" or "HOST:PORT", HOST a literal address.
+/*
+ * Whether an address is free: SO_REUSEPORT would let a second Larder of the same user share it, and
+ * every other connection, without a word. True also when it is no address: opening it tells why.
+ */
+bool listener_is_free(struct slice address);
+
+/* Binds and listens, beside the other loops of this process. address: "http://HOST:PORT" or "HOST:PORT", HOST a literal address.
  * fail: ERR_SYSTEM (errno tells), ERR_CONF when the text is not an address. thread: before the loop
  * runs, or on it. */
 enum err listener_open(

@@ -210,7 +210,7 @@ static enum next step_send(struct exchange *x) ON_LOOP
 static bool may_retry(const struct exchange *x)
 {
 	return x->is_reused && x->download.failure == ERR_ORIGIN_CLOSED &&
-	    method_is_idempotent(x->spec.request->method) && upload_can_restart(&x->upload);
+	    method_is_safe(x->spec.request->method) && upload_can_restart(&x->upload);
 }
 
 static enum next retry(struct exchange *x) ON_LOOP

@@ -3,7 +3,7 @@
  * One request to an origin and its answer: takes a kept connection or makes one, sends the head and
  * the body as it comes, reads the answer's head, and fills a flow with its body. Tries the next
  * address when one takes no connection, and once more when a kept connection dies before a byte of
- * the answer (safe or idempotent methods whose body, if any, was not begun: RFC 9110 9.2.2,
+ * the answer (safe methods whose body, if any, was not begun: RFC 9110 9.2.2,
  * RFC 9112 9.3.1).
  *
  *	ADMIT    waits for an address of the origin's name,    connect_ms

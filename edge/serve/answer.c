@@ -28,7 +28,7 @@ static void add_note(struct buf *b, const struct note *note)
 		buf_add(b, SL("\r\n"));
 	}
 	if (!note->policy || note->policy->x_cache)
-		buf_add(b, note->status.hit ? SL("X-Cache: HIT\r\n") : SL("X-Cache: MISS\r\n"));
+		buf_add(b, note->is_from_store ? SL("X-Cache: HIT\r\n") : SL("X-Cache: MISS\r\n"));
 }
 
 /* ---- picking stored lines ---- */

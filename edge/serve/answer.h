@@ -14,6 +14,7 @@
 struct note {
 	struct cache_status status;
 	const struct cache_policy *policy; /* NULL: no route was found yet */
+	bool is_from_store; /* what is delivered was stored before this request came */
 	bool has_age;
 	int64_t age_s;
 };

@@ -20,14 +20,14 @@ static bool copy_request(struct request *to, struct arena *arena, const struct r
 	return !arena->overflow;
 }
 
-/* A refresh stores for everyone, whatever the client's own request was: it is nobody's, and carries
- * neither the credentials nor the wishes of the client that happened to come by. */
+/* A refresh stores for everyone, whatever the client's own request was: it carries none of the
+ * wishes of the client that happened to come by. Credentials it keeps: an origin that asks for them
+ * would refuse it, and what it answers to them is stored only if it may be shared. */
 static void make_own(struct ask *ask)
 {
 	struct request *request = &ask->request;
 	request->method = METHOD_GET;
 	request->method_name = SL("GET");
-	fields_remove(&request->fields, FIELD_AUTHORIZATION);
 	fields_remove(&request->fields, FIELD_CACHE_CONTROL);
 	fields_remove(&request->fields, FIELD_PRAGMA);
 	ask->control = control_none();

@@ -33,6 +33,7 @@ struct fetch {
 	struct exchange *exchange;
 	struct object *object; /* published and filling */
 	bool is_in_event;  /* of the exchange: a client that leaves meanwhile must not free this */
+	bool is_told;      /* how it went: the client knows, or there was none */
 	bool is_abandoned; /* ... and did leave */
 };
 
@@ -63,6 +64,7 @@ static void fetch_free(struct fetch *f) ON_LOOP
 
 static void tell(struct fetch *f, struct fetch_result *result) ON_LOOP
 {
+	f->is_told = true;
 	if (!f->client) {
 		object_unref(&result->object);
 		return;
@@ -151,6 +153,13 @@ static bool cover(struct fetch *f, uint16_t status) ON_LOOP
 	return true;
 }
 
+/* Whether those who waited may have the answer of another's request: only what is fresh. What must
+ * be validated on each use is for the one that asked (RFC 9111 4, 5.2.2.4). */
+static bool is_for_all(const struct fetch *f, const struct life *life)
+{
+	return !life->no_cache && wall_before(f->times.response, life->fresh_until);
+}
+
 /* Publishes, and tells everyone who waits; the client that asked gets `own`. */
 static void publish(struct fetch *f, struct object *o, struct object *own, uint16_t status,
     bool is_validated) ON_LOOP
@@ -163,7 +172,10 @@ static void publish(struct fetch *f, struct object *o, struct object *own, uint1
 		.is_validated = is_validated,
 	};
 	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
-	end_claim(f, CLAIM_ANSWERED, o, o->reason);
+	if (is_for_all(f, &o->life))
+		end_claim(f, CLAIM_ANSWERED, o, o->reason);
+	else
+		end_claim(f, CLAIM_RELEASED, NULL, REASON_NO_CACHE);
 	tell(f, &result);
 }
 
@@ -180,6 +192,12 @@ static bool merge(struct fetch *f, struct response *merged, const struct fields 
 		&fields, &f->arena, FIELD_DATE, slice_of(loop_date(&f->worker->loop), DATE_LEN)))
 		return false;
 	return storable_merge(&merged->fields, &f->arena, stored, &fields);
+}
+
+static bool is_of_request(enum reason reason)
+{
+	return reason == REASON_REQUEST_NO_STORE || reason == REASON_AUTHORIZATION ||
+	    reason == REASON_METHOD;
 }
 
 /* A 304: the stored answer stands, with the fields that came (RFC 9111 4.3.4). */
@@ -200,10 +218,13 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 	object_share_body(o, f->stored);
 	if (is_stored) {
 		publish(f, o, o, 304, true);
-		cache_settle(f->worker->cache, o);
+		/* A body that is still filling is settled by its own fetch. */
+		if (object_is_complete(o))
+			cache_settle(f->worker->cache, o);
 	} else {
 		/* It may be delivered this once, not kept: the origin took its permission back. */
-		cache_drop(f->worker->cache, f->stored);
+		if (!is_of_request(reason))
+			cache_drop(f->worker->cache, f->stored);
 		end_claim(f, CLAIM_RELEASED, NULL, reason);
 		tell(f,
 		    &(struct fetch_result){ .object = object_ref(o),
@@ -311,12 +332,6 @@ static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
 	}
 }
 
-static bool is_of_request(enum reason reason)
-{
-	return reason == REASON_REQUEST_NO_STORE || reason == REASON_AUTHORIZATION ||
-	    reason == REASON_METHOD;
-}
-
 /* A HEAD's answer says the same as the stored one, or that the stored one is old (RFC 9111 4.3.5). */
 static void update_by_head(struct fetch *f, const struct response *response) ON_LOOP
 {
@@ -326,8 +341,8 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 	/* What a write has overtaken is not made young again by a HEAD; and an origin that fails, or
 	 * answers the client's own condition, says nothing of what is stored. */
 	if (!f->stored || f->stored->status != 200 || response->status == 304 ||
-	    response->status >= 500 || !object_length(f->stored, &length) ||
-	    !object_fields(f->stored, &stored, &f->arena) ||
+	    response->status >= 500 || !object_is_complete(f->stored) ||
+	    !object_length(f->stored, &length) || !object_fields(f->stored, &stored, &f->arena) ||
 	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
 		return;
 	bool agrees = response->status == 200 && storable_head_agrees(&stored, length, response);
@@ -350,6 +365,7 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 		return;
 	object_share_body(o, f->stored);
 	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
+	cache_settle(f->worker->cache, o);
 	object_unref(&o);
 }
 
@@ -442,6 +458,13 @@ static struct flow *on_head(void *owner, const struct response *head)
 	return body;
 }
 
+/* A write without an answer may have been done all the same: what is stored is not trusted. */
+static void suspect_write(struct fetch *f)
+{
+	if (!method_is_safe(f->ask.request.method))
+		cache_invalidate(f->worker->cache, f->key);
+}
+
 static void on_end(void *owner, enum err failure)
 {
 	role_loop();
@@ -459,6 +482,11 @@ static void on_end(void *owner, enum err failure)
 		tell(
 		    f, &(struct fetch_result){ .failure = failure, .reason = REASON_ORIGIN_ERROR });
 	}
+	/* An answer came, and there was no memory to make anything of it. */
+	if (!f->is_told)
+		tell(f, &(struct fetch_result){ .failure = ERR_NO_MEMORY });
+	if (!had_head)
+		suspect_write(f);
 	fetch_free(f);
 }
 
@@ -478,7 +506,7 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 	meter_add(&w->meters.fetches, 1);
 	f->worker = w;
 	list_append(&w->fetches, &f->link);
-	f->plan = plan_ref(w->plan);
+	f->plan = plan_ref(spec->plan);
 	f->kind = spec->kind;
 	f->route = spec->route;
 	f->claim = spec->claim;
@@ -550,6 +578,8 @@ void fetch_leave(struct fetch_client *client)
 	f->is_abandoned = f->is_in_event && !is_useful;
 	if (is_useful || f->is_in_event)
 		return;
+	if (f->times.response.ms == 0)
+		suspect_write(f);
 	exchange_cancel(&f->exchange);
 	fetch_free(f);
 }

@@ -7,7 +7,8 @@
  *
  *	FETCH_SHARED   holds the claim; a client waits for the answer, others may join
  *	FETCH_REFRESH  holds the claim; nobody waits (stale-while-revalidate)
- *	FETCH_PRIVATE  no claim, nothing is stored: unsafe methods, uncacheable keys, bypass
+ *	FETCH_PRIVATE  no claim, for one client: other methods, uncacheable keys, bypass. Stored only
+ *	               when a write says what it made, or a HEAD confirms what is stored
  */
 #pragma once
 
@@ -36,6 +37,7 @@ struct fetch_client {
 
 struct fetch_spec {
 	enum fetch_kind kind;
+	struct plan *plan; /* the route is of this plan */
 	const struct route *route;
 	const struct request *request;
 	const struct control *control;     /* the request's directives */

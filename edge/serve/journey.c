@@ -18,6 +18,7 @@
 #include "edge/serve/journey.h"
 
 #include "cache/rule/vary.h"
+#include "edge/http/target.h"
 #include "edge/serve/trip.h"
 
 enum step {
@@ -67,6 +68,8 @@ static enum step step_receive(struct trip *t) ON_LOOP
 	if (met >= LOOPS_MAX)
 		return fail(t, ERR_LOOP);
 	t->is_circling = met > 0;
+	/* What ends at this hop decides nothing here: the origin does not see it either. */
+	fields_strip_hop(&request->fields);
 	t->forwarded = judge_peer(t);
 	request->scheme = t->forwarded.scheme;
 	t->control = control_of_request(&request->fields);
@@ -84,6 +87,11 @@ static enum step pass(struct trip *t, struct slice forward, enum reason reason)
 static enum step step_route(struct trip *t)
 {
 	struct request *request = &t->stream->request;
+	/* In normal form before anything is decided by it: the origin will see that form, too. */
+	if (slice_starts(request->path, SL("/")))
+		request->path = target_normal_path(request->path, &t->stream->arena);
+	if (request->path.len == 0)
+		return fail(t, ERR_HEAD_TOO_LARGE);
 	t->route = route_find(t->plan->site.routes, request->authority, request->path);
 	if (!t->route)
 		return fail(t, ERR_NO_ROUTE);
@@ -150,8 +158,10 @@ static bool asks_for_less(const struct fields *fields)
 static enum step ask_alone(struct trip *t)
 {
 	const struct request *request = &t->stream->request;
+	if (t->control.only_if_cached)
+		return fail(t, ERR_ONLY_IF_CACHED);
 	bool is_plain = request->method == METHOD_GET && !t->control.no_store &&
-	    !t->control.only_if_cached && !asks_for_less(&request->fields);
+	    !asks_for_less(&request->fields);
 	enum step step = pass(t, SL("uri-miss"), REASON_KNOWN_UNCACHEABLE);
 	return is_plain ? STEP_FETCH : step;
 }
@@ -272,7 +282,10 @@ static enum step step_load(struct trip *t) ON_LOOP
 {
 	t->load.home = &t->worker->loop;
 	t->load.hash = t->query.at.hash;
-	t->load.key = t->query.at.text;
+	/* The store's readers compare it when the client, and its arena, may be gone. */
+	buf_clear(&t->load_key);
+	buf_add(&t->load_key, t->query.at.text);
+	t->load.key = buf_slice(&t->load_key);
 	t->is_loading = cold_load(t->worker->cache->cold, &t->load);
 	return t->is_loading ? STEP_WAIT : STEP_FETCH;
 }
@@ -281,6 +294,7 @@ static struct fetch_spec fetch_spec(struct trip *t, enum fetch_kind kind)
 {
 	return (struct fetch_spec){
 		.kind = kind,
+		.plan = t->plan,
 		.route = t->route,
 		.request = &t->stream->request,
 		.control = &t->control,
@@ -361,7 +375,8 @@ static enum step take_joined(struct trip *t, struct object *object, enum reason 
 static enum step take_joined_failure(struct trip *t, enum err failure)
 {
 	struct object *stored = t->query.object;
-	if (!stored || t->query.is_overtaken ||
+	const struct fence *fence = t->worker->cache->fence;
+	if (!stored || !fence_holds(fence, t->query.key.hash, stored->seq) ||
 	    !fresh_may_cover_error(&stored->life, &t->control, t->worker->loop.wall))
 		return fail(t, failure);
 	t->reason = REASON_STALE_IF_ERROR;
@@ -481,7 +496,8 @@ static enum step step_answer(struct trip *t) ON_LOOP
 	struct answer_form form = trip_form(t);
 	struct answer answer;
 	if (!answer_object(&form, t->object, &note, &t->delivery, &answer)) {
-		bool too_late = !form.arena->overflow && t->result != RESULT_PASS;
+		bool too_late = !form.arena->overflow && !form.lines->overflow && !t->client.fetch;
+		delivery_end(&t->delivery);
 		object_unref(&t->object);
 		return too_late ? pass(t, SL("uri-miss"), REASON_TOO_LARGE)
 				: fail(t, ERR_NO_MEMORY);

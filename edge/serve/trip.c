@@ -46,6 +46,7 @@ static struct trip *trip_new(struct worker *w, const struct trip_events *events)
 	t->result = RESULT_PASS;
 	list_init(&t->spare_link);
 	buf_init(&t->lines, LINES_MAX);
+	buf_init(&t->load_key, 0);
 	mail_init(&t->wait.mail, events->on_claim);
 	mail_init(&t->delivery.wake, on_more);
 	list_init(&t->wait.link);
@@ -100,24 +101,26 @@ static void note_age(const struct trip *t, struct note *note)
 	note->age_s = life_age_s(life, now);
 	note->has_age = t->forward.len == 0 || t->is_collapsed || note->age_s > 0;
 	note->status.ttl_s = life_ttl_s(life, now);
-	note->status.has_ttl = t->is_stored || note->status.hit;
+	note->status.has_ttl = t->is_stored || note->is_from_store;
 }
 
-/* A hit is an answer that was not forwarded; a stale copy in an outage counts as one too, since
- * what is delivered came from the store (RFC 9211 2.1). */
+/* A hit is an answer that was not forwarded (RFC 9211 2.1). A stale copy in an outage is none: the
+ * request went to the origin first. But it came from the store, which is what X-Cache tells. */
 struct note trip_note(const struct trip *t)
 {
-	bool is_hit = t->forward.len == 0 || t->reason == REASON_STALE_IF_ERROR;
+	bool is_hit = t->forward.len == 0 && t->failure == ERR_NONE;
 	struct note note = {
 		.status = {
 			.name = t->plan->site.name,
-			.hit = is_hit && t->failure == ERR_NONE,
+			.hit = is_hit,
 			.fwd = t->forward,
 			.fwd_status = t->forward_status,
 			.stored = t->is_stored,
 			.collapsed = t->is_collapsed,
 			.detail = reason_name(t->reason),
 		},
+		.is_from_store = is_hit ||
+		    (t->failure == ERR_NONE && t->reason == REASON_STALE_IF_ERROR),
 		.policy = t->route ? &t->route->cache : NULL,
 	};
 	if (t->failure != ERR_NONE)
@@ -234,6 +237,7 @@ void trip_close_all(struct worker *w)
 		struct trip *t = LIST_OF(link, struct trip, spare_link);
 		list_drop(&t->spare_link);
 		buf_fini(&t->lines);
+		buf_fini(&t->load_key);
 		free(t);
 	}
 }

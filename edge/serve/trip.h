@@ -42,6 +42,7 @@ struct trip {
 	struct deadline patience; /* how long it may take until the joined fetch's answer begins */
 	struct claim *claim;
 	struct cold_load load;
+	struct buf load_key;
 	bool is_loading;
 	struct fetch_client client;
 	unsigned looks;

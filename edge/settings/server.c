@@ -21,7 +21,7 @@ struct seat {
 	struct site first_site;   /* what it begins with */
 	struct mail drain, close; /* control to worker */
 	struct mail drained;      /* worker to control */
-	bool is_running;
+	bool is_running, is_drained;
 };
 
 struct server {
@@ -130,6 +130,11 @@ static bool listen_all(struct server *s)
 {
 	for (size_t i = 0; i < s->settings->listen.count; i++) {
 		struct slice address = s->settings->listen.at[i];
+		if (!listener_is_free(address)) {
+			snprintf(s->why, sizeof(s->why), "%.*s: %s", SLICE_ARG(address),
+			    strerror(EADDRINUSE));
+			return say(s, "listen", ERR_SYSTEM);
+		}
 		for (unsigned w = 0; w < s->worker_count; w++) {
 			enum err e = worker_listen(&s->seats[w].worker, address);
 			if (e == ERR_NONE)
@@ -222,7 +227,11 @@ static void stop_now(struct server *) ON_LOOP;
 static void deliver_drained(struct mail *m)
 {
 	role_loop();
-	struct server *s = CONTAINER_OF(m, struct seat, drained)->server;
+	struct seat *seat = CONTAINER_OF(m, struct seat, drained);
+	struct server *s = seat->server;
+	if (seat->is_drained)
+		return;
+	seat->is_drained = true;
 	if (++s->drained_count == s->worker_count)
 		stop_now(s);
 }

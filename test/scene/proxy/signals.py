@@ -143,23 +143,21 @@ def test_nobody_there():
 
 
 def test_log_is_opened_anew():
-    with Origin(answer(b"ok", "Cache-Control: no-store")) as origin, Larder(origin) as larder:
+    with Origin(answer(b"ok", "Cache-Control: no-store")) as origin:
+        larder = Larder(origin)
         log, moved = larder.path / "access", larder.path / "access.1"
-        larder.base["log"] = {"access": str(log)}
-        larder.configure({})
-        larder.signal(signal.SIGTERM)
-        larder.wait()
-        larder.start()
-        larder.get("/one")
-        eventually(lambda: log.exists() and "/one" in log.read_text(), "no line")
-        log.rename(moved)
-        larder.get("/two")
-        eventually(lambda: "/two" in moved.read_text(), "no line before USR1")
-        larder.signal(signal.SIGUSR1)
-        eventually(log.exists, "not opened anew")
-        larder.get("/three")
-        eventually(lambda: "/three" in log.read_text(), "no line in the new log")
-        check("/three" not in moved.read_text(), "a line in the old log")
+        larder.configure({"log": {"access": str(log)}})
+        with larder:
+            larder.get("/one")
+            eventually(lambda: log.exists() and "/one" in log.read_text(), "no line")
+            log.rename(moved)
+            larder.get("/two")
+            eventually(lambda: "/two" in moved.read_text(), "no line before USR1")
+            larder.signal(signal.SIGUSR1)
+            eventually(log.exists, "not opened anew")
+            larder.get("/three")
+            eventually(lambda: "/three" in log.read_text(), "no line in the new log")
+            check("/three" not in moved.read_text(), "a line in the old log")
 
 
 scene.run()
