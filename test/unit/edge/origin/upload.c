@@ -236,7 +236,7 @@ static void check_retry(const char *body, const char *saw) ON_LOOP
 {
 	open_all(PLAY(ACCEPT, HEAR, SAY(OK), HEAR, TAKE(strlen(body)), SHUT, ACCEPT, HEAR, TAKE(2),
 		     SAY(OK), HOLD),
-	    "PUT", 2);
+	    "OPTIONS", 2);
 	struct client first;
 	client_run(&first, &rig, "GET");
 	client_fini(&first);
