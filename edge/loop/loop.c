@@ -104,8 +104,11 @@ void loop_fini(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
+	role_loop();
 	current = loop;
 	ev_run(loop->ev, 0);
+	/* What waits for a last letter before it frees itself gets it. */
+	read_mail(loop);
 	current = NULL;
 }
 
