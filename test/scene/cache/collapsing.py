@@ -211,6 +211,26 @@ def test_an_uncacheable_answer_releases():
         equal(len(origin.requests), 20)
 
 
+def test_what_must_be_validated_is_not_shared():
+    """RFC 9111 4, 5.2.2.4: an answer to be validated on each use is for the one that asked, though it
+    may be stored: those who waited ask for themselves."""
+    for control in ("no-cache", "max-age=0"):
+        gate = Gate(
+            lambda r, _, control=control: lasting(
+                control, (r.get("Cookie") or "?").encode(), 'ETag: "x"'
+            )
+        )
+        with case(control), Origin(gate) as origin, Larder(origin, workers=WORKERS) as larder:
+            wires = [larder.connect() for _ in range(6)]
+            for number, wire in enumerate(wires):
+                wire.send(head("GET / HTTP/1.1", "Host: a", f"Cookie: {number}"))
+            larder.wait_for_metric(5, "cache_waits_total")
+            gate.open()
+            for number, wire in enumerate(wires):
+                equal(wire.read_answer().body, str(number).encode())
+            equal(len(origin.requests), 6)
+
+
 def test_a_private_answer_is_not_shared():
     """What one user's request brought is for nobody else, wait as they may."""
     gate = Gate(lambda r, _: lasting("private, max-age=60", (r.get("Cookie") or "?").encode()))

@@ -183,4 +183,19 @@ def test_writes_see_it_too():
         check(not is_hit(larder.get("/sort?a=1&b=2")), "still served")
 
 
+def test_routes_see_the_normal_form():
+    """A spelling that the origin takes for /account is routed as /account: else what no cache may keep
+    is cached by another route's policy (web cache deception)."""
+    routes = [
+        {"path": "/account", "origin": "default", "cache": {"enabled": False}},
+        {"path": "/", "origin": "default"},
+    ]
+    with Origin(lasting("max-age=60")) as origin, Larder(origin, config={"routes": routes}) as larder:
+        for target in ("/account/me", "/%61ccount/me", "/x/../account/me", "/./account/m%65"):
+            with case(target):
+                got = larder.get(target)
+                equal(status(got).get("fwd"), "bypass")
+                equal(origin.requests[-1].target, "/account/me")
+
+
 scene.run()
