@@ -10,7 +10,7 @@
 
 enum {
 	ARENA_BYTES = 512 * 1024,
-	PASS_WINDOW_BYTES = 1024 * 1024, /* how far an origin may be ahead of a slow client */
+	PASS_WINDOW_BYTES = 256 * 1024, /* how far an origin may be ahead of a slow client */
 };
 
 struct fetch {

@@ -141,16 +141,6 @@ static bool is_known_uncacheable(const struct trip *t)
 	    fields_find(&t->stream->request.fields, FIELD_AUTHORIZATION);
 }
 
-/* A range, or a condition that a fetch for everyone would not pass on. */
-static bool asks_for_less(const struct fields *fields)
-{
-	for (uint32_t i = 0; i < fields->count; i++)
-		if (fields->at[i].id == FIELD_RANGE ||
-		    (field_traits(fields->at[i].id) & FIELD_VALIDATOR))
-			return true;
-	return false;
-}
-
 /*
  * The key was uncacheable a moment ago: nobody waits for anybody. But the answer is looked at anew,
  * and stored if it may be now: one bad answer does not close a key.
@@ -161,7 +151,7 @@ static enum step ask_alone(struct trip *t)
 	if (t->control.only_if_cached)
 		return fail(t, ERR_ONLY_IF_CACHED);
 	bool is_plain = request->method == METHOD_GET && !t->control.no_store &&
-	    !asks_for_less(&request->fields);
+	    !trip_asks_for_less(t);
 	enum step step = pass(t, SL("uri-miss"), REASON_KNOWN_UNCACHEABLE);
 	return is_plain ? STEP_FETCH : step;
 }
@@ -440,18 +430,29 @@ static void on_patience_over(struct deadline *d)
 	run(t, pass(t, t->forward.len ? t->forward : SL("uri-miss"), REASON_WAIT_TIMEOUT));
 }
 
+/* Whether the fetch of this request would be one for everyone: see miss. */
+static bool asks_for_all(const struct trip *t)
+{
+	const struct request *request = &t->stream->request;
+	return request->method == METHOD_GET && !t->control.no_store &&
+	    !t->control.only_if_cached && !fields_find(&request->fields, FIELD_RANGE);
+}
+
 static void on_loaded(struct cold_load *load, struct object *object)
 {
 	role_loop();
 	struct trip *t = CONTAINER_OF(load, struct trip, load);
 	bool is_answer = object && object->kind == OBJECT_ANSWER;
+	bool is_given_up = !object && t->stream && !asks_for_all(t);
 	t->is_loading = false;
 	t->looks++;
 	if (object)
 		cache_promote(t->worker->cache, object);
-	if (object || !t->stream)
+	if (object || !t->stream || is_given_up)
 		claim_end(&t->claim, CLAIM_LOOK, is_answer ? object : NULL, REASON_NONE);
 	enum step next = !object ? STEP_FETCH : is_answer ? STEP_JUDGE : STEP_LOOKUP;
+	if (is_given_up)
+		next = miss(t, SL("uri-miss"), REASON_URI_MISS);
 	if (is_answer)
 		take_loaded(t, object);
 	else

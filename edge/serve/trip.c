@@ -135,6 +135,16 @@ struct note trip_note(const struct trip *t)
 	return note;
 }
 
+bool trip_asks_for_less(const struct trip *t)
+{
+	const struct fields *fields = &t->stream->request.fields;
+	for (uint32_t i = 0; i < fields->count; i++)
+		if (fields->at[i].id == FIELD_RANGE ||
+		    (field_traits(fields->at[i].id) & FIELD_VALIDATOR))
+			return true;
+	return false;
+}
+
 struct answer_form trip_form(struct trip *t)
 {
 	buf_clear(&t->lines);

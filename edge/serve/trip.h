@@ -79,6 +79,8 @@ void trip_keep_target(struct trip *);
 void trip_keep_origin(struct trip *, const struct fetch_result *);
 /* What the answer tells about how it came to be. */
 struct note trip_note(const struct trip *);
+/* Whether the request has a range, or a condition that a fetch for everyone would not pass on. */
+bool trip_asks_for_less(const struct trip *);
 /* What composing the answer works with. The lines of an earlier form are gone. */
 struct answer_form trip_form(struct trip *);
 

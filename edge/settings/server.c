@@ -267,7 +267,9 @@ static void result_labels(struct buf *b, size_t index)
 {
 	struct slice result = result_name((enum result)(index / REASON_COUNT));
 	struct slice reason = reason_name((enum reason)(index % REASON_COUNT));
-	buf_addf(b, "result=\"%.*s\",reason=\"%.*s\"", SLICE_ARG(result), SLICE_ARG(reason));
+	struct slice clause = reason_clause((enum reason)(index % REASON_COUNT));
+	buf_addf(b, "result=\"%.*s\",reason=\"%.*s\",clause=\"%.*s\"", SLICE_ARG(result),
+	    SLICE_ARG(reason), SLICE_ARG(clause));
 }
 
 static const struct metrics_array results = {
@@ -370,6 +372,8 @@ static void warn_of_restart(const struct settings *now, const struct settings *n
 	bool same = same_listen && now->workers == next->workers &&
 	    slice_eq(now->admin, next->admin) && slice_eq(now->store.path, next->store.path) &&
 	    now->store.size_bytes == next->store.size_bytes &&
+	    now->store.max_object_bytes == next->store.max_object_bytes &&
+	    now->store.admission == next->store.admission &&
 	    slice_eq(now->log.access, next->log.access) && now->log.format == next->log.format &&
 	    slice_eq(now->user, next->user);
 	if (!same)

@@ -34,9 +34,11 @@ static void close_all(void) ON_LOOP
 	server_stop(&server);
 }
 
+/* An exchange that ended early reads no more: then, and only then, the flow takes no more. */
 static void write_body(struct slice bytes)
 {
-	CU_ASSERT_EQUAL(flow_write(c.spec.body, bytes), ERR_NONE);
+	enum err e = flow_write(c.spec.body, bytes);
+	CU_ASSERT(e == ERR_NONE || (e == ERR_CANCELLED && list_empty(&c.spec.body->readers)));
 }
 
 static bool did_hear(const char *what)
