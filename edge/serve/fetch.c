@@ -438,8 +438,12 @@ static struct flow *judge(struct fetch *f, const struct response *head) ON_LOOP
 	histogram_add(&f->worker->origin_seconds, f->worker->loop.now.us - f->began.us);
 	fields_strip_hop(&response.fields);
 	bool is_answer_to_us = response.status == 304 && f->stored && f->kind != FETCH_PRIVATE;
-	if (is_answer_to_us && refresh(f, &response))
+	/* A client that set no condition must never see the 304 itself: when there is no memory to
+	 * merge it, on_end says so. */
+	if (is_answer_to_us) {
+		(void)refresh(f, &response);
 		return NULL;
+	}
 	struct life life = life_of(&f->route->cache, &response, f->times, &f->arena, &from);
 	return f->kind == FETCH_PRIVATE ? take_private(f, &response, &life)
 					: take_shared(f, &response, &life);
