@@ -6,10 +6,12 @@
 static const struct {
 	char name[24];
 	const char *text;
+	const char *proxy_error;
 	uint16_t status;
 	enum err_blame blame;
 } table[ERR_COUNT] = {
-#define X(name, blame, status, text) { #name, text, status, BLAME_##blame },
+#define X(name, blame, status, proxy_error, text)                                                  \
+	{ #name, text, proxy_error, status, BLAME_##blame },
 	ERRS(X)
 #undef X
 };
@@ -33,6 +35,11 @@ const char *err_name(enum err e)
 const char *err_text(enum err e)
 {
 	return table[e].text;
+}
+
+const char *err_proxy_error(enum err e)
+{
+	return table[e].proxy_error;
 }
 
 uint16_t err_status(enum err e)

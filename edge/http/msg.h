@@ -28,6 +28,7 @@ enum framing {
 	FRAMING_LENGTH,  /* content_length bytes */
 	FRAMING_CHUNKED, /* h1 chunked, or h2 DATA without content-length */
 	FRAMING_CLOSE,   /* until the connection closes; answers only */
+	FRAMING_TUNNEL,  /* bytes both ways, after 101 (RFC 9110 7.8); answers only */
 };
 
 struct request {
@@ -42,6 +43,7 @@ struct request {
 	enum framing framing;
 	uint64_t content_length; /* with FRAMING_LENGTH */
 	bool expects_continue;   /* Expect: 100-continue, not yet answered */
+	struct slice upgrade;    /* protocol to switch to: "websocket"; empty = none that we know */
 	struct fields fields;
 };
 

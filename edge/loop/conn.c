@@ -10,17 +10,69 @@
 /* At the edge of near, the kernel's doubled buffer still carries 2 Gbit/s on one connection. */
 enum { NEAR_RTT_US = 500, NEAR_SEND_BYTES = 64 * 1024 };
 
+/* ---- what is watched ---- */
+
+/* Watches for what the user wants, and for what the layer needs to get rid of what it holds. */
+static void rewatch(struct conn *c) ON_LOOP
+{
+	int events = c->wanted | (conn_is_flushed(c) ? 0 : EV_WRITE);
+	/* libev keeps flags of its own in the mask. */
+	if ((c->io.events & (EV_READ | EV_WRITE)) == events && (ev_is_active(&c->io) || !events))
+		return;
+	ev_io_stop(c->home->ev, &c->io);
+	/* modify, not set: a mask that goes off and on within one round costs no system call. */
+	ev_io_modify(&c->io, events);
+	if (events)
+		ev_io_start(c->home->ev, &c->io);
+}
+
+/* The socket does not tell of bytes that the layer has read already. */
+static void tell_unread(struct conn *c) ON_LOOP
+{
+	if (c->layer && (c->wanted & EV_READ) && c->layer->has_unread(c))
+		ev_feed_event(c->home->ev, &c->io, EV_READ);
+}
+
+/* Lets the layer send what it holds. What is broken, the user learns by reading. */
+static int flush(struct conn *c, int events) ON_LOOP
+{
+	switch (c->layer->flush(c)) {
+	case IO_OK: break;
+	case IO_AGAIN: return events & ~EV_WRITE;
+	case IO_EOF:
+	case IO_BROKEN: return c->wanted ? c->wanted : EV_READ;
+	}
+	rewatch(c);
+	return events & c->wanted;
+}
+
 static void on_io(UNUSED struct ev_loop *ev, struct ev_io *io, int events)
 {
 	role_loop();
 	struct conn *c = CONTAINER_OF(io, struct conn, io);
-	c->ready(c, events);
+	if (c->layer && (events & EV_WRITE))
+		events = flush(c, events);
+	if (events)
+		c->ready(c, events);
 }
+
+/* ---- life ---- */
 
 void conn_open(struct conn *c, struct loop *home, int fd, conn_ready_f *ready)
 {
 	*c = (struct conn){ .home = home, .ready = ready };
 	ev_io_init(&c->io, on_io, fd, 0);
+}
+
+void conn_move(struct conn *to, struct conn *from, conn_ready_f *ready)
+{
+	ev_io_stop(from->home->ev, &from->io);
+	conn_open(to, from->home, from->io.fd, ready);
+	to->layer = from->layer;
+	to->layer_state = from->layer_state;
+	from->layer = NULL;
+	from->layer_state = NULL;
+	from->io.fd = -1;
 }
 
 enum err conn_connect(
@@ -53,6 +105,9 @@ void conn_close(struct conn *c)
 	if (!conn_is_open(c))
 		return;
 	ev_io_stop(c->home->ev, &c->io);
+	if (c->layer)
+		c->layer->close(c);
+	c->layer = NULL;
 	close(c->io.fd);
 	c->io.fd = -1;
 }
@@ -68,19 +123,19 @@ void conn_reset(struct conn *c)
 uint32_t conn_unsent(const struct conn *c)
 {
 	int bytes = 0;
-	return ioctl(c->io.fd, SIOCOUTQ, &bytes) == 0 ? (uint32_t)bytes : 0;
+	size_t held = c->layer ? c->layer->held(c) : 0;
+	return (uint32_t)held + (ioctl(c->io.fd, SIOCOUTQ, &bytes) == 0 ? (uint32_t)bytes : 0);
 }
+
+/* ---- reading and writing ---- */
 
 void conn_watch(struct conn *c, int events)
 {
-	/* libev keeps flags of its own in the mask. */
-	if ((c->io.events & (EV_READ | EV_WRITE)) == events && (ev_is_active(&c->io) || !events))
-		return;
-	ev_io_stop(c->home->ev, &c->io);
-	/* modify, not set: a mask that goes off and on within one round costs no system call. */
-	ev_io_modify(&c->io, events);
-	if (events)
-		ev_io_start(c->home->ev, &c->io);
+	bool reads_anew = (events & EV_READ) && !(c->wanted & EV_READ);
+	c->wanted = (uint8_t)events;
+	rewatch(c);
+	if (reads_anew)
+		tell_unread(c);
 }
 
 static enum io outcome(ssize_t n, size_t *ret_bytes)
@@ -97,12 +152,22 @@ static enum io outcome(ssize_t n, size_t *ret_bytes)
 enum io conn_read(struct conn *c, void *to, size_t room, size_t *ret_bytes)
 {
 	*ret_bytes = 0;
-	return outcome(read(c->io.fd, to, room), ret_bytes);
+	if (!c->layer)
+		return outcome(read(c->io.fd, to, room), ret_bytes);
+	enum io io = c->layer->read(c, to, room, ret_bytes);
+	tell_unread(c);
+	rewatch(c); /* reading may make it answer */
+	return io;
 }
 
 enum io conn_writev(struct conn *c, struct iovec *iov, int count, size_t *ret_bytes)
 {
 	*ret_bytes = 0;
+	if (c->layer) {
+		enum io io = c->layer->writev(c, iov, count, ret_bytes);
+		rewatch(c);
+		return io;
+	}
 	/* One buffer is the usual case, and write is the cheaper call. SIGPIPE is ignored. */
 	ssize_t n = count == 1 ? write(c->io.fd, iov->iov_base, iov->iov_len)
 			       : writev(c->io.fd, iov, count);
@@ -122,7 +187,12 @@ void conn_ready_bulk(struct conn *c)
 
 void conn_shut(struct conn *c)
 {
-	shutdown(c->io.fd, SHUT_WR);
+	if (!c->layer) {
+		shutdown(c->io.fd, SHUT_WR);
+		return;
+	}
+	c->layer->shut(c);
+	rewatch(c);
 }
 
 size_t address_print(const struct address *a, char *to, size_t room)

@@ -2,8 +2,12 @@
 /*
  * A connected, non-blocking stream socket on a loop. Reading and writing tell an outcome, never an
  * errno; interest in readiness is one watcher whose mask changes only when it must, so a connection
- * that serves hit after hit makes no call but read and write. TLS will slip in beneath the four
- * I/O functions.
+ * that serves hit after hit makes no call but read and write.
+ *
+ * A layer (TLS) may lie between a connection and its socket, beneath the I/O functions, with nobody
+ * above the wiser. It may hold bytes both ways: what it read and nobody took yet is told by another
+ * readiness event; what was written and the socket has not taken goes out by itself, and
+ * conn_is_flushed tells when it is all gone.
  */
 #pragma once
 
@@ -28,12 +32,6 @@ struct conn;
 /* events: EV_READ and EV_WRITE, OR-ed. Runs ON_LOOP. */
 typedef void conn_ready_f(struct conn *, int events);
 
-struct conn {
-	struct ev_io io;
-	struct loop *home;
-	conn_ready_f *ready;
-};
-
 enum io {
 	IO_OK,
 	IO_AGAIN,  /* not now: watch */
@@ -41,8 +39,51 @@ enum io {
 	IO_BROKEN, /* reset, or any other error: close */
 };
 
+/* What lies between a connection and its socket. All functions run ON_LOOP. */
+struct conn_layer {
+	enum io (*read)(struct conn *, void *to, size_t room, size_t *ret_bytes);
+	/* Takes all or some; less than all only when the socket is full. */
+	enum io (*writev)(struct conn *, struct iovec *, int count, size_t *ret_bytes);
+	/* Sends what it holds. IO_OK: all gone; IO_AGAIN: the socket is full. */
+	enum io (*flush)(struct conn *);
+	/* Bytes written above and still held. */
+	size_t (*held)(const struct conn *);
+	/* Whether it has bytes for the reader that the socket will not tell of. */
+	bool (*has_unread)(const struct conn *);
+	/* Tells the peer that we have finished writing, once what is held has gone. */
+	void (*shut)(struct conn *);
+	/* Frees its state; the socket is closed after that. */
+	void (*close)(struct conn *);
+};
+
+struct conn {
+	struct ev_io io;
+	struct loop *home;
+	conn_ready_f *ready;
+	const struct conn_layer *layer; /* NULL = the bare socket */
+	void *layer_state;              /* the layer's */
+	uint8_t wanted;                 /* what the user watches for; the layer may need more */
+};
+
+/*
+ * What is known of a client's connection that is safe on its way; who made it so keeps it as long
+ * as the connection is open.
+ */
+struct secure {
+	struct slice
+	    server_name; /* that the client asked for, lower case; empty = none (RFC 6066 3) */
+	struct slice certificate; /* the client's, verified, as DER; empty = none */
+	struct slice version;     /* "TLSv1.3" */
+	bool is_early;            /* what is read now may be a replay (RFC 8470 2) */
+	/* Whether the certificate that was shown speaks for a host, too (RFC 9110 7.4). */
+	bool (*speaks_for)(const struct secure *, struct slice host);
+};
+
 /* Takes over a socket. own: conn_close closes it. */
 void conn_open(struct conn *, struct loop *home, int fd, conn_ready_f *ready) ON_LOOP;
+/* Moves an open connection into another struct, with another to tell; `from` is closed then. What
+ * was watched is not any more. */
+void conn_move(struct conn *to, struct conn *from, conn_ready_f *ready) ON_LOOP;
 /* Starts a non-blocking connect; writable = conn_connected tells how it went.
  * fail: ERR_NO_FDS, ERR_ORIGIN_CONNECT. */
 enum err conn_connect(struct conn *, struct loop *home, const struct address *, conn_ready_f *ready)
@@ -58,6 +99,11 @@ static inline bool conn_is_open(const struct conn *c)
 
 /* Closes so that the peer sees a reset: what it got must not look whole. */
 void conn_reset(struct conn *) ON_LOOP;
+/* Whether all that was written is the kernel's. */
+static inline bool conn_is_flushed(const struct conn *c)
+{
+	return !c->layer || c->layer->held(c) == 0;
+}
 /* Bytes written that the peer has not acknowledged yet. */
 uint32_t conn_unsent(const struct conn *) ON_LOOP;
 

@@ -3,10 +3,11 @@
 #pragma once
 
 #include "edge/conf/field.h"
+#include "edge/tls/options.h"
 
 struct origin_options {
 	struct slice name;
-	struct conf_strings addresses; /* "http://host:port", at least one */
+	struct conf_strings addresses; /* "http://host:port" or all "https://", at least one */
 	struct slice host;             /* Host sent to the origin; empty = the client's */
 	int64_t connect_ms;
 	int64_t send_ms;           /* the origin takes no byte of our request */
@@ -17,6 +18,7 @@ struct origin_options {
 	uint64_t idle_connections; /* kept per worker and address */
 	uint64_t connections;      /* in use per worker, all addresses; 0 = no limit */
 	uint64_t head_bytes;       /* largest answer head */
+	struct tls_client_options tls; /* of https:// addresses */
 };
 
 extern const struct conf_table origin_options_table;

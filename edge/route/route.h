@@ -10,12 +10,15 @@
 
 #include "cache/rule/policy.h"
 #include "edge/http/msg.h"
+#include "edge/route/security.h"
 
 struct route {
 	struct slice host;   /* "shop.example", "*.shop.example" or "*" */
 	struct slice path;   /* prefix by segment: "/api" serves /api and /api/x, not /apis */
 	struct slice origin; /* name of an origin */
 	struct cache_policy cache;
+	struct security security;
+	bool websocket; /* requests to switch to WebSocket reach the origin (RFC 6455, RFC 8441) */
 	size_t origin_index; /* of settings.origins; set when settings are loaded */
 };
 

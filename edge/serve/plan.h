@@ -10,15 +10,27 @@
 #include "edge/http/forwarded.h"
 #include "edge/origin/origin.h"
 #include "edge/route/route.h"
+#include "edge/tls/client.h"
+#include "edge/tls/server.h"
 #include "edge/wire/limits.h"
+
+/* What a listener asks of those who come in. */
+struct entrance {
+	struct tls_server *tls; /* NULL = plain */
+	const struct proxies
+	    *heralds; /* whose connections begin with a PROXY header; NULL = nobody's */
+};
 
 /* Settings as serving sees them. The owner keeps everything here alive until drop. */
 struct site {
 	const struct limits *limits;
 	const struct routes *routes;
-	const struct conf_list *origins; /* struct origin_options */
-	const struct proxies *trusted;   /* whose forwarded fields count */
-	struct slice name;               /* in Via and Cache-Status */
+	const struct conf_list *origins;  /* struct origin_options */
+	const struct entrance *entrances; /* as the listeners */
+	size_t entrance_count;
+	struct tls_client *const *origin_tls; /* as `origins`; NULL = plain */
+	const struct proxies *trusted;        /* whose forwarded fields count */
+	struct slice name;                    /* in Via and Cache-Status */
 	void *owner;
 	void (*drop)(void *owner); /* thread: any */
 };

@@ -207,7 +207,14 @@ static void add_default_route(struct conf_load *load, struct settings *s)
 	struct route *route = arena_alloc(&s->arena, sizeof(*route));
 	if (!route)
 		return;
-	*route = (struct route){ SL("*"), SL("/"), origin_at(s, 0)->name, s->cache, 0 };
+	*route = (struct route){
+		.host = SL("*"),
+		.path = SL("/"),
+		.origin = origin_at(s, 0)->name,
+		.cache = s->cache,
+		.security = s->security,
+		.websocket = true,
+	};
 	s->routes.list = (struct conf_list){ route, 1 };
 }
 

@@ -9,6 +9,7 @@
 #include "edge/conf/load.h"
 #include "edge/origin/options.h"
 #include "edge/route/route.h"
+#include "edge/tls/options.h"
 #include "edge/wire/limits.h"
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
@@ -33,9 +34,11 @@ struct settings {
 	struct arena arena;
 	uint64_t workers; /* 0 = one per processor */
 	struct conf_strings listen;
-	struct slice admin; /* "HOST:PORT", "unix:PATH" or "off" */
-	struct slice name;  /* node name in Via and Cache-Status */
-	struct slice user;  /* switch to this user once listening; empty = stay */
+	struct tls_options tls;   /* what each listener's starts from */
+	struct security security; /* what each route's starts from */
+	struct slice admin;       /* "HOST:PORT", "unix:PATH" or "off" */
+	struct slice name;        /* node name in Via and Cache-Status */
+	struct slice user;        /* switch to this user once listening; empty = stay */
 	struct slice pid_file;
 	int64_t stop_ms;                     /* deadline of a graceful stop */
 	struct conf_strings trusted_proxies; /* addresses and blocks whose forwarded fields count */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/wire/front.h"
 
-#include <unistd.h>
-
 // clang-format off
 #define METER_STRUCT struct wire_meters
 static const struct meter_desc meter_descs[] = METER_DESCS(WIRE_METERS);
@@ -70,14 +68,21 @@ bool front_admit(struct front *front)
 	return open < front->limits->connections;
 }
 
-void front_send_away(struct front *front, int fd)
+void front_turn_away(struct front *front, struct conn *conn)
 {
-	static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-				   "Content-Length: 0\r\nConnection: close\r\n\r\n";
 	count_out(front);
 	meter_add(&front->meters.refused, 1);
-	UNUSED ssize_t n = write(fd, text, sizeof(text) - 1);
-	close(fd);
+	conn_close(conn);
+}
+
+void front_send_away(struct front *front, struct conn *conn)
+{
+	static char text[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+			     "Content-Length: 0\r\nConnection: close\r\n\r\n";
+	struct iovec iov = { text, sizeof(text) - 1 };
+	size_t sent;
+	(void)conn_writev(conn, &iov, 1, &sent);
+	front_turn_away(front, conn);
 }
 
 void front_host(struct front *front, struct guest *guest, guest_end_f *end)
@@ -85,6 +90,18 @@ void front_host(struct front *front, struct guest *guest, guest_end_f *end)
 	meter_add(&front->meters.open, 1);
 	guest->end = end;
 	list_append(&front->guests, &guest->link);
+}
+
+void front_hand_over(
+    struct front *front, const struct visit *visit, struct guest *to, guest_end_f *end)
+{
+	if (!visit->guest) {
+		front_host(front, to, end);
+		return;
+	}
+	to->end = end;
+	list_append(&visit->guest->link, &to->link);
+	list_drop(&visit->guest->link);
 }
 
 void front_leave(struct front *front, struct guest *guest)

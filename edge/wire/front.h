@@ -7,6 +7,8 @@
  *	front_init, front_set_limits   before the first connection
  *	front_admit                    for each: then front_host ... front_leave when there is a
  *	                               session for it, else front_send_away
+ *	front_hand_over                from one guest to the next: what arrives over TLS, or turns
+ *	                               out to speak another protocol, changes hands
  *	front_drain                    no more will come: on_drained tells when the last has left
  *	front_fini                     ends those that are left
  *
@@ -60,6 +62,15 @@ struct guest {
 	guest_end_f *end; /* fixed */
 };
 
+/* An admitted connection that changes hands. The taker moves `conn` and copies the rest. */
+struct visit {
+	struct conn *conn;
+	struct guest *guest; /* that has it now; NULL = none yet */
+	const struct address *peer;
+	const struct secure *secure; /* NULL = plain; lives as long as the connection */
+	struct slice bytes;          /* read already */
+};
+
 struct front {
 	/* fixed after init */
 	struct loop *home;
@@ -91,9 +102,13 @@ void front_drain(struct front *) ON_LOOP;
  * front_send_away when it gets no session, else by front_leave. */
 bool front_admit(struct front *);
 /* Tells a connection that is not served 503 and closes it, in one write that may be lost. */
-void front_send_away(struct front *, int fd);
+void front_send_away(struct front *, struct conn *) ON_LOOP;
+/* As front_send_away, without a word: what the client would hear is not plain yet. */
+void front_turn_away(struct front *, struct conn *) ON_LOOP;
 /* Takes an admitted connection's session in. */
 void front_host(struct front *, struct guest *, guest_end_f *end);
+/* Takes in the session that a connection goes to, and lets go of the guest that had it. */
+void front_hand_over(struct front *, const struct visit *, struct guest *to, guest_end_f *end);
 /* A session has closed. on_drained may be called from here. */
 void front_leave(struct front *, struct guest *);
 void front_count_refusal(struct front *, enum err why);

@@ -26,6 +26,7 @@ struct session {
 	struct deadline deadline;
 	struct buf in; /* what was read and not parsed; nothing while idle */
 	struct address peer;
+	const struct secure *secure;
 	uint32_t requests;
 	uint32_t unsent; /* of the blocked socket at the last deadline; UINT32_MAX = not asked */
 	uint8_t state;
@@ -133,7 +134,9 @@ static bool begin_turn(struct session *s) ON_LOOP
 	t->stream.front = front;
 	t->stream.peer = &s->peer;
 	t->stream.began = front->home->now;
-	t->stream.request.scheme = SL("http");
+	t->stream.secure = s->secure;
+	t->stream.is_early = s->secure && s->secure->is_early;
+	t->stream.request.scheme = s->secure ? SL("https") : SL("http");
 	h1_reader_begin(&t->reader, H1_REQUEST, &front->h1_limits, &t->stream.arena);
 	s->state = STATE_HEAD;
 	return true;
@@ -307,7 +310,7 @@ static void done(struct session *s, enum err why) ON_LOOP
 	if (s->front->is_draining)
 		s->closes = true;
 	s->state = STATE_IDLE;
-	if (unread || (s->closes && !s->saw_eof)) {
+	if (unread || (s->closes && (!s->saw_eof || !conn_is_flushed(&s->conn)))) {
 		conn_shut(&s->conn);
 		s->state = STATE_LINGER;
 	} else if (s->closes) {
@@ -547,22 +550,31 @@ static void on_end(struct guest *guest, enum ending how)
 	leave(s);
 }
 
-void session_accept(struct front *front, int fd, const struct address *peer)
+bool session_take(struct front *front, const struct visit *visit)
 {
-	struct session *s = front_admit(front) ? calloc(1, sizeof(*s)) : NULL;
-	if (!s) {
-		front_send_away(front, fd);
-		return;
-	}
+	struct session *s = calloc(1, sizeof(*s));
+	if (!s)
+		return false;
 	s->front = front;
-	s->peer = *peer;
+	s->peer = *visit->peer;
+	s->secure = visit->secure;
 	s->timed = STATE_DEAD;
 	buf_init(
 	    &s->in, KEPT_INPUT_BYTES + FRONT_SCRATCH_BYTES + (size_t)front->limits->head_bytes);
-	front_host(front, &s->guest, on_end);
+	front_hand_over(front, visit, &s->guest, on_end);
 	deadline_init(&s->deadline, on_deadline);
-	conn_open(&s->conn, front->home, fd, on_ready);
+	conn_move(&s->conn, visit->conn, on_ready);
 	enter(s);
-	watch(s);
-	leave(s);
+	take_fresh(s, visit->bytes);
+	leave_settled(s);
+	return true;
+}
+
+void session_accept(struct front *front, int fd, const struct address *peer)
+{
+	struct conn conn;
+	bool is_admitted = front_admit(front);
+	conn_open(&conn, front->home, fd, on_ready);
+	if (!is_admitted || !session_take(front, &(struct visit){ .conn = &conn, .peer = peer }))
+		front_send_away(front, &conn);
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request and its answer on a client's connection, whatever the protocol. A session (h1 now,
- * h2 beside it later) makes a stream for each request, hands it up through stream_events, and is
+ * One request and its answer on a client's connection, whatever the protocol. A session (HTTP/1 in
+ * session, HTTP/2 in h2) makes a stream for each request, hands it up through stream_events, and is
  * told what to send through stream_ops; a journey never asks which protocol it serves.
  *
  * Life: on_request -> (interim | want_body)* -> answer -> on_done. on_done comes exactly once, also
  * when the client goes away at any moment; after it the stream, its request and its arena are gone.
+ *
+ * A request that asks to switch to another protocol (request.upgrade) is a request like any other
+ * until it is answered with 101: from then on the stream is a tunnel. The client's bytes flow into
+ * stream->body as they come, until it has finished writing; the answer's source lends the bytes for
+ * it, and its end closes the stream. HTTP/2 says 200 where HTTP/1 says 101 (RFC 8441 5).
  */
 #pragma once
 
@@ -68,11 +73,13 @@ struct stream {
 	struct loop *home;
 	struct flow *body; /* the request's body, NULL when it has none; a window */
 	const struct address *peer;
-	struct mono began;  /* first byte of the request */
-	uint64_t bytes_out; /* of the answer, head included */
-	uint64_t bytes_in;  /* of the request, head included */
-	void *journey;      /* the user's */
-	void *front;        /* the session's front: see session.h */
+	const struct secure *secure; /* NULL = the connection is plain */
+	bool is_early;               /* the request may be a replay: it came as early data */
+	struct mono began;           /* first byte of the request */
+	uint64_t bytes_out;          /* of the answer, head included */
+	uint64_t bytes_in;           /* of the request, head included */
+	void *journey;               /* the user's */
+	void *front;                 /* the session's front: see front.h */
 };
 
 /* Sends an interim answer (RFC 9110 15.2). Not to HTTP/1.0 clients. */
