@@ -13,9 +13,10 @@ static const struct conf_field security_fields[] = {
 		"refused with 403. A trusted proxy's X-Forwarded-Proto counts."},
 	{"https-port", CONF_UINT, AT(https_port), 1, 65535, "443",
 	 .doc = "The port that such a redirect names: that of the listener as clients see it."},
-	{"hsts", CONF_DURATION, AT(hsts_ms), 0, CONF_DAYS(3650), "off",
+	{"hsts", CONF_DURATION, AT(hsts_ms), 0, CONF_DAYS(3650), "0",
 	 .doc = "Sends Strict-Transport-Security over TLS: for so long browsers ask for this host by "
-		"https only, and there is no way back before it is over; so begin with minutes."},
+		"https only, and there is no way back before it is over; so begin with minutes. 0 = it "
+		"is not sent."},
 	{"hsts-subdomains", CONF_BOOL, AT(hsts_subdomains), .fallback = "false",
 	 .doc = "Says the same for every host below this one."},
 	{"hsts-preload", CONF_BOOL, AT(hsts_preload), .fallback = "false",
