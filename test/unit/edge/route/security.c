@@ -32,7 +32,7 @@ static void test_nothing(void)
 	CU_ASSERT(adds(&s, false, NULL, NULL, ""));
 }
 
-/* RFC 6797 6.1, 7.1, 7.2. */
+/* RFC 6797 7.2: over TLS; RFC 6797 7.1: one. */
 static void test_hsts(void)
 {
 	struct security s = { .hsts_ms = (int64_t)365 * DAY_MS };
