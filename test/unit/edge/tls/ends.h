@@ -223,6 +223,7 @@ static inline void peer_open(struct peer *p, int fd, SSL_CTX *context)
 static inline void peer_close(struct peer *p)
 {
 	SSL_free(p->ssl);
+	p->ssl = NULL;
 	buf_fini(&p->raw);
 	if (p->fd >= 0)
 		close(p->fd);
@@ -321,4 +322,86 @@ static inline size_t peer_read(struct peer *p, struct buf *to)
 		total += n;
 	}
 	return total;
+}
+
+/* ---- what all tests begin with ---- */
+
+static struct pair ca, pair, other_ca;
+static struct tls_server server;
+static struct tls_client client;
+
+/* Bytes that no two places of a body have in common by accident. */
+static struct buf body;
+
+static inline void make_body(size_t len)
+{
+	buf_init(&body, 0);
+	for (size_t i = 0; i < len; i++)
+		buf_add_char(&body, (char)(i * 31 + i / 251));
+}
+
+static inline void setup(void)
+{
+	CU_ASSERT_EQUAL_FATAL(loop_init(&loop, "test", 0, NULL), ERR_NONE);
+	CU_ASSERT_EQUAL_FATAL(tls_local_init(&local), ERR_NONE);
+	server = (struct tls_server){ .refs = 1, .context = context_make(&pair, NULL) };
+	client =
+	    (struct tls_client){ .refs = 1, .context = context_make(NULL, &ca), .verify = true };
+	SSL_CTX_set_session_cache_mode(
+	    client.context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(client.context, tls_line_on_session);
+}
+
+static inline void teardown(void)
+{
+	CU_ASSERT_EQUAL(local.pad_used, 0);
+	CU_ASSERT_EQUAL(ERR_peek_error(), 0);
+	SSL_CTX_free(server.context);
+	SSL_CTX_free(client.context);
+	tls_local_fini(&local);
+	loop_fini(&loop);
+}
+
+static inline uint64_t failures(void)
+{
+	const struct tls_meters *m = &local.meters;
+	return meter_read(&m->failed_gone) + meter_read(&m->failed_name) +
+	    meter_read(&m->failed_certificate) + meter_read(&m->failed_plain) +
+	    meter_read(&m->failed_protocol) + meter_read(&m->failed_timeout);
+}
+
+/* Writes the body's first bytes in parts of these lengths. */
+static inline size_t write_parts(struct conn *c, size_t parts, const size_t *lens) ON_LOOP
+{
+	struct iovec iov[8];
+	size_t at = 0, sent;
+	for (size_t i = 0; i < parts; i++) {
+		iov[i] = (struct iovec){ body.at + at, lens[i] };
+		at += lens[i];
+	}
+	CU_ASSERT_EQUAL(conn_writev(c, iov, (int)parts, &sent), IO_OK);
+	return sent;
+}
+
+static inline void all_begin(size_t body_bytes)
+{
+	signal(SIGPIPE, SIG_IGN);
+	srand(1);
+	make_body(body_bytes);
+	ca = pair_make("Test CA", NULL, NULL, 30);
+	other_ca = pair_make("Other CA", NULL, NULL, 30);
+	pair = pair_make("shop", "DNS:shop.example,DNS:*.shop.example,IP:127.0.0.1", &ca, 30);
+	CU_initialize_registry();
+}
+
+static inline int all_end(void)
+{
+	CU_basic_run_tests();
+	unsigned failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	pair_free(&ca);
+	pair_free(&other_ca);
+	pair_free(&pair);
+	buf_fini(&body);
+	return failed != 0;
 }

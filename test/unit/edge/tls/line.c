@@ -3,50 +3,6 @@
 
 #include "test/unit/edge/tls/ends.h"
 
-static struct pair ca, pair, other_ca;
-static struct tls_server server;
-static struct tls_client client;
-
-/* Bytes that no two places of a body have in common by accident. */
-static struct buf body;
-
-static void make_body(size_t len)
-{
-	buf_init(&body, 0);
-	for (size_t i = 0; i < len; i++)
-		buf_add_char(&body, (char)(i * 31 + i / 251));
-}
-
-static void setup(void)
-{
-	CU_ASSERT_EQUAL_FATAL(loop_init(&loop, "test", 0, NULL), ERR_NONE);
-	CU_ASSERT_EQUAL_FATAL(tls_local_init(&local), ERR_NONE);
-	server = (struct tls_server){ .refs = 1, .context = context_make(&pair, NULL) };
-	client =
-	    (struct tls_client){ .refs = 1, .context = context_make(NULL, &ca), .verify = true };
-	SSL_CTX_set_session_cache_mode(
-	    client.context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(client.context, tls_line_on_session);
-}
-
-static void teardown(void)
-{
-	CU_ASSERT_EQUAL(local.pad_used, 0);
-	CU_ASSERT_EQUAL(ERR_peek_error(), 0);
-	SSL_CTX_free(server.context);
-	SSL_CTX_free(client.context);
-	tls_local_fini(&local);
-	loop_fini(&loop);
-}
-
-static uint64_t failures(void)
-{
-	const struct tls_meters *m = &local.meters;
-	return meter_read(&m->failed_gone) + meter_read(&m->failed_name) +
-	    meter_read(&m->failed_certificate) + meter_read(&m->failed_plain) +
-	    meter_read(&m->failed_protocol) + meter_read(&m->failed_timeout);
-}
-
 /* ---- both ways ---- */
 
 static void echo(int version, int socket_bytes)
@@ -89,18 +45,6 @@ static void test_echo(void)
 }
 
 /* ---- writing ---- */
-
-static size_t write_parts(struct conn *c, size_t parts, const size_t *lens) ON_LOOP
-{
-	struct iovec iov[8];
-	size_t at = 0, sent;
-	for (size_t i = 0; i < parts; i++) {
-		iov[i] = (struct iovec){ body.at + at, lens[i] };
-		at += lens[i];
-	}
-	CU_ASSERT_EQUAL(conn_writev(c, iov, (int)parts, &sent), IO_OK);
-	return sent;
-}
 
 /* How many writes and records it takes to send these parts. */
 static void expect_parts(size_t parts, const size_t *lens, int writes, int records) ON_LOOP
@@ -438,13 +382,7 @@ static void test_unread_after_handshake(void)
 
 int main(void)
 {
-	signal(SIGPIPE, SIG_IGN);
-	srand(1);
-	make_body(3 * MIB);
-	CU_initialize_registry();
-	ca = pair_make("Test CA", NULL, NULL, 30);
-	other_ca = pair_make("Other CA", NULL, NULL, 30);
-	pair = pair_make("shop", "DNS:shop.example,DNS:*.shop.example,IP:127.0.0.1", &ca, 30);
+	all_begin(3 * MIB);
 	CU_pSuite s = CU_add_suite("line", NULL, NULL);
 	CU_ADD_TEST(s, test_echo);
 	CU_ADD_TEST(s, test_coalescing);
@@ -454,12 +392,5 @@ int main(void)
 	CU_ADD_TEST(s, test_closing);
 	CU_ADD_TEST(s, test_unread);
 	CU_ADD_TEST(s, test_unread_after_handshake);
-	CU_basic_run_tests();
-	unsigned failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	pair_free(&ca);
-	pair_free(&other_ca);
-	pair_free(&pair);
-	buf_fini(&body);
-	return failed ? 1 : 0;
+	return all_end();
 }
