@@ -24,6 +24,7 @@ struct slice result_name(enum result result)
 		[RESULT_MISS] = { "miss", 4 },
 		[RESULT_COLLAPSED] = { "collapsed", 9 },
 		[RESULT_PASS] = { "pass", 4 },
+		[RESULT_REDIRECT] = { "redirect", 8 },
 		[RESULT_ERROR] = { "error", 5 },
 	};
 	return names[result];
