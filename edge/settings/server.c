@@ -6,6 +6,7 @@
 
 #include "edge/admin/admin.h"
 #include "edge/base/log.h"
+#include "edge/conf/address.h"
 #include "edge/conf/print.h"
 #include "edge/serve/worker.h"
 #include "edge/settings/notify.h"
@@ -92,12 +93,33 @@ static bool say(struct server *s, const char *what, enum err e)
 
 /* ---- the stages of the start ---- */
 
+/*
+ * Where listeners get their tls_server and origins their tls_client, at the start and at a reload,
+ * before anything of the old is given up. Until connections speak TLS, whoever asks for it must not
+ * be served in the open. True when `errors` got nothing.
+ */
+static bool prepare_tls(const struct settings *s, struct conf_errors *errors)
+{
+	struct host_port at;
+	bool asks = false;
+	for (size_t i = 0; i < s->listen.count; i++)
+		asks |= address_of_url(settings_listen_at(s, i)->address, &at) && at.is_https;
+	const struct origin_options *origins = s->origins.at;
+	for (size_t i = 0; i < s->origins.count; i++)
+		asks |= address_of_url(origins[i].addresses.at[0], &at) && at.is_https;
+	if (!asks)
+		return true;
+	errors->count++;
+	buf_addf(&errors->text, "https:// is not served yet; use http://\n");
+	return false;
+}
+
 static bool load_settings(struct server *s, enum exit_code *ret_code)
 {
 	struct conf_errors errors;
 	conf_errors_init(&errors);
 	s->settings = flags_settings(s->flags, &errors);
-	if (!s->settings) {
+	if (!s->settings || !prepare_tls(s->settings, &errors)) {
 		*ret_code = verb_refuse(&errors);
 		return false;
 	}
@@ -129,7 +151,7 @@ static bool init_workers(struct server *s)
 static bool listen_all(struct server *s)
 {
 	for (size_t i = 0; i < s->settings->listen.count; i++) {
-		struct slice address = s->settings->listen.at[i];
+		struct slice address = settings_listen_at(s->settings, i)->address;
 		if (!listener_is_free(address)) {
 			snprintf(s->why, sizeof(s->why), "%.*s: %s", SLICE_ARG(address),
 			    strerror(EADDRINUSE));
@@ -368,7 +390,8 @@ static void warn_of_restart(const struct settings *now, const struct settings *n
 {
 	bool same_listen = now->listen.count == next->listen.count;
 	for (size_t i = 0; same_listen && i < now->listen.count; i++)
-		same_listen = slice_eq(now->listen.at[i], next->listen.at[i]);
+		same_listen = slice_eq(
+		    settings_listen_at(now, i)->address, settings_listen_at(next, i)->address);
 	bool same = same_listen && now->workers == next->workers &&
 	    slice_eq(now->admin, next->admin) && slice_eq(now->store.path, next->store.path) &&
 	    now->store.size_bytes == next->store.size_bytes &&
@@ -385,6 +408,8 @@ static void reload(struct server *s, struct conf_errors *errors)
 {
 	notify_reloading();
 	struct settings *next = flags_settings(s->flags, errors);
+	if (next && !prepare_tls(next, errors))
+		settings_unref(&next);
 	metrics_reloaded(&s->metrics, next != NULL);
 	if (!next) {
 		log_error("config: %u problems, the configuration before stays in force:\n%.*s",
@@ -475,7 +500,7 @@ static void tell_ready(struct server *s)
 	notify_ready();
 	printf("larder: ready");
 	for (size_t i = 0; i < s->settings->listen.count; i++)
-		printf(" %.*s", SLICE_ARG(s->settings->listen.at[i]));
+		printf(" %.*s", SLICE_ARG(settings_listen_at(s->settings, i)->address));
 	printf(", %u worker%s\n", s->worker_count, s->worker_count == 1 ? "" : "s");
 	fflush(stdout);
 	log_info("start: ready, version %s", LARDER_VERSION);
