@@ -219,6 +219,7 @@ static void write_log(const struct trip *t, enum err failure, struct mono now)
 		.origin = t->address,
 		.origin_us = t->head_us,
 		.route = t->route ? t->route->path : SLICE_NONE,
+		.tls = stream->secure ? stream->secure->version : SLICE_NONE,
 	};
 	char id[17];
 	snprintf(id, sizeof(id), "%016" PRIx64, t->worker->next_id++);
