@@ -13,9 +13,10 @@ static const struct conf_field security_fields[] = {
 		"refused with 403. A trusted proxy's X-Forwarded-Proto counts."},
 	{"https-port", CONF_UINT, AT(https_port), 1, 65535, "443",
 	 .doc = "The port that such a redirect names: that of the listener as clients see it."},
-	{"hsts", CONF_DURATION, AT(hsts_ms), 0, CONF_DAYS(3650), "off",
+	{"hsts", CONF_DURATION, AT(hsts_ms), 0, CONF_DAYS(3650), "0",
 	 .doc = "Sends Strict-Transport-Security over TLS: for so long browsers ask for this host by "
-		"https only, and there is no way back before it is over; so begin with minutes."},
+		"https only, and there is no way back before it is over; so begin with minutes. 0 = it "
+		"is not sent."},
 	{"hsts-subdomains", CONF_BOOL, AT(hsts_subdomains), .fallback = "false",
 	 .doc = "Says the same for every host below this one."},
 	{"hsts-preload", CONF_BOOL, AT(hsts_preload), .fallback = "false",
@@ -94,7 +95,7 @@ void security_lines(
     const struct security *s, bool is_secure, const struct fields *fields, struct buf *out)
 {
 	static const struct slice hsts = { "Strict-Transport-Security", 25 };
-	/* RFC 6797 7.2: never over plain http. 7.1: one such field; the origin's own goes first. */
+	/* RFC 6797 7.2: never over plain http. RFC 6797 7.1: one such field; the origin's goes first. */
 	if (s->hsts_ms > 0 && is_secure && !fields_find_name(fields, hsts))
 		buf_addf(out, "%.*s: max-age=%" PRIi64 "%s%s\r\n", SLICE_ARG(hsts),
 		    s->hsts_ms / 1000, s->hsts_subdomains ? "; includeSubDomains" : "",

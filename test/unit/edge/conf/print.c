@@ -13,7 +13,7 @@ struct entry {
 struct outer {
 	struct slice text;
 	struct conf_strings list, none;
-	struct conf_list ttls, no_ttls, entries, no_entries;
+	struct conf_list ttls, no_ttls, entries, no_entries, doors, files;
 	struct inner inner;
 };
 
@@ -33,6 +33,17 @@ static const struct conf_table entry_table = {
 	.name = "an entry", .struct_bytes = sizeof(struct entry), .fields = entry_fields, .count = 2
 };
 
+static const struct conf_field door_fields[] = {
+	{ "name", CONF_STRING, offsetof(struct entry, name), .example = "front", .doc = "A name." },
+	{ "inner", CONF_SECTION, offsetof(struct entry, inner), .table = &inner_table,
+	    .inherits = "inner", .doc = "As above." },
+};
+static const struct conf_table door_table = { .name = "a door",
+	.struct_bytes = sizeof(struct entry),
+	.fields = door_fields,
+	.count = 2,
+	.shorthand = "name" };
+
 #define AT(member) offsetof(struct outer, member)
 static const struct conf_field fields[] = {
 	{ "text", CONF_STRING, AT(text), .fallback = "*",
@@ -47,6 +58,10 @@ static const struct conf_field fields[] = {
 	{ "entries", CONF_SECTIONS, AT(entries), .fallback = "[]", .table = &entry_table,
 	    .doc = "Entries." },
 	{ "no-entries", CONF_SECTIONS, AT(no_entries), .table = &entry_table, .doc = "More." },
+	{ "doors", CONF_SECTIONS, AT(doors), .fallback = "[front]", .table = &door_table,
+	    .doc = "Doors." },
+	{ "files", CONF_SECTIONS, AT(files), .fallback = "[]", .example = "[{size: 9}]",
+	    .table = &inner_table, .doc = "Files." },
 };
 static const struct conf_table table = { .name = "file",
 	.struct_bytes = sizeof(struct outer),
@@ -108,7 +123,20 @@ static void test_commented(void)
 	    "  - name: x\n"
 	    "\n"
 	    "    # As above.\n"
-	    "    inner: {}\n"));
+	    "    inner: {}\n"
+	    "\n"
+	    "# Doors. An entry that is one value is its \"name\". Default: [front], which stands here "
+	    "in full.\n"
+	    "doors:\n"
+	    "  # A name. Required.\n"
+	    "  - name: front\n"
+	    "\n"
+	    "    # As above.\n"
+	    "    inner: {}\n"
+	    "\n"
+	    "# Files. For example: [{size: 9}]. Of an entry:\n"
+	    "# - size: How large. Default: 64.\n"
+	    "files: []\n"));
 }
 
 static void test_dump(void)
@@ -121,6 +149,7 @@ static void test_dump(void)
 		.list = { list, 2 },
 		.ttls = { ttls, 2 },
 		.entries = { entries, 2 },
+		.doors = { entries, 1 },
 		.inner = { 64 },
 	};
 	struct buf out;
@@ -145,7 +174,12 @@ static void test_dump(void)
 	    "  - name: \"\"\n"
 	    "    inner:\n"
 	    "      size: 1\n"
-	    "no-entries: []\n"));
+	    "no-entries: []\n"
+	    "doors:\n"
+	    "  - name: one\n"
+	    "    inner:\n"
+	    "      size: 1k\n"
+	    "files: []\n"));
 }
 
 int main(void)
