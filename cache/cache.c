@@ -17,9 +17,14 @@ static void on_hot_evict(void *arg, struct object *object, bool had_hits)
 		cold_store(c->cold, object, true);
 }
 
-static void on_mark(void *arg, struct cold_mark mark)
+static void work_tell_mark(void *arg, uint32_t slot, struct buf *to)
 {
-	fence_restore(arg, mark.slot, mark.number);
+	fence_keep(arg, slot, to);
+}
+
+static void on_mark(void *arg, struct slice bytes)
+{
+	fence_restore(arg, bytes);
 }
 
 /* The fence's numbers go on above those of every former life. */
@@ -288,10 +293,12 @@ void cache_promote(struct cache *c, struct object *o)
 
 void cache_invalidate(struct cache *c, struct key primary)
 {
-	struct cold_mark mark = { fence_slot(primary.hash), fence_raise(c->fence, primary.hash) };
+	/* Raised before its mark is queued: see cold.h. */
+	fence_raise(c->fence, primary.hash);
 	struct object *old = hot_get(c->hot, primary.hash, primary.text);
 	forget_left_out(c, old, NULL);
 	hot_forget(c->hot, primary.hash);
+	struct cold_mark mark = { fence_set_of(primary.hash), work_tell_mark, c->fence };
 	if (c->cold)
 		cold_invalidate(c->cold, primary.hash, mark);
 	object_unref(&old);

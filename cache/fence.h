@@ -5,16 +5,21 @@
  * valid when no invalidation of its key is newer: so an answer that was fetched before and arrives
  * after is never taken for fresh, however late it comes.
  *
- * Numbers are kept in a fixed array indexed by the primary key's hash. Two keys in one slot share
- * a number: the cost of a collision is one validation too many, never one too few.
+ * Numbers are kept in a table of a fixed size: sets of eight cells, a key's set chosen by its hash.
+ * Seven cells of a set hold a number and the rest of the hash that it is for, so keys that share a
+ * set do not overtake each other. The eighth, the coarse one, holds for every key of the set: when
+ * there is no cell left, the set's oldest number goes there. So the key of an old invalidation may
+ * cost its neighbours a validation each, of what they fetched before it and no more; what was
+ * overtaken stays so. A hit reads one number as a rule: the newest of its set.
  *
- * The numbers of slots can be kept by somebody else (the cold tier does) and be given back in the
- * next life: then an answer that was overtaken stays so.
+ * Sets can be kept by somebody else (the cold tier does) and be given back in the next life: then an
+ * answer that was overtaken stays so.
  * thread: any, all of it.
  */
 #pragma once
 
 #include "cache/rule/key.h"
+#include "edge/base/buf.h"
 
 struct fence;
 
@@ -25,11 +30,14 @@ void fence_free(struct fence **);
 uint64_t fence_now(const struct fence *);
 /* Overtakes everything of that primary key that was asked for until now. Returns the number. */
 uint64_t fence_raise(struct fence *, struct hash128 primary);
-/* The slot that a key's number is kept in: below 65,536. */
-uint32_t fence_slot(struct hash128 primary);
-/* Gives a slot the number it had in a former life. */
-void fence_restore(struct fence *, uint32_t slot, uint64_t number);
 /* The number of that primary key: what was asked for before it is overtaken. */
 uint64_t fence_number(const struct fence *, struct hash128 primary);
 /* Whether an object of that primary key and number still stands. */
 bool fence_holds(const struct fence *, struct hash128 primary, uint64_t seq);
+
+/* The set that a key's number is in: below 8,192. */
+uint32_t fence_set_of(struct hash128 primary);
+/* Appends what is to be kept of a set, as it is now. */
+void fence_keep(struct fence *, uint32_t set, struct buf *to);
+/* Gives back what was kept in a former life, in any order; before the fence is asked. */
+void fence_restore(struct fence *, struct slice kept);

@@ -228,17 +228,13 @@ void cold_invalidate(struct cold *c, struct hash128 hash, struct cold_mark mark)
 	writer_forget(c->store.writer, hash, &mark);
 }
 
-enum err cold_marks(struct cold *c, cold_mark_f *show, void *arg)
+enum err cold_marks(struct cold *c, cold_show_f *show, void *arg)
 {
 	struct slice key, value;
 	enum err err;
 	struct rocks_walk *walk = rocks_walk_new(c->store.rocks, ROCKS_CONTROL, SL(MARK_PREFIX));
 	while (rocks_walk_at(walk, &key, &value, &err) && slice_starts(key, SL(MARK_PREFIX))) {
-		struct cold_mark mark;
-		if (value.len == sizeof(mark)) {
-			memcpy(&mark, value.at, sizeof(mark));
-			show(arg, mark);
-		}
+		show(arg, value);
 		rocks_walk_next(walk);
 	}
 	rocks_walk_free(&walk);

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "cache/tier/object.h"
+#include "edge/base/buf.h"
 #include "edge/base/meter.h"
 #include "edge/loop/crew.h"
 
@@ -79,16 +80,30 @@ bool cold_store(struct cold *, struct object *, bool had_hits);
  * after a crash that comes before the removal is logged it may be. thread: any. */
 void cold_forget(struct cold *, struct hash128);
 
-/* A number to keep in one of 65,536 slots; the cache keeps its fence so. */
+/*
+ * A mark: bytes that are kept in one of 65,536 slots, in place of those before. The cache keeps its
+ * fence so, a set of it in each.
+ *
+ * What the bytes are is asked when they are about to be written, not when they are queued. One
+ * thread writes, and each answer holds all that came before it: so the last one written is the
+ * newest, in whatever order threads change a slot and queue its mark, and what a mark that was lost
+ * with the disk would have said the slot's next one says, too.
+ */
+/* Appends the bytes: they say at least what they would have said when the mark was queued. Must not
+ * block. thread: the writer's. */
+typedef void cold_tell_f(void *arg, uint32_t slot, struct buf *to);
+
 struct cold_mark {
 	uint32_t slot;
-	uint64_t number;
+	cold_tell_f *tell;
+	void *arg; /* there until cold_close has returned */
 };
-typedef void cold_mark_f(void *arg, struct cold_mark);
 /* As cold_forget; keeps a mark in the same write. thread: any. */
 void cold_invalidate(struct cold *, struct hash128, struct cold_mark);
-/* Shows all marks. */
-enum err cold_marks(struct cold *, cold_mark_f *, void *arg);
+
+typedef void cold_show_f(void *arg, struct slice bytes);
+/* Shows all that marks keep, once a slot. */
+enum err cold_marks(struct cold *, cold_show_f *, void *arg);
 
 /* clang-format off */
 #define COLD_METERS(X) \

@@ -3,7 +3,9 @@
 
 #include <sys/random.h>
 
-enum { FORMAT = 1, COUNT_BITS = 40 };
+/* Format 1 had marks of one number each. It is read, and is 2 from then on: a program that knows only
+ * 1 would take no notice of the marks of 2. */
+enum { FORMAT = 2, COUNT_BITS = 40 };
 
 uint32_t ledger_epoch_of(uint64_t id)
 {
@@ -91,7 +93,7 @@ static enum err read_marks(struct ledger *l, struct rocks *rocks)
 	uint32_t format = FORMAT;
 	uint64_t low = 0;
 	enum err err = read_fixed(rocks, SL("format"), &format, sizeof(format));
-	if (!err && format != FORMAT)
+	if (!err && (format == 0 || format > FORMAT))
 		err = ERR_STORE_CORRUPT;
 	if (!err)
 		err = read_fixed(rocks, SL("secret"), &l->secret, sizeof(l->secret));

@@ -26,9 +26,8 @@ struct entry {
 	struct list link;
 	struct object *object; /* counted; NULL: forget the hash */
 	struct hash128 hash;
-	bool has_mark;
-	struct cold_mark mark;
-	uint64_t bytes; /* as counted in the queue */
+	struct cold_mark mark; /* tell NULL = none */
+	uint64_t bytes;        /* as counted in the queue */
 	/* writer */
 	struct span span;
 	uint64_t digest;
@@ -96,7 +95,7 @@ bool writer_store(struct writer *w, struct object *object)
 void writer_forget(struct writer *w, struct hash128 hash, const struct cold_mark *mark)
 {
 	struct entry *e = must_alloc(sizeof(*e));
-	*e = (struct entry){ .hash = hash, .has_mark = mark != NULL };
+	*e = (struct entry){ .hash = hash };
 	if (mark)
 		e->mark = *mark;
 	store_forget_begin(w->store, hash);
@@ -314,13 +313,20 @@ static void delete_record(struct writer *w, struct hash128 hash)
 	rocks_batch_delete(w->meta, w->store->rocks, ROCKS_META, KEY_SLICE(key));
 }
 
-static void add_mark(struct writer *w, struct cold_mark mark)
+static void add_mark(struct writer *w, const struct cold_mark *mark)
 {
+	buf_clear(&w->record);
+	mark->tell(mark->arg, mark->slot, &w->record);
+	if (w->record.overflow) {
+		fail_group(w, ERR_NO_MEMORY);
+		return;
+	}
 	char key[sizeof(MARK_PREFIX) + 8];
-	int len = snprintf(key, sizeof(key), MARK_PREFIX "%04x", mark.slot & 0xffff);
-	struct slice value = slice_of((const char *)&mark, sizeof(mark));
+	int len = snprintf(key, sizeof(key), MARK_PREFIX "%04x", mark->slot & 0xffff);
+	struct slice value = buf_slice(&w->record);
 	rocks_batch_put(
 	    w->meta, w->store->rocks, ROCKS_CONTROL, slice_of(key, (size_t)len), &value, 1);
+	w->group_bytes += value.len;
 }
 
 /* Puts the removal of a record into the batch, and of its variants' if it is a marker's. */
@@ -338,8 +344,8 @@ static void add_removal(struct writer *w, const struct entry *e) ON_WORKER
 		rocks_unpin(&value);
 	}
 	delete_record(w, e->hash);
-	if (e->has_mark)
-		add_mark(w, e->mark);
+	if (e->mark.tell)
+		add_mark(w, &e->mark);
 	w->group_bytes += sizeof(key);
 }
 

@@ -18,7 +18,7 @@ struct tls_server {
 	_Atomic uint32_t refs;
 	/* fixed after tls_server_new */
 	SSL_CTX
-	    *context; /* what connections begin with; its ALPN and name callbacks know the rest */
+	*context; /* what connections begin with; its ALPN and name callbacks know the rest */
 	struct cert **certs;
 	size_t cert_count;
 	struct tls_names *names;

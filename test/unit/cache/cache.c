@@ -232,6 +232,28 @@ static void test_fence(void)
 	cache_fini(&c);
 }
 
+/* Another key, of the same set in the fence. */
+static struct key beside(struct key key, uint64_t n)
+{
+	return (struct key){ SL("http://beside/"), { key.hash.hi, key.hash.lo + n } };
+}
+
+/* A write to one URL is nothing to another. */
+static void test_fence_beside(void)
+{
+	struct cache c = ram_cache();
+	const char *url = "http://f/";
+	struct fields request = request_with("Accept-Language", "en");
+	publish(&c, url, plain(&c, url), 10);
+	for (uint64_t n = 1; n <= 7; n++)
+		cache_invalidate(&c, beside(key_of(&c, url), n));
+	struct cache_query q = query(&c, url, &request);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_FOUND);
+	CU_ASSERT(!q.is_overtaken);
+	object_unref(&q.object);
+	cache_fini(&c);
+}
+
 /* ---- with a disk ---- */
 
 static void wait_for_disk(struct cache *c)
@@ -313,6 +335,40 @@ static void test_restart(void)
 	cache_fini(&c);
 }
 
+enum { RACE_KEYS = 12, RACE_ROUNDS = 2000 };
+
+static void *invalidate_beside(void *arg)
+{
+	struct cache *c = arg;
+	for (uint64_t i = 0; i < RACE_ROUNDS; i++)
+		cache_invalidate(c, beside(key_of(c, "http://f/"), sample_hash(i).lo % RACE_KEYS));
+	return NULL;
+}
+
+/* Keys of one set are invalidated by several at a time: in the next life each is overtaken at least
+ * as far as it was, and no key of another set is. */
+static void test_restart_after_race(void)
+{
+	fresh_dir();
+	struct cache c = disk_cache();
+	struct key key = key_of(&c, "http://f/");
+	pthread_t threads[4];
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		must(pthread_create(&threads[i], NULL, invalidate_beside, &c) == 0);
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		pthread_join(threads[i], NULL);
+	uint64_t numbers[RACE_KEYS];
+	for (uint64_t n = 0; n < RACE_KEYS; n++)
+		numbers[n] = fence_number(c.fence, beside(key, n).hash);
+	cache_fini(&c);
+	c = disk_cache();
+	for (uint64_t n = 0; n < RACE_KEYS; n++)
+		CU_ASSERT_EQUAL(fence_number(c.fence, beside(key, n).hash), numbers[n]);
+	key.hash.hi++;
+	CU_ASSERT_EQUAL(fence_number(c.fence, key.hash), 0);
+	cache_fini(&c);
+}
+
 static void test_no_store(void)
 {
 	struct cache c;
@@ -380,7 +436,9 @@ int main(void)
 		{ "vary", test_vary },
 		{ "pass", test_pass },
 		{ "fence", test_fence },
+		{ "fence, keys of one set", test_fence_beside },
 		{ "restart", test_restart },
+		{ "restart after a race", test_restart_after_race },
 		{ "no store", test_no_store },
 		{ "four threads", test_threads },
 		CU_TEST_INFO_NULL,
