@@ -65,3 +65,10 @@ void cache_status_write(struct buf *b, struct slice given, const struct cache_st
 		add_token(b, s->detail);
 	}
 }
+
+void proxy_status_write(struct buf *b, const struct proxy_status *s)
+{
+	add_token(b, s->name);
+	buf_addf(b, "; error=%.*s; details=", SLICE_ARG(s->error));
+	add_string(b, s->details);
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/route/route.h"
 
+#include "edge/http/target.h"
+
 #define AT(member) offsetof(struct route, member)
 
 /* ---- options ---- */
@@ -63,14 +65,6 @@ struct fit {
 	size_t host, path;
 };
 
-static struct slice host_of(struct slice authority)
-{
-	bool bracketed = slice_starts(authority, SL("["));
-	size_t end = slice_find(authority, bracketed ? ']' : ':') + bracketed;
-	struct slice host = slice_first(authority, end);
-	return slice_ends(host, SL(".")) ? slice_first(host, host.len - 1) : host;
-}
-
 /* 0 = no; "*" is 1, a wildcard as long as it is, an exact host above all. */
 static size_t fit_host(struct slice pattern, struct slice host)
 {
@@ -104,7 +98,7 @@ const struct route *route_find(
 {
 	const struct route *all = routes->list.at, *best = NULL;
 	struct fit best_fit = { 0 };
-	struct slice host = host_of(authority);
+	struct slice host = authority_host(authority);
 	if (slice_eq(path, SL("*")))
 		path = SL("/");
 	for (size_t i = 0; i < routes->list.count; i++) {

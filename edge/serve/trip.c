@@ -82,6 +82,24 @@ void trip_keep_target(struct trip *t)
 	t->target = is_whole ? slice_of(path.at, path.len + 1 + query.len) : path;
 }
 
+/* ---- asking ---- */
+
+struct fetch_spec trip_fetch_spec(struct trip *t, enum fetch_kind kind)
+{
+	return (struct fetch_spec){
+		.kind = kind,
+		.plan = t->plan,
+		.route = t->route,
+		.request = &t->stream->request,
+		.control = &t->control,
+		.forwarded = &t->forwarded,
+		.key = t->query.key,
+		.at = t->query.at,
+		.stored = t->query.object,
+		.reason = t->reason,
+	};
+}
+
 /* ---- the answer ---- */
 
 void trip_keep_origin(struct trip *t, const struct fetch_result *result)
@@ -145,6 +163,13 @@ bool trip_asks_for_less(const struct trip *t)
 	return false;
 }
 
+bool trip_asks_for_all(const struct trip *t)
+{
+	const struct request *request = &t->stream->request;
+	return request->method == METHOD_GET && !t->control.no_store &&
+	    !t->control.only_if_cached && !fields_find(&request->fields, FIELD_RANGE);
+}
+
 struct answer_form trip_form(struct trip *t)
 {
 	buf_clear(&t->lines);
@@ -154,6 +179,7 @@ struct answer_form trip_form(struct trip *t)
 		.home = &t->worker->loop,
 		.request = &t->stream->request,
 		.evaluates = t->evaluates,
+		.security = t->route ? &t->route->security : NULL,
 	};
 }
 
@@ -193,6 +219,7 @@ static void write_log(const struct trip *t, enum err failure, struct mono now)
 		.origin = t->address,
 		.origin_us = t->head_us,
 		.route = t->route ? t->route->path : SLICE_NONE,
+		.tls = stream->secure ? stream->secure->version : SLICE_NONE,
 	};
 	char id[17];
 	snprintf(id, sizeof(id), "%016" PRIx64, t->worker->next_id++);

@@ -6,9 +6,9 @@
 
 #include "edge/admin/admin.h"
 #include "edge/base/log.h"
-#include "edge/conf/address.h"
 #include "edge/conf/print.h"
 #include "edge/serve/worker.h"
+#include "edge/settings/keeper.h"
 #include "edge/settings/notify.h"
 #include "edge/settings/process.h"
 #include "edge/settings/verbs.h"
@@ -29,6 +29,9 @@ struct server {
 	const struct flags *flags;
 	struct loop control;
 	struct settings *settings; /* in force */
+	struct premises *premises; /* made of them */
+	struct keyring keyring;
+	struct keeper keeper;
 	struct cache cache;
 	struct access_log *access;
 	struct seat *seats;
@@ -46,43 +49,6 @@ struct server {
 	char why[WHY_BYTES];
 };
 
-/* ---- the settings as workers see them ---- */
-
-/* One hold on the settings for one worker, with what is derived from them. */
-struct held {
-	struct settings *settings;
-	struct arena arena;
-	struct proxies trusted;
-};
-
-static void drop_held(void *owner)
-{
-	struct held *held = owner;
-	settings_unref(&held->settings);
-	arena_fini(&held->arena);
-	free(held);
-}
-
-static struct site make_site(struct settings *settings)
-{
-	struct held *held = must_alloc(sizeof(*held));
-	held->settings = settings_ref(settings);
-	/* The loader has checked each of them. */
-	size_t bad;
-	const struct conf_strings *texts = &settings->trusted_proxies;
-	arena_init(&held->arena, 64 * KIB);
-	must(proxies_parse(texts->at, texts->count, &held->arena, &held->trusted, &bad));
-	return (struct site){
-		.limits = &settings->limits,
-		.routes = &settings->routes,
-		.origins = &settings->origins,
-		.trusted = &held->trusted,
-		.name = settings->name,
-		.owner = held,
-		.drop = drop_held,
-	};
-}
-
 /* ---- failing ---- */
 
 static bool say(struct server *s, const char *what, enum err e)
@@ -93,33 +59,15 @@ static bool say(struct server *s, const char *what, enum err e)
 
 /* ---- the stages of the start ---- */
 
-/*
- * Where listeners get their tls_server and origins their tls_client, at the start and at a reload,
- * before anything of the old is given up. Until connections speak TLS, whoever asks for it must not
- * be served in the open. True when `errors` got nothing.
- */
-static bool prepare_tls(const struct settings *s, struct conf_errors *errors)
-{
-	struct host_port at;
-	bool asks = false;
-	for (size_t i = 0; i < s->listen.count; i++)
-		asks |= address_of_url(settings_listen_at(s, i)->address, &at) && at.is_https;
-	const struct origin_options *origins = s->origins.at;
-	for (size_t i = 0; i < s->origins.count; i++)
-		asks |= address_of_url(origins[i].addresses.at[0], &at) && at.is_https;
-	if (!asks)
-		return true;
-	errors->count++;
-	buf_addf(&errors->text, "https:// is not served yet; use http://\n");
-	return false;
-}
-
 static bool load_settings(struct server *s, enum exit_code *ret_code)
 {
 	struct conf_errors errors;
 	conf_errors_init(&errors);
 	s->settings = flags_settings(s->flags, &errors);
-	if (!s->settings || !prepare_tls(s->settings, &errors)) {
+	if (s->settings)
+		s->premises = premises_new(
+		    s->settings, &s->keyring, (struct premises_before){ 0 }, &errors);
+	if (!s->premises) {
 		*ret_code = verb_refuse(&errors);
 		return false;
 	}
@@ -271,7 +219,7 @@ static bool start_workers(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct seat *seat = &s->seats[i];
 		atomic_store(&seat->worker.access, s->access);
-		seat->first_site = make_site(s->settings);
+		seat->first_site = premises_site(s->premises);
 		mail_init(&seat->drain, deliver_drain);
 		mail_init(&seat->close, deliver_close);
 		mail_init(&seat->drained, deliver_drained);
@@ -313,6 +261,7 @@ static void add_metrics(struct server *s)
 		metrics_add_table(m, &h2_meter_table, &w->front.h2.meters, "");
 		metrics_add_table(m, &serve_meter_table, &w->meters, "");
 		metrics_add_table(m, &origin_meter_table, &w->origin_meters, "");
+		metrics_add_table(m, &tls_meter_table, &w->tls.meters, "");
 		metrics_add_array(m, &results, &w->results[0][0], "");
 		metrics_add_histogram(m, "http_request_seconds",
 		    "From a request's first byte to the end of its answer.", &w->request_seconds,
@@ -340,15 +289,25 @@ static void dump(void *owner, struct buf *b)
 	conf_dump(b, &settings_table, s->settings);
 }
 
-static void reload(struct server *, struct conf_errors *) ON_LOOP;
+static void list_certs(void *owner, struct buf *b)
+{
+	const struct server *s = owner;
+	certs_list(b, s->premises, wall_now());
+}
 
-static void admin_asks_reload(void *owner, struct admin_reload *asked)
+static void reload(struct server *, struct conf_errors *) ON_LOOP;
+static void renew(struct server *, struct conf_errors *) ON_LOOP;
+
+static void admin_asks_reload(void *owner, enum admin_what what, struct admin_reload *asked)
 {
 	role_loop();
 	struct server *s = owner;
 	struct conf_errors errors;
 	conf_errors_init(&errors);
-	reload(s, &errors);
+	if (what == ADMIN_CERTS)
+		renew(s, &errors);
+	else
+		reload(s, &errors);
 	admin_reloaded(&asked, errors.count == 0, buf_slice(&errors.text));
 	conf_errors_fini(&errors);
 }
@@ -363,6 +322,7 @@ static bool start_admin(struct server *s) ON_LOOP
 		.owner = s,
 		.unready = unready,
 		.dump = dump,
+		.certs = list_certs,
 		.reload = admin_asks_reload,
 	};
 	s->has_admin = true;
@@ -405,14 +365,56 @@ static void warn_of_restart(const struct settings *now, const struct settings *n
 			 "take effect at the next start only");
 }
 
+/* Puts new premises in force: for new connections at once, for open ones with their next request. */
+static void move_in(struct server *s, struct premises *next) ON_LOOP
+{
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		struct site_letter *letter = must_alloc(sizeof(*letter));
+		mail_init(&letter->mail, deliver_site);
+		letter->worker = &s->seats[i].worker;
+		letter->site = premises_site(next);
+		mail_post(&letter->worker->loop, &letter->mail);
+	}
+	keeper_take(&s->keeper, next);
+	premises_unref(&s->premises);
+	s->premises = next;
+}
+
+/* Reads the certificates again. What cannot be read stays as it is: see premises.h. */
+static void renew(struct server *s, struct conf_errors *errors) ON_LOOP
+{
+	struct premises_before before = { s->premises, true };
+	keeper_look(&s->keeper);
+	struct premises *next = premises_new(s->settings, &s->keyring, before, errors);
+	if (next)
+		move_in(s, next);
+	if (errors->count > 0)
+		log_error("tls: certificates: what was in force stays: %.*s",
+		    SLICE_ARG(buf_slice(&errors->text)));
+	else
+		log_info("tls: certificates loaded, in force for new connections");
+}
+
+static void on_files_changed(void *owner)
+{
+	role_loop();
+	struct conf_errors errors;
+	conf_errors_init(&errors);
+	renew(owner, &errors);
+	conf_errors_fini(&errors);
+}
+
 static void reload(struct server *s, struct conf_errors *errors)
 {
 	notify_reloading();
+	struct premises *premises = NULL;
 	struct settings *next = flags_settings(s->flags, errors);
-	if (next && !prepare_tls(next, errors))
+	if (next)
+		premises = premises_new(
+		    next, &s->keyring, (struct premises_before){ s->premises, false }, errors);
+	metrics_reloaded(&s->metrics, premises != NULL);
+	if (!premises) {
 		settings_unref(&next);
-	metrics_reloaded(&s->metrics, next != NULL);
-	if (!next) {
 		log_error("config: %u problems, the configuration before stays in force:\n%.*s",
 		    errors->count, SLICE_ARG(buf_slice(&errors->text)));
 		notify_ready();
@@ -421,13 +423,7 @@ static void reload(struct server *s, struct conf_errors *errors)
 	warn_of_restart(s->settings, next);
 	log_set_level((enum log_level)next->log.level);
 	hot_set_budget(s->cache.hot, next->store.hot_bytes);
-	for (unsigned i = 0; i < s->worker_count; i++) {
-		struct site_letter *letter = must_alloc(sizeof(*letter));
-		mail_init(&letter->mail, deliver_site);
-		letter->worker = &s->seats[i].worker;
-		letter->site = make_site(next);
-		mail_post(&letter->worker->loop, &letter->mail);
-	}
+	move_in(s, premises);
 	settings_unref(&s->settings);
 	s->settings = next;
 	log_info("config: loaded, in force for new requests");
@@ -521,6 +517,8 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	    !open_access_log(s))
 		return false;
 	add_metrics(s);
+	keeper_init(&s->keeper, &s->control, &s->keyring, &s->metrics, on_files_changed, s);
+	keeper_take(&s->keeper, s->premises);
 	if (!start_admin(s) || !start_workers(s))
 		return false;
 	return true;
@@ -548,10 +546,13 @@ static void take_down(struct server *s) ON_LOOP
 		cache_fini(&s->cache);
 	for (unsigned i = 0; s->seats && i < s->worker_count; i++)
 		worker_fini(&s->seats[i].worker);
+	keeper_stop(&s->keeper);
 	metrics_fini(&s->metrics);
 	if (s->control.ev)
 		loop_fini(&s->control);
 	pid_file_drop(&s->pid_file);
+	premises_unref(&s->premises);
+	keyring_fini(&s->keyring);
 	settings_unref(&s->settings);
 	free(s->seats);
 }

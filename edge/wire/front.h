@@ -37,6 +37,7 @@
 	X(other, COUNTER, "http_refused_total", "why=\"other\"", "Requests refused.") \
 	X(idle_closed, COUNTER, "http_closed_total", "why=\"idle\"", "Connections closed by us.") \
 	X(send_stalled, COUNTER, "http_closed_total", "why=\"send-stalled\"", "Connections closed by us.") \
+	X(proxy_bad, COUNTER, "http_closed_total", "why=\"proxy-header\"", "Connections closed by us.") \
 	X(bytes_in, COUNTER, "http_received_bytes_total", "", "Bytes read from clients.") \
 	X(bytes_out, COUNTER, "http_sent_bytes_total", "", "Bytes written to clients.")
 /* clang-format on */
