@@ -39,6 +39,8 @@ enum err worker_init(struct worker *w, unsigned index, struct cache *cache,
 	if (getrandom(&w->next_id, sizeof(w->next_id), 0) != (ssize_t)sizeof(w->next_id))
 		return ERR_SYSTEM;
 	enum err e = loop_init(&w->loop, "larder-worker", index, w);
+	if (e == ERR_NONE)
+		e = tls_local_init(&w->tls);
 	if (e != ERR_NONE)
 		return e;
 	return front_init(&w->front, &w->loop, &journey_events, w, connections);
@@ -64,7 +66,7 @@ enum err worker_listen(struct worker *w, struct slice address)
 
 enum err worker_set_site(struct worker *w, const struct site *site)
 {
-	struct plan *plan = plan_new(&w->loop, site, &w->origin_meters);
+	struct plan *plan = plan_new(&w->loop, site, &w->origin_meters, &w->tls);
 	if (!plan)
 		return ERR_NO_MEMORY;
 	plan_unref(&w->plan);
@@ -105,5 +107,6 @@ void worker_close(struct worker *w)
 void worker_fini(struct worker *w)
 {
 	buf_fini(&w->lines);
+	tls_local_fini(&w->tls);
 	loop_fini(&w->loop);
 }

@@ -10,6 +10,7 @@
 #include "edge/loop/listen.h"
 #include "edge/serve/access.h"
 #include "edge/serve/plan.h"
+#include "edge/tls/local.h"
 #include "edge/wire/session.h"
 
 /* What became of a request, for the log and the metrics. */
@@ -49,6 +50,7 @@ struct worker {
 	_Atomic(struct access_log *) access; /* NULL = off */
 	/* home loop */
 	struct front front;
+	struct tls_local tls;
 	struct plan *plan;
 	struct list spare_trips;
 	struct list fetches; /* under way */

@@ -10,6 +10,7 @@
 #include "edge/serve/worker.h"
 #include "edge/settings/notify.h"
 #include "edge/settings/process.h"
+#include "edge/settings/trust.h"
 #include "edge/settings/verbs.h"
 
 enum { WORKERS_MAX = 256, WHY_BYTES = 512, SIGNALS = 5 };
@@ -28,6 +29,7 @@ struct server {
 	const struct flags *flags;
 	struct loop control;
 	struct settings *settings; /* in force */
+	struct trust trust;        /* as the settings say */
 	struct cache cache;
 	struct access_log *access;
 	struct seat *seats;
@@ -52,20 +54,23 @@ struct held {
 	struct settings *settings;
 	struct arena arena;
 	struct proxies trusted;
+	struct trust trust;
 };
 
 static void drop_held(void *owner)
 {
 	struct held *held = owner;
 	settings_unref(&held->settings);
+	trust_fini(&held->trust);
 	arena_fini(&held->arena);
 	free(held);
 }
 
-static struct site make_site(struct settings *settings)
+static struct site make_site(struct settings *settings, const struct trust *trust)
 {
 	struct held *held = must_alloc(sizeof(*held));
 	held->settings = settings_ref(settings);
+	trust_share(&held->trust, trust);
 	/* The loader has checked each of them. */
 	size_t bad;
 	const struct conf_strings *texts = &settings->trusted_proxies;
@@ -75,6 +80,7 @@ static struct site make_site(struct settings *settings)
 		.limits = &settings->limits,
 		.routes = &settings->routes,
 		.origins = &settings->origins,
+		.origin_tls = held->trust.clients,
 		.trusted = &held->trusted,
 		.name = settings->name,
 		.owner = held,
@@ -182,6 +188,12 @@ static bool open_cache(struct server *s)
 	return true;
 }
 
+static bool read_trust(struct server *s)
+{
+	enum err e = trust_init(&s->trust, &s->settings->origins, s->why, sizeof(s->why));
+	return e == ERR_NONE || say(s, "tls", e);
+}
+
 static bool open_access_log(struct server *s)
 {
 	const struct log_settings *log = &s->settings->log;
@@ -249,7 +261,7 @@ static bool start_workers(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct seat *seat = &s->seats[i];
 		atomic_store(&seat->worker.access, s->access);
-		seat->first_site = make_site(s->settings);
+		seat->first_site = make_site(s->settings, &s->trust);
 		mail_init(&seat->drain, deliver_drain);
 		mail_init(&seat->close, deliver_close);
 		mail_init(&seat->drained, deliver_drained);
@@ -290,6 +302,7 @@ static void add_metrics(struct server *s)
 		metrics_add_table(m, &wire_meter_table, &w->front.meters, "");
 		metrics_add_table(m, &serve_meter_table, &w->meters, "");
 		metrics_add_table(m, &origin_meter_table, &w->origin_meters, "");
+		metrics_add_table(m, &tls_meter_table, &w->tls.meters, "");
 		metrics_add_array(m, &results, &w->results[0][0], "");
 		metrics_add_histogram(m, "http_request_seconds",
 		    "From a request's first byte to the end of its answer.", &w->request_seconds,
@@ -384,7 +397,13 @@ static void warn_of_restart(const struct settings *now, const struct settings *n
 static void reload(struct server *s, struct conf_errors *errors)
 {
 	notify_reloading();
+	struct trust trust = { 0 };
 	struct settings *next = flags_settings(s->flags, errors);
+	if (next && trust_init(&trust, &next->origins, s->why, sizeof(s->why)) != ERR_NONE) {
+		errors->count++;
+		buf_addf(&errors->text, "%s\n", s->why);
+		settings_unref(&next);
+	}
 	metrics_reloaded(&s->metrics, next != NULL);
 	if (!next) {
 		log_error("config: %u problems, the configuration before stays in force:\n%.*s",
@@ -399,11 +418,13 @@ static void reload(struct server *s, struct conf_errors *errors)
 		struct site_letter *letter = must_alloc(sizeof(*letter));
 		mail_init(&letter->mail, deliver_site);
 		letter->worker = &s->seats[i].worker;
-		letter->site = make_site(next);
+		letter->site = make_site(next, &trust);
 		mail_post(&letter->worker->loop, &letter->mail);
 	}
 	settings_unref(&s->settings);
+	trust_fini(&s->trust);
 	s->settings = next;
+	s->trust = trust;
 	log_info("config: loaded, in force for new requests");
 	notify_ready();
 }
@@ -492,7 +513,7 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	deadline_init(&s->patience, on_patience_over);
 	watch_signals(s);
 	if (!init_workers(s) || !listen_all(s) || !become_user(s) || !open_cache(s) ||
-	    !open_access_log(s))
+	    !open_access_log(s) || !read_trust(s))
 		return false;
 	add_metrics(s);
 	if (!start_admin(s) || !start_workers(s))
@@ -527,6 +548,7 @@ static void take_down(struct server *s) ON_LOOP
 		loop_fini(&s->control);
 	pid_file_drop(&s->pid_file);
 	settings_unref(&s->settings);
+	trust_fini(&s->trust);
 	free(s->seats);
 }
 

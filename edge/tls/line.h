@@ -51,6 +51,8 @@ void tls_line_give_up(struct conn *, bool is_late) ON_LOOP;
 const struct secure *tls_line_secure(const struct conn *);
 /* Whether the client chose "h2" by ALPN (RFC 7301). */
 bool tls_line_is_h2(const struct conn *);
+/* Whether the handshake resumed the session that was offered (RFC 8446 2.2). */
+bool tls_line_is_resumed(const struct conn *);
 /* Why the handshake failed: of the RFC 9209 kinds, and one line for people, static or the line's. */
 enum tls_failure tls_line_failure(const struct conn *, const char **ret_text);
 /* A session that the origin has given us since the last call: a ref of its own, or NULL. */

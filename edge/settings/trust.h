@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS towards the origins of one snapshot of the settings: a client for each origin whose addresses
+ * say https://, read from its files once, and shared by the workers, which count it.
+ */
+#pragma once
+
+#include "edge/conf/field.h"
+#include "edge/tls/client.h"
+
+struct trust {
+	struct tls_client **clients; /* as the origins; NULL = plain */
+	size_t count;
+};
+
+/*
+ * Reads the files that the origins (struct origin_options) name. own: trust_fini. fail: ERR_CONF with
+ * one line in `why`, ERR_NO_MEMORY; there is nothing to free then. thread: not a worker's.
+ */
+enum err trust_init(struct trust *, const struct conf_list *origins, char *why, size_t why_room);
+/* Counts the same clients once more. own: trust_fini. */
+void trust_share(struct trust *, const struct trust *from);
+/* thread: any. */
+void trust_fini(struct trust *);
