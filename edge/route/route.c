@@ -41,14 +41,19 @@ static const struct conf_field fields[] = {
 	 .doc = "Name of the origin that answers."},
 	{"cache", CONF_SECTION, AT(cache), .table = &cache_policy_table, .inherits = "cache",
 	 .doc = "The keys of cache above, for this route alone; what is not named here is as there."},
+	{"security", CONF_SECTION, AT(security), .table = &security_table, .inherits = "security",
+	 .doc = "The keys of security above, for this route alone; what is not named here is as there."},
+	{"websocket", CONF_BOOL, AT(websocket), .fallback = "true",
+	 .doc = "Whether a client's wish to switch to WebSocket reaches the origin; false passes the "
+		"request on without it."},
 };
 /* clang-format on */
 
 const struct conf_table route_table = {
-	"a route",
-	sizeof(struct route),
-	fields,
-	COUNT_OF(fields),
+	.name = "a route",
+	.struct_bytes = sizeof(struct route),
+	.fields = fields,
+	.count = COUNT_OF(fields),
 };
 
 /* ---- finding ---- */

@@ -135,7 +135,7 @@ static bool init_workers(struct server *s)
 static bool listen_all(struct server *s)
 {
 	for (size_t i = 0; i < s->settings->listen.count; i++) {
-		struct slice address = s->settings->listen.at[i];
+		struct slice address = settings_listen_at(s->settings, i)->address;
 		if (!listener_is_free(address)) {
 			snprintf(s->why, sizeof(s->why), "%.*s: %s", SLICE_ARG(address),
 			    strerror(EADDRINUSE));
@@ -381,7 +381,8 @@ static void warn_of_restart(const struct settings *now, const struct settings *n
 {
 	bool same_listen = now->listen.count == next->listen.count;
 	for (size_t i = 0; same_listen && i < now->listen.count; i++)
-		same_listen = slice_eq(now->listen.at[i], next->listen.at[i]);
+		same_listen = slice_eq(
+		    settings_listen_at(now, i)->address, settings_listen_at(next, i)->address);
 	bool same = same_listen && now->workers == next->workers &&
 	    slice_eq(now->admin, next->admin) && slice_eq(now->store.path, next->store.path) &&
 	    now->store.size_bytes == next->store.size_bytes &&
@@ -496,7 +497,7 @@ static void tell_ready(struct server *s)
 	notify_ready();
 	printf("larder: ready");
 	for (size_t i = 0; i < s->settings->listen.count; i++)
-		printf(" %.*s", SLICE_ARG(s->settings->listen.at[i]));
+		printf(" %.*s", SLICE_ARG(settings_listen_at(s->settings, i)->address));
 	printf(", %u worker%s\n", s->worker_count, s->worker_count == 1 ? "" : "s");
 	fflush(stdout);
 	log_info("start: ready, version %s", LARDER_VERSION);

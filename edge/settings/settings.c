@@ -6,6 +6,7 @@
 #include "edge/conf/print.h"
 
 enum { ARENA_BYTES = 64 << 20 };
+#define LISTEN_DEFAULT "http://0.0.0.0:8080"
 
 /* ---- options ---- */
 
@@ -41,10 +42,10 @@ static const struct conf_field store_fields[] = {
 };
 /* clang-format on */
 static const struct conf_table store_table = {
-	"store",
-	sizeof(struct store_settings),
-	store_fields,
-	COUNT_OF(store_fields),
+	.name = "store",
+	.struct_bytes = sizeof(struct store_settings),
+	.fields = store_fields,
+	.count = COUNT_OF(store_fields),
 };
 #undef AT
 
@@ -63,10 +64,34 @@ static const struct conf_field log_fields[] = {
 };
 /* clang-format on */
 static const struct conf_table log_table = {
-	"log",
-	sizeof(struct log_settings),
-	log_fields,
-	COUNT_OF(log_fields),
+	.name = "log",
+	.struct_bytes = sizeof(struct log_settings),
+	.fields = log_fields,
+	.count = COUNT_OF(log_fields),
+};
+#undef AT
+
+#define AT(member) offsetof(struct listen_options, member)
+/* clang-format off */
+static const struct conf_field listen_fields[] = {
+	{"address", CONF_STRING, AT(address), .example = LISTEN_DEFAULT, .check = address_check_url,
+	 .doc = "http://host:port, or https://host:port, which needs a certificate. 0.0.0.0 is every "
+		"IPv4 address of the machine, [::] every IPv6 address."},
+	{"proxy-protocol", CONF_STRINGS, AT(proxy_protocol), 0, 1000, "[]",
+	 .check = address_check_block,
+	 .doc = "Addresses and blocks of balancers whose connections begin with a PROXY protocol "
+		"header (version 1 or 2), which says who the client is. It is asked of them, and "
+		"believed of nobody else."},
+	{"tls", CONF_SECTION, AT(tls), .table = &tls_options_table, .inherits = "tls",
+	 .doc = "The keys of tls below, for this listener alone; what is not named here is as there."},
+};
+/* clang-format on */
+static const struct conf_table listen_table = {
+	.name = "a listener",
+	.struct_bytes = sizeof(struct listen_options),
+	.fields = listen_fields,
+	.count = COUNT_OF(listen_fields),
+	.shorthand = "address",
 };
 #undef AT
 
@@ -75,9 +100,9 @@ static const struct conf_table log_table = {
 static const struct conf_field fields[] = {
 	{"workers", CONF_UINT, AT(workers), 0, 256, "0",
 	 .doc = "Threads that serve requests; 0 = one for each processor."},
-	{"listen", CONF_STRINGS, AT(listen), 1, 64, "[\"http://0.0.0.0:8080\"]",
-	 .check = address_check_url,
-	 .doc = "Where clients are served, as http://host:port."},
+	{"listen", CONF_SECTIONS, AT(listen), 1, 64, "[\"" LISTEN_DEFAULT "\"]",
+	 .table = &listen_table,
+	 .doc = "Where clients are served."},
 	{"admin", CONF_STRING, AT(admin), .fallback = "off", .check = address_check_admin,
 	 .doc = "Where purges, metrics and larderctl are served: host:port, unix:/path or off. Whoever "
 		"reaches it may do everything."},
@@ -94,6 +119,10 @@ static const struct conf_field fields[] = {
 	 .doc = "Addresses and blocks of proxies before Larder, whose X-Forwarded fields are believed."},
 	{"limits", CONF_SECTION, AT(limits), .table = &limits_table,
 	 .doc = "What a client may send, how large and how slowly."},
+	{"tls", CONF_SECTION, AT(tls), .table = &tls_options_table,
+	 .doc = "How https:// listeners speak TLS, unless one says otherwise."},
+	{"security", CONF_SECTION, AT(security), .table = &security_table,
+	 .doc = "What is asked of connections and said to browsers, unless a route says otherwise."},
 	{"store", CONF_SECTION, AT(store), .table = &store_table,
 	 .doc = "Where answers are kept."},
 	{"log", CONF_SECTION, AT(log), .table = &log_table,
@@ -111,10 +140,10 @@ static const struct conf_field fields[] = {
 #undef AT
 
 const struct conf_table settings_table = {
-	"the configuration",
-	sizeof(struct settings),
-	fields,
-	COUNT_OF(fields),
+	.name = "the configuration",
+	.struct_bytes = sizeof(struct settings),
+	.fields = fields,
+	.count = COUNT_OF(fields),
 };
 
 /* ---- checks over the whole ---- */

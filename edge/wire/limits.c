@@ -31,8 +31,8 @@ static const struct conf_field fields[] = {
 /* clang-format on */
 
 const struct conf_table limits_table = {
-	"limits",
-	sizeof(struct limits),
-	fields,
-	COUNT_OF(fields),
+	.name = "limits",
+	.struct_bytes = sizeof(struct limits),
+	.fields = fields,
+	.count = COUNT_OF(fields),
 };

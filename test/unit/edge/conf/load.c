@@ -35,14 +35,18 @@ static const struct conf_field inner_fields[] = {
 	{ "size", CONF_SIZE, offsetof(struct inner, size), 1, KIB, "64", .doc = "" },
 	{ "tags", CONF_STRINGS, offsetof(struct inner, tags), 0, 3, "[a, b]", .doc = "" },
 };
-static const struct conf_table inner_table = { "inner", sizeof(struct inner), inner_fields, 2 };
+static const struct conf_table inner_table = {
+	.name = "inner", .struct_bytes = sizeof(struct inner), .fields = inner_fields, .count = 2
+};
 
 static const struct conf_field entry_fields[] = {
 	{ "name", CONF_STRING, offsetof(struct entry, name), .example = "x" },
 	{ "inner", CONF_SECTION, offsetof(struct entry, inner), .table = &inner_table,
 	    .inherits = "inner" },
 };
-static const struct conf_table entry_table = { "an entry", sizeof(struct entry), entry_fields, 2 };
+static const struct conf_table entry_table = {
+	.name = "an entry", .struct_bytes = sizeof(struct entry), .fields = entry_fields, .count = 2
+};
 
 static const struct conf_field outer_fields[] = {
 	{ "flag", CONF_BOOL, offsetof(struct outer, flag), .fallback = "true" },
@@ -59,8 +63,10 @@ static const struct conf_field outer_fields[] = {
 	{ "entries", CONF_SECTIONS, offsetof(struct outer, entries), 0, 2, "[]",
 	    .table = &entry_table },
 };
-static const struct conf_table outer_table = { "the file", sizeof(struct outer), outer_fields,
-	COUNT_OF(outer_fields) };
+static const struct conf_table outer_table = { .name = "the file",
+	.struct_bytes = sizeof(struct outer),
+	.fields = outer_fields,
+	.count = COUNT_OF(outer_fields) };
 
 static struct arena arena;
 static struct conf_errors errors;

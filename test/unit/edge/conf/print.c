@@ -20,14 +20,18 @@ struct outer {
 static const struct conf_field inner_fields[] = {
 	{ "size", CONF_SIZE, offsetof(struct inner, size), 1, KIB, "64", .doc = "How large." },
 };
-static const struct conf_table inner_table = { "inner", sizeof(struct inner), inner_fields, 1 };
+static const struct conf_table inner_table = {
+	.name = "inner", .struct_bytes = sizeof(struct inner), .fields = inner_fields, .count = 1
+};
 
 static const struct conf_field entry_fields[] = {
 	{ "name", CONF_STRING, offsetof(struct entry, name), .example = "x", .doc = "A name." },
 	{ "inner", CONF_SECTION, offsetof(struct entry, inner), .table = &inner_table,
 	    .inherits = "inner", .doc = "As above." },
 };
-static const struct conf_table entry_table = { "an entry", sizeof(struct entry), entry_fields, 2 };
+static const struct conf_table entry_table = {
+	.name = "an entry", .struct_bytes = sizeof(struct entry), .fields = entry_fields, .count = 2
+};
 
 #define AT(member) offsetof(struct outer, member)
 static const struct conf_field fields[] = {
@@ -44,7 +48,10 @@ static const struct conf_field fields[] = {
 	    .doc = "Entries." },
 	{ "no-entries", CONF_SECTIONS, AT(no_entries), .table = &entry_table, .doc = "More." },
 };
-static const struct conf_table table = { "file", sizeof(struct outer), fields, COUNT_OF(fields) };
+static const struct conf_table table = { .name = "file",
+	.struct_bytes = sizeof(struct outer),
+	.fields = fields,
+	.count = COUNT_OF(fields) };
 
 static bool says(struct buf *got, const char *want)
 {

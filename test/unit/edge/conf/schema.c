@@ -7,7 +7,9 @@ static const char *const words[] = { "red", "green", NULL };
 static const struct conf_field inner_fields[] = {
 	{ "size", CONF_SIZE, 0, 1, KIB, "64", .doc = "How large." },
 };
-static const struct conf_table inner_table = { "inner", 8, inner_fields, 1 };
+static const struct conf_table inner_table = {
+	.name = "inner", .struct_bytes = 8, .fields = inner_fields, .count = 1
+};
 
 static const struct conf_field fields[] = {
 	{ "flag", CONF_BOOL, .fallback = "true", .doc = "A flag." },
@@ -21,7 +23,9 @@ static const struct conf_field fields[] = {
 	{ "inner", CONF_SECTION, .table = &inner_table, .doc = "Inside." },
 	{ "entries", CONF_SECTIONS, .fallback = "[]", .table = &inner_table, .doc = "Entries." },
 };
-static const struct conf_table table = { "file", 8, fields, COUNT_OF(fields) };
+static const struct conf_table table = {
+	.name = "file", .struct_bytes = 8, .fields = fields, .count = COUNT_OF(fields)
+};
 
 static json_t *schema;
 

@@ -106,7 +106,7 @@ static void test_settings(void)
 	const struct origin_options *origin = s[0]->origins.at;
 	CU_ASSERT(origin->addresses.count == 2 && slice_eq(origin->name, SL("default")));
 	CU_ASSERT(slice_eq(origin->addresses.at[1], SL("http://b")));
-	CU_ASSERT(slice_eq(s[0]->listen.at[0], SL("http://127.0.0.1:8080")));
+	CU_ASSERT(slice_eq(settings_listen_at(s[0], 0)->address, SL("http://127.0.0.1:8080")));
 	CU_ASSERT(slice_eq(s[0]->admin, SL("unix:/a b")));
 	CU_ASSERT(slice_eq(s[0]->store.path, SL("/say \"s\"")));
 	CU_ASSERT(s[1]->store.hot_bytes == 8 * MIB && s[1]->store.size_bytes == GIB);
@@ -125,7 +125,7 @@ static void test_errors(void)
 		const char *want;
 	} rows[] = {
 		{ { "larder", "run", "--origin", "a:1", "--workers", "x" },
-		    "--origin: \"a:1\" has no http:// in front; write http://host:port\n"
+		    "--origin: \"a:1\" has no http:// or https:// in front; write http://host:port\n"
 		    "--workers: \"x\" is not a number; write 0, 12 or 3000\n" },
 		{ { "larder", "run", "-c", "/nowhere/a", "-c", "/nowhere/b" },
 		    "/nowhere/a: cannot be read: No such file or directory\n"

@@ -206,11 +206,8 @@ static void test_refused(void)
 		{ "origins: [{name: app}]",
 		    "f:1:11: an origin needs the key \"addresses\"; for example "
 		    "addresses: [http://127.0.0.1:8000]\n" },
-		{ "origins: [{name: app, addresses: [\"https://a\"]}]",
-		    "f:1:35: \"https://a\" asks for TLS, which is not built yet; write "
-		    "http://host:port\n" },
 		{ APP "listen: [\"8080\"]",
-		    "f:2:10: \"8080\" has no http:// in front; write http://host:port\n" },
+		    "f:2:10: \"8080\" has no http:// or https:// in front; write http://host:port\n" },
 		{ APP "trusted-proxies: [10.0.0.0/40]",
 		    "f:2:19: \"10.0.0.0/40\" is no address or block; write 10.0.0.1, 10.0.0.0/8 or "
 		    "fd00::/8\n" },
