@@ -9,13 +9,20 @@
  *	  -> conn_read, conn_writev ... conn_close
  *
  * While it shakes hands the conn is watched for EV_READ: what the handshake writes leaves by
- * itself. With early data SHAKE_DONE comes when there is early data to read: `secure.is_early` is
+ * itself.
+ *
+ * How a peer ends: close_notify is IO_EOF. The connection's end without it is IO_EOF from a client,
+ * many of which are in a hurry and whose requests say where they end; from an origin it is IO_BROKEN,
+ * since an answer that ends with the connection might have been cut by anybody (RFC 8446 6.1).
+ *
+ * With early data SHAKE_DONE comes when there is early data to read: `secure.is_early` is
  * true until the client's Finished has been read.
  */
 #pragma once
 
 #include "edge/loop/conn.h"
 #include "edge/tls/client.h"
+#include "edge/tls/failure.h"
 #include "edge/tls/local.h"
 #include "edge/tls/server.h"
 
@@ -23,14 +30,6 @@ enum shake {
 	SHAKE_AGAIN, /* wait for EV_READ */
 	SHAKE_DONE,
 	SHAKE_FAILED, /* close the conn; an alert is on its way */
-};
-
-/* Which of RFC 9209's TLS errors a failed handshake with an origin is. */
-enum tls_failure {
-	TLS_FAILED_PROTOCOL,
-	TLS_FAILED_CERTIFICATE, /* not trusted, not for this name, expired */
-	TLS_FAILED_ALERT,       /* the peer refused with an alert */
-	TLS_FAILED_CLOSED,
 };
 
 struct tls_line;
@@ -57,3 +56,5 @@ bool tls_line_is_resumed(const struct conn *);
 enum tls_failure tls_line_failure(const struct conn *, const char **ret_text);
 /* A session that the origin has given us since the last call: a ref of its own, or NULL. */
 SSL_SESSION *tls_line_take_session(struct conn *) ON_LOOP;
+/* For SSL_CTX_sess_set_new_cb of a client's context: gives the session to its line. */
+int tls_line_on_session(SSL *, SSL_SESSION *);
