@@ -4,7 +4,7 @@
 #include "edge/origin/download.h"
 #include "edge/origin/upload.h"
 
-enum { INTERIMS = 16, DETAIL_BYTES = 128 };
+enum { INTERIMS = 16 };
 
 /* What comes next: a step, or a wait for what the world has yet to do. */
 enum next {
@@ -46,7 +46,7 @@ struct exchange {
 	enum err failure;
 	enum err refusal;    /* of the last address that took no connection */
 	struct slice detail; /* of the failure, in detail_text */
-	char detail_text[DETAIL_BYTES];
+	char detail_text[FAILURE_BYTES];
 	unsigned interims;
 	bool is_running; /* within a step */
 	bool is_cancelled;
@@ -304,6 +304,16 @@ static enum next take_head(struct exchange *x, const struct response *response)
 	return x->is_cancelled ? fail(x, ERR_CANCELLED) : STEP_BODY;
 }
 
+/* With TLS 1.3 an origin refuses our certificate when the handshake is over for us already. */
+static enum err head_failure(struct exchange *x)
+{
+	const char *text;
+	enum err failure = x->download.failure;
+	bool is_refused = failure == ERR_ORIGIN_CLOSED && pool_is_secure(x->pool) &&
+	    tls_line_failure(&x->line->conn, &text) == TLS_FAILED_ALERT;
+	return is_refused ? tls_error(x) : failure;
+}
+
 static enum next step_head(struct exchange *x) ON_LOOP
 {
 	enum next wait = send_more(x, WAIT_HEAD);
@@ -313,7 +323,7 @@ static enum next step_head(struct exchange *x) ON_LOOP
 	switch (download_head(&x->download, &x->line->conn)) {
 	case PULL_HEAD:
 		return response->status < 200 ? take_interim(x, response) : take_head(x, response);
-	case PULL_BAD: return may_retry(x) ? retry(x) : fail(x, x->download.failure);
+	case PULL_BAD: return may_retry(x) ? retry(x) : fail(x, head_failure(x));
 	default: return wait;
 	}
 }

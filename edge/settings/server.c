@@ -6,11 +6,12 @@
 
 #include "edge/admin/admin.h"
 #include "edge/base/log.h"
+#include "edge/conf/address.h"
 #include "edge/conf/print.h"
 #include "edge/serve/worker.h"
 #include "edge/settings/notify.h"
+#include "edge/settings/origin_clients.h"
 #include "edge/settings/process.h"
-#include "edge/settings/trust.h"
 #include "edge/settings/verbs.h"
 
 enum { WORKERS_MAX = 256, WHY_BYTES = 512, SIGNALS = 5 };
@@ -28,8 +29,8 @@ struct seat {
 struct server {
 	const struct flags *flags;
 	struct loop control;
-	struct settings *settings; /* in force */
-	struct trust trust;        /* as the settings say */
+	struct settings *settings;     /* in force */
+	struct origin_clients clients; /* as the settings say */
 	struct cache cache;
 	struct access_log *access;
 	struct seat *seats;
@@ -54,23 +55,23 @@ struct held {
 	struct settings *settings;
 	struct arena arena;
 	struct proxies trusted;
-	struct trust trust;
+	struct origin_clients clients;
 };
 
 static void drop_held(void *owner)
 {
 	struct held *held = owner;
 	settings_unref(&held->settings);
-	trust_fini(&held->trust);
+	origin_clients_fini(&held->clients);
 	arena_fini(&held->arena);
 	free(held);
 }
 
-static struct site make_site(struct settings *settings, const struct trust *trust)
+static struct site make_site(struct settings *settings, const struct origin_clients *clients)
 {
 	struct held *held = must_alloc(sizeof(*held));
 	held->settings = settings_ref(settings);
-	trust_share(&held->trust, trust);
+	origin_clients_share(&held->clients, clients);
 	/* The loader has checked each of them. */
 	size_t bad;
 	const struct conf_strings *texts = &settings->trusted_proxies;
@@ -80,7 +81,7 @@ static struct site make_site(struct settings *settings, const struct trust *trus
 		.limits = &settings->limits,
 		.routes = &settings->routes,
 		.origins = &settings->origins,
-		.origin_tls = held->trust.clients,
+		.origin_tls = held->clients.at,
 		.trusted = &held->trusted,
 		.name = settings->name,
 		.owner = held,
@@ -98,12 +99,34 @@ static bool say(struct server *s, const char *what, enum err e)
 
 /* ---- the stages of the start ---- */
 
+/*
+ * Where listeners get their tls_server and origins their tls_client, at the start and at a reload,
+ * before anything of the old is given up. Until connections speak TLS, whoever asks for it must not
+ * be served in the open. True when `errors` got nothing.
+ */
+static bool prepare_tls(
+    const struct settings *s, struct origin_clients *ret_clients, struct conf_errors *errors)
+{
+	struct host_port at;
+	bool asks = false;
+	char why[WHY_BYTES] = "";
+	for (size_t i = 0; i < s->listen.count; i++)
+		asks |= address_of_url(settings_listen_at(s, i)->address, &at) && at.is_https;
+	if (asks)
+		snprintf(why, sizeof(why), "https:// is not served yet; use http://");
+	else if (origin_clients_init(ret_clients, &s->origins, why, sizeof(why)) == ERR_NONE)
+		return true;
+	errors->count++;
+	buf_addf(&errors->text, "%s\n", why);
+	return false;
+}
+
 static bool load_settings(struct server *s, enum exit_code *ret_code)
 {
 	struct conf_errors errors;
 	conf_errors_init(&errors);
 	s->settings = flags_settings(s->flags, &errors);
-	if (!s->settings) {
+	if (!s->settings || !prepare_tls(s->settings, &s->clients, &errors)) {
 		*ret_code = verb_refuse(&errors);
 		return false;
 	}
@@ -188,12 +211,6 @@ static bool open_cache(struct server *s)
 	return true;
 }
 
-static bool read_trust(struct server *s)
-{
-	enum err e = trust_init(&s->trust, &s->settings->origins, s->why, sizeof(s->why));
-	return e == ERR_NONE || say(s, "tls", e);
-}
-
 static bool open_access_log(struct server *s)
 {
 	const struct log_settings *log = &s->settings->log;
@@ -261,7 +278,7 @@ static bool start_workers(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct seat *seat = &s->seats[i];
 		atomic_store(&seat->worker.access, s->access);
-		seat->first_site = make_site(s->settings, &s->trust);
+		seat->first_site = make_site(s->settings, &s->clients);
 		mail_init(&seat->drain, deliver_drain);
 		mail_init(&seat->close, deliver_close);
 		mail_init(&seat->drained, deliver_drained);
@@ -398,13 +415,10 @@ static void warn_of_restart(const struct settings *now, const struct settings *n
 static void reload(struct server *s, struct conf_errors *errors)
 {
 	notify_reloading();
-	struct trust trust = { 0 };
+	struct origin_clients clients = { 0 };
 	struct settings *next = flags_settings(s->flags, errors);
-	if (next && trust_init(&trust, &next->origins, s->why, sizeof(s->why)) != ERR_NONE) {
-		errors->count++;
-		buf_addf(&errors->text, "%s\n", s->why);
+	if (next && !prepare_tls(next, &clients, errors))
 		settings_unref(&next);
-	}
 	metrics_reloaded(&s->metrics, next != NULL);
 	if (!next) {
 		log_error("config: %u problems, the configuration before stays in force:\n%.*s",
@@ -419,13 +433,13 @@ static void reload(struct server *s, struct conf_errors *errors)
 		struct site_letter *letter = must_alloc(sizeof(*letter));
 		mail_init(&letter->mail, deliver_site);
 		letter->worker = &s->seats[i].worker;
-		letter->site = make_site(next, &trust);
+		letter->site = make_site(next, &clients);
 		mail_post(&letter->worker->loop, &letter->mail);
 	}
 	settings_unref(&s->settings);
-	trust_fini(&s->trust);
+	origin_clients_fini(&s->clients);
 	s->settings = next;
-	s->trust = trust;
+	s->clients = clients;
 	log_info("config: loaded, in force for new requests");
 	notify_ready();
 }
@@ -514,7 +528,7 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	deadline_init(&s->patience, on_patience_over);
 	watch_signals(s);
 	if (!init_workers(s) || !listen_all(s) || !become_user(s) || !open_cache(s) ||
-	    !open_access_log(s) || !read_trust(s))
+	    !open_access_log(s))
 		return false;
 	add_metrics(s);
 	if (!start_admin(s) || !start_workers(s))
@@ -549,7 +563,7 @@ static void take_down(struct server *s) ON_LOOP
 		loop_fini(&s->control);
 	pid_file_drop(&s->pid_file);
 	settings_unref(&s->settings);
-	trust_fini(&s->trust);
+	origin_clients_fini(&s->clients);
 	free(s->seats);
 }
 

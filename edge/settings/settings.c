@@ -7,6 +7,9 @@
 
 enum { ARENA_BYTES = 64 << 20 };
 #define LISTEN_DEFAULT "http://0.0.0.0:8080"
+#define SELF_SIGNED                                                                                \
+	"openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext "          \
+	"subjectAltName=DNS:localhost -keyout key.pem -out cert.pem"
 
 /* ---- options ---- */
 
@@ -148,6 +151,86 @@ const struct conf_table settings_table = {
 
 /* ---- checks over the whole ---- */
 
+/* Whether an address asks for TLS. One that was refused does not. */
+static bool is_https(struct slice url)
+{
+	struct host_port at;
+	return address_of_url(url, &at) && at.is_https;
+}
+
+/* What TLS towards clients lacks. False when it was told. */
+static bool check_tls(struct conf_load *load, struct conf_path path, const struct tls_options *tls)
+{
+	if (tls->client_certificate != TLS_CLIENT_OFF && tls->client_ca.len == 0)
+		conf_problem(load, path,
+		    "clients are asked for a certificate and no CA is trusted to sign one; name its "
+		    "PEM file as client-ca");
+	else if (tls->client_crl.len > 0 && tls->client_ca.len == 0)
+		conf_problem(load, path, "client-crl without client-ca; name both, or neither");
+	else if (tls->early_data && !tls->tickets)
+		conf_problem(load, path,
+		    "early-data needs tickets, since only a session that is resumed has it; write "
+		    "tickets: true");
+	else
+		return true;
+	return false;
+}
+
+static void check_twin_listeners(struct conf_load *load, const struct settings *s, size_t i)
+{
+	struct slice address = settings_listen_at(s, i)->address;
+	struct host_port at, other;
+	bool is_twin = false;
+	if (!address_of_url(address, &at))
+		return;
+	for (size_t j = 0; j < i; j++)
+		is_twin |= address_of_url(settings_listen_at(s, j)->address, &other) &&
+		    at.port == other.port && slice_eq_nocase(at.host, other.host);
+	if (is_twin)
+		conf_problem(load, (struct conf_path){ "listen", i, "address" },
+		    "\"%.*s\" is listened on already; one port serves http or https, once",
+		    SLICE_ARG(problem_quote(address)));
+}
+
+static void check_listeners(struct conf_load *load, const struct settings *s)
+{
+	bool well = check_tls(load, (struct conf_path){ "tls", 0, NULL }, &s->tls);
+	for (size_t i = 0; i < s->listen.count; i++) {
+		const struct listen_options *listen = settings_listen_at(s, i);
+		check_twin_listeners(load, s, i);
+		if (well)
+			check_tls(load, (struct conf_path){ "listen", i, "tls" }, &listen->tls);
+		if (is_https(listen->address) && listen->tls.certificates.count == 0)
+			conf_problem(load, (struct conf_path){ "listen", i, "address" },
+			    "\"%.*s\" has no certificate; name one under tls.certificates, or by "
+			    "--cert FILE --key FILE. To try without a CA: " SELF_SIGNED,
+			    SLICE_ARG(problem_quote(listen->address)));
+	}
+}
+
+/* What the list that browsers are shipped with asks for (hstspreload.org). False when it was told. */
+static bool check_preload(
+    struct conf_load *load, struct conf_path path, const struct security *security)
+{
+	if (!security->hsts_preload ||
+	    (security->hsts_subdomains && security->hsts_ms >= (int64_t)CONF_DAYS(365)))
+		return true;
+	conf_problem(load, path,
+	    "hsts-preload is refused by the browsers' list without hsts: 365d, or longer, and "
+	    "hsts-subdomains: true");
+	return false;
+}
+
+static void check_security(struct conf_load *load, const struct settings *s)
+{
+	bool well = check_preload(
+	    load, (struct conf_path){ "security", 0, "hsts-preload" }, &s->security);
+	const struct route *routes = s->routes.list.at;
+	for (size_t i = 0; well && i < s->routes.list.count; i++)
+		check_preload(
+		    load, (struct conf_path){ "routes", i, "security" }, &routes[i].security);
+}
+
 static const struct origin_options *origin_at(const struct settings *s, size_t i)
 {
 	return (const struct origin_options *)s->origins.at + i;
@@ -167,10 +250,28 @@ static size_t find_origin(const struct settings *s, struct slice name)
 	return i;
 }
 
+/* TLS is the origin's, not an address's: one of each would leave half of the traffic in the open
+ * without anybody having said so. */
+static void check_schemes(struct conf_load *load, const struct settings *s, size_t i)
+{
+	const struct conf_strings *all = &origin_at(s, i)->addresses;
+	size_t safe = 0;
+	for (size_t j = 0; j < all->count; j++)
+		safe += is_https(all->at[j]);
+	if (safe > 0 && safe < all->count)
+		conf_problem(load, (struct conf_path){ "origins", i, "addresses" },
+		    "http:// and https:// addresses in one origin; make two origins of them");
+}
+
 static void check_origins(struct conf_load *load, const struct settings *s)
 {
 	for (size_t i = 0; i < s->origins.count; i++) {
 		struct slice name = origin_at(s, i)->name;
+		const struct tls_client_options *tls = &origin_at(s, i)->tls;
+		check_schemes(load, s, i);
+		if ((tls->cert.len > 0) != (tls->key.len > 0))
+			conf_problem(load, (struct conf_path){ "origins", i, "tls" },
+			    "a certificate without its key, or the reverse; name both cert and key");
 		if (name.len > 0 && find_origin(s, name) < i)
 			conf_problem(load, (struct conf_path){ "origins", i, "name" },
 			    "origin \"%.*s\" a second time", SLICE_ARG(problem_quote(name)));
@@ -258,6 +359,8 @@ struct settings *settings_load(
 	arena_init(&s->arena, ARENA_BYTES);
 	conf_load_begin(&load, &s->arena, sources, count);
 	conf_load_fill(&load, &settings_table, s);
+	check_listeners(&load, s);
+	check_security(&load, s);
 	check_origins(&load, s);
 	add_default_route(&load, s);
 	bind_routes(&load, s);

@@ -61,7 +61,8 @@ extern const struct conf_table settings_table;
 
 /*
  * Loads sources, later ones over earlier ones, fills defaults and checks the whole: that routes
- * name origins, that nothing is there twice. One origin without routes gets a route for everything.
+ * name origins, that https has a certificate, that nothing is there twice. One origin without routes
+ * gets a route for everything. Text only: certificates are read by who uses them.
  * own: settings_unref. fail: NULL, every problem in `errors`.
  */
 struct settings *settings_load(

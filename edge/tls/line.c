@@ -158,6 +158,17 @@ static bool has_more(const struct tls_line *l)
 	return l->has_early || l->phase == PHASE_FINISHING || SSL_has_pending(l->ssl);
 }
 
+/* With TLS 1.3 an origin says behind our handshake what it thinks of our certificate. */
+static void keep_late_failure(struct tls_line *l)
+{
+	char text[FAILURE_BYTES];
+	if (!l->client || failure_judge(text) != TLS_FAILED_ALERT)
+		return;
+	l->failure = TLS_FAILED_ALERT;
+	free(l->text);
+	l->text = strdup(text);
+}
+
 static enum io line_read(struct conn *c, void *to, size_t room, size_t *ret_bytes) ON_LOOP
 {
 	struct tls_line *l = line_of(c);
@@ -174,8 +185,10 @@ static enum io line_read(struct conn *c, void *to, size_t room, size_t *ret_byte
 			break;
 	}
 	duct_push(&l->duct);
-	if (io == IO_BROKEN)
+	if (io == IO_BROKEN) {
+		keep_late_failure(l);
 		ERR_clear_error();
+	}
 	if (io == IO_EOF || io == IO_BROKEN)
 		l->ended = io;
 	*ret_bytes = got;
@@ -546,6 +559,11 @@ bool tls_line_is_h2(const struct conn *c)
 	unsigned len;
 	SSL_get0_alpn_selected(line_of(c)->ssl, &name, &len);
 	return slice_eq(slice_of((const char *)name, len), SL("h2"));
+}
+
+bool tls_line_is_resumed(const struct conn *c)
+{
+	return SSL_session_reused(line_of(c)->ssl);
 }
 
 enum tls_failure tls_line_failure(const struct conn *c, const char **ret_text)

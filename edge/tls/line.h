@@ -52,7 +52,8 @@ const struct secure *tls_line_secure(const struct conn *);
 bool tls_line_is_h2(const struct conn *);
 /* Whether the handshake resumed the session that was offered (RFC 8446 2.2). */
 bool tls_line_is_resumed(const struct conn *);
-/* Why the handshake failed: of the RFC 9209 kinds, and one line for people, static or the line's. */
+/* Why the handshake failed: of the RFC 9209 kinds, and one line for people, static or the line's.
+ * TLS_FAILED_ALERT also when the origin ended the line with an alert afterwards. */
 enum tls_failure tls_line_failure(const struct conn *, const char **ret_text);
 /* A session that the origin has given us since the last call: a ref of its own, or NULL. */
 SSL_SESSION *tls_line_take_session(struct conn *) ON_LOOP;

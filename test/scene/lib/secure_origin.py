@@ -96,11 +96,12 @@ class SecureWire(Heard):
 
 
 class SecureOrigin(Origin):
-    """An origin behind TLS. `shaken`: for each handshake, what came of it."""
+    """An origin behind TLS. Of each handshake: whether it `resumed` a session, and the certificate
+    of `peers`; of each that failed, why it was `refused`."""
 
     def __init__(self, context, reply=None, port=0):
         self.context = context
-        self.names, self.shaken, self.refused = [], [], []
+        self.names, self.resumed, self.peers, self.refused = [], [], [], []
         context.sni_callback = lambda _, name, __: self.names.append(name)
         super().__init__(reply, port)
         self.url = f"https://127.0.0.1:{self.port}"
@@ -117,8 +118,8 @@ class SecureOrigin(Origin):
             wire.sock.close()
             return
         with self.changed:
-            self.shaken.append(wire.sock)
-            self.resumed = [sock.session_reused for sock in self.shaken]
+            self.resumed.append(wire.sock.session_reused)
+            self.peers.append(wire.sock.getpeercert())
             self.changed.notify_all()
         super().serve(wire)
 
@@ -137,9 +138,13 @@ class Mute:
         self.door.close()
 
 
-def trusting(ca, *origins, config=None, **tls):
-    """A Larder whose origins have to show a certificate of this CA; None: of the system's."""
-    config = dict(config or {})
+def trusting(ca, /, *origins, config=None, **tls):
+    """A Larder whose origins have to show a certificate of this CA; None: of the system's. Its
+    access log is access.log in its folder."""
+    larder = Larder(*origins)
+    larder.base["log"] = {"access": str(larder.path / "access.log")}
     told = ({"ca": str(ca.file)} if ca else {}) | {k.replace("_", "-"): v for k, v in tls.items()}
+    config = dict(config or {})
     config["origin"] = config.get("origin", {}) | {"tls": told}
-    return Larder(*origins, config=config)
+    larder.configure(config)
+    return larder

@@ -43,8 +43,8 @@ def test_our_certificate():
             with case(f"{version.name}, shown"), SecureOrigin(context, FRESH) as origin:
                 with trusting(ca, origin, cert=str(cert), key=str(key)) as larder:
                     equal(larder.ask(*POST, body=b"hi").status, 200)
-                names = origin.shaken[0].getpeercert()["subjectAltName"]
-                equal(names, (("DNS", "larder.example"),))
+                (peer,) = origin.peers
+                equal(peer["subjectAltName"], (("DNS", "larder.example"),))
             with case(f"{version.name}, none"), SecureOrigin(context, FRESH) as origin:
                 with trusting(ca, origin) as larder:
                     equal(larder.ask(*POST, body=b"hi").status, 502)
@@ -53,8 +53,15 @@ def test_our_certificate():
 
 
 def test_plain_http():
-    """An origin that answers a handshake in plain HTTP, and one that is asked plainly for TLS."""
-    with Authority() as ca, Origin(FRESH) as origin:
+    """An origin that answers a handshake in plain HTTP, as most servers do."""
+
+    class Plain(Origin):
+        def serve(self, wire):
+            wire.read_some()
+            wire.send(answer(b"no", status="400 Bad Request"))
+            wire.close()
+
+    with Authority() as ca, Plain() as origin:
         with trusting(ca, f"https://127.0.0.1:{origin.port}") as larder:
             equal(larder.get().status, 502)
             equal(larder.metric("origin_failures_total", why="tls"), 1)
@@ -68,6 +75,7 @@ def test_closed_at_once():
     with Authority() as ca, Closing() as origin:
         with trusting(ca, f"https://127.0.0.1:{origin.port}") as larder:
             equal(larder.get().status, 502)
+            equal(larder.metric("origin_failures_total", why="tls"), 1)
 
 
 def test_slow():

@@ -23,7 +23,7 @@ def test_kept():
                     for i in range(20):
                         equal(larder.get(f"/{i}").body, b"safe")
                         time.sleep(0.01 if i < 3 else 0)
-                    equal(len(origin.shaken), 1)
+                    equal(len(origin.resumed), 1)
                     equal(larder.metric("origin_reuses_total"), 19)
                     equal(larder.metric("origin_connections", state="idle"), 1)
 
@@ -77,7 +77,7 @@ def test_closed_while_kept():
             origin.wires[0].close()
             larder.wait_for_metric(0, "origin_connections", state="idle")
             equal(larder.ask("POST / HTTP/1.1", "Host: a", "Content-Length: 0").status, 200)
-            equal(len(origin.shaken), 2)
+            equal(len(origin.resumed), 2)
 
 
 def test_unasked_bytes():

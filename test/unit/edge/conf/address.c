@@ -10,12 +10,12 @@ static void test_url(void)
 		uint16_t port; /* 0 = refused */
 		bool is_ipv6, is_https;
 	} rows[] = {
-		{ "http://app:3000", "app", 3000, false },
-		{ "http://app", "app", 80, false },
-		{ "HTTP://app:1", "app", 1, false },
-		{ "http://127.0.0.1:65535", "127.0.0.1", 65535, false },
-		{ "http://[::]:8080", "::", 8080, true },
-		{ "http://[fd00::1]", "fd00::1", 80, true },
+		{ "http://app:3000", "app", 3000, false, false },
+		{ "http://app", "app", 80, false, false },
+		{ "HTTP://app:1", "app", 1, false, false },
+		{ "http://127.0.0.1:65535", "127.0.0.1", 65535, false, false },
+		{ "http://[::]:8080", "::", 8080, true, false },
+		{ "http://[fd00::1]", "fd00::1", 80, true, false },
 		{ "https://app:8443", "app", 8443, false, true },
 		{ "https://app", "app", 443, false, true },
 		{ "HTTPS://[::1]", "::1", 443, true, true },

@@ -33,12 +33,14 @@ static inline X509 *certificate_new(
 {
 	X509 *cert = X509_new();
 	X509_NAME *name = X509_get_subject_name(cert);
+	char common[32];
+	snprintf(common, sizeof(common), "%s %ld", alt ? "leaf" : "ca", random());
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), random());
 	X509_set_version(cert, X509_VERSION_3);
 	X509_gmtime_adj(X509_getm_notBefore(cert), -10L * DAY_S);
 	X509_gmtime_adj(X509_getm_notAfter(cert), (long)days * DAY_S);
 	X509_NAME_add_entry_by_txt(
-	    name, "CN", MBSTRING_ASC, (const unsigned char *)(alt ? "leaf" : "ca"), -1, -1, 0);
+	    name, "CN", MBSTRING_ASC, (const unsigned char *)common, -1, -1, 0);
 	X509_set_issuer_name(cert, issuer ? X509_get_subject_name(issuer->cert) : name);
 	X509_set_pubkey(cert, key);
 	X509 *by = issuer ? issuer->cert : cert;

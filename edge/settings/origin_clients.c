@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "edge/settings/trust.h"
+#include "edge/settings/origin_clients.h"
 
 #include "edge/conf/address.h"
 #include "edge/origin/options.h"
@@ -21,37 +21,38 @@ static struct tls_client **new_clients(size_t count)
 	return clients;
 }
 
-enum err trust_init(struct trust *t, const struct conf_list *origins, char *why, size_t why_room)
+enum err origin_clients_init(
+    struct origin_clients *c, const struct conf_list *origins, char *why, size_t why_room)
 {
 	const struct origin_options *options = origins->at;
 	char what[WHY_BYTES] = "";
-	*t = (struct trust){ .clients = new_clients(origins->count), .count = origins->count };
-	for (size_t i = 0; i < t->count; i++) {
+	*c = (struct origin_clients){ .at = new_clients(origins->count), .count = origins->count };
+	for (size_t i = 0; i < c->count; i++) {
 		if (!is_secure(&options[i]))
 			continue;
-		enum err e = tls_client_new(&options[i].tls, &t->clients[i], what, sizeof(what));
+		enum err e = tls_client_new(&options[i].tls, &c->at[i], what, sizeof(what));
 		if (e == ERR_NONE)
 			continue;
 		snprintf(why, why_room, "origin \"%.*s\": %s", SLICE_ARG(options[i].name),
 		    e == ERR_CONF ? what : err_text(e));
-		trust_fini(t);
+		origin_clients_fini(c);
 		return e;
 	}
 	return ERR_NONE;
 }
 
-void trust_share(struct trust *t, const struct trust *from)
+void origin_clients_share(struct origin_clients *c, const struct origin_clients *from)
 {
-	*t = (struct trust){ .clients = new_clients(from->count), .count = from->count };
-	for (size_t i = 0; i < t->count; i++)
-		if (from->clients[i])
-			t->clients[i] = tls_client_ref(from->clients[i]);
+	*c = (struct origin_clients){ .at = new_clients(from->count), .count = from->count };
+	for (size_t i = 0; i < c->count; i++)
+		if (from->at[i])
+			c->at[i] = tls_client_ref(from->at[i]);
 }
 
-void trust_fini(struct trust *t)
+void origin_clients_fini(struct origin_clients *c)
 {
-	for (size_t i = 0; i < t->count; i++)
-		tls_client_unref(&t->clients[i]);
-	free(t->clients);
-	*t = (struct trust){ 0 };
+	for (size_t i = 0; i < c->count; i++)
+		tls_client_unref(&c->at[i]);
+	free(c->at);
+	*c = (struct origin_clients){ 0 };
 }
