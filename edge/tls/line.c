@@ -584,7 +584,7 @@ SSL_SESSION *tls_line_take_session(struct conn *c)
 int tls_line_on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_line *l = SSL_get_app_data(ssl);
-	if (!SSL_SESSION_is_resumable(session))
+	if (!l || !SSL_SESSION_is_resumable(session))
 		return 0;
 	SSL_SESSION_free(l->session);
 	l->session = session;
