@@ -21,9 +21,8 @@ struct tls_line {
 	struct tls_server *server; /* NULL towards an origin */
 	struct tls_client *client; /* NULL towards a client */
 	struct secure secure;
-	unsigned char *der;   /* what secure.certificate shows */
-	char *text;           /* the name in lower case; or the name to check, then what failed */
-	SSL_SESSION *session; /* new, from the origin */
+	unsigned char *der; /* what secure.certificate shows */
+	char *text;         /* the name in lower case; or the name to check, then what failed */
 	enum phase phase;
 	enum tls_failure failure;
 	enum io ended;          /* what reading says from now on; IO_OK = it goes on */
@@ -315,7 +314,6 @@ static void free_line(struct tls_line *l)
 	if (l->phase == PHASE_OPEN)
 		SSL_set_shutdown(l->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(l->ssl);
-	SSL_SESSION_free(l->session);
 	duct_close(&l->duct);
 	tls_server_unref(&l->server);
 	tls_client_unref(&l->client);
@@ -575,18 +573,5 @@ enum tls_failure tls_line_failure(const struct conn *c, const char **ret_text)
 
 SSL_SESSION *tls_line_take_session(struct conn *c)
 {
-	struct tls_line *l = line_of(c);
-	SSL_SESSION *session = l->session;
-	l->session = NULL;
-	return session;
-}
-
-int tls_line_on_session(SSL *ssl, SSL_SESSION *session)
-{
-	struct tls_line *l = SSL_get_app_data(ssl);
-	if (!l || !SSL_SESSION_is_resumable(session))
-		return 0;
-	SSL_SESSION_free(l->session);
-	l->session = session;
-	return 1; /* the reference is ours */
+	return tls_client_take_session(line_of(c)->ssl);
 }

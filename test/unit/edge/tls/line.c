@@ -17,16 +17,25 @@ static void make_body(size_t len)
 		buf_add_char(&body, (char)(i * 31 + i / 251));
 }
 
+/* A context as origins get it, that trusts a CA without a file. */
+static void make_client(void)
+{
+	const struct tls_client_options options = { .min_version = TLS_VERSION_12 };
+	struct tls_client *made;
+	char why[CERT_WHY_BYTES];
+	CU_ASSERT_EQUAL_FATAL(tls_client_new(&options, &made, why, sizeof(why)), ERR_NONE);
+	must(X509_STORE_add_cert(SSL_CTX_get_cert_store(made->context), ca.cert));
+	client = (struct tls_client){ .refs = 1, .context = made->context, .verify = true };
+	SSL_CTX_up_ref(made->context);
+	tls_client_unref(&made);
+}
+
 static void setup(void)
 {
 	CU_ASSERT_EQUAL_FATAL(loop_init(&loop, "test", 0, NULL), ERR_NONE);
 	CU_ASSERT_EQUAL_FATAL(tls_local_init(&local), ERR_NONE);
 	server = (struct tls_server){ .refs = 1, .context = context_make(&pair, NULL) };
-	client =
-	    (struct tls_client){ .refs = 1, .context = context_make(NULL, &ca), .verify = true };
-	SSL_CTX_set_session_cache_mode(
-	    client.context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(client.context, tls_line_on_session);
+	make_client();
 }
 
 static void teardown(void)
