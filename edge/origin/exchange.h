@@ -2,14 +2,16 @@
 /*
  * One request to an origin and its answer: takes a kept connection or makes one, sends the head and
  * the body as it comes, reads the answer's head, and fills a flow with its body. Tries the next
- * address when one takes no connection, and once more when a kept connection dies before a byte of
- * the answer (safe methods whose body, if any, was not begun: RFC 9110 9.2.2,
- * RFC 9112 9.3.1).
+ * address when one takes no connection or no TLS can be agreed on it, whatever the reason, since
+ * nothing was asked yet and another address may be in better order; and once more when a kept
+ * connection dies before a byte of the answer (safe methods whose body, if any, was not begun:
+ * RFC 9110 9.2.2, RFC 9112 9.3.1).
  *
  *	ADMIT    waits for an address of the origin's name,    connect_ms
  *	         or for its turn to use a connection           connect_ms
  *	TAKE     picks an address, and a connection to it
  *	CONNECT  waits for the socket                          connect_ms, each address
+ *	SHAKE    waits for the handshake, where TLS is spoken  tls.handshake_ms, each address
  *	SEND     waits for the socket to take our request,     send_ms without progress
  *	         or for more of the request's body             the client's limits
  *	HEAD     waits for the end of the answer's head        first_byte_ms
@@ -66,8 +68,12 @@ enum err exchange_start(
 /* Gives an exchange up, also from within its events: no event comes any more; its flow fails with
  * ERR_CANCELLED. Accepts NULL; nulls it. */
 void exchange_cancel(struct exchange **) ON_LOOP;
-/* Which address serves it: "127.0.0.1:8000"; empty before there is one. Borrowed until on_end. */
+/* Which address serves it, or was tried last: "127.0.0.1:8000"; empty before there is one. Borrowed
+ * until on_end has returned. */
 struct slice exchange_address(const struct exchange *);
+/* More about the failure that on_end tells, for people: "certificate has expired"; empty when there
+ * is no more. Borrowed until on_end has returned. */
+struct slice exchange_detail(const struct exchange *);
 
 /* Frees an exchange that its origin kept for the next request, by its link. For origin.c. */
 void exchange_free_spare(struct list *);

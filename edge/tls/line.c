@@ -21,9 +21,8 @@ struct tls_line {
 	struct tls_server *server; /* NULL towards an origin */
 	struct tls_client *client; /* NULL towards a client */
 	struct secure secure;
-	unsigned char *der;   /* what secure.certificate shows */
-	char *text;           /* the name in lower case; or the name to check, then what failed */
-	SSL_SESSION *session; /* new, from the origin */
+	unsigned char *der; /* what secure.certificate shows */
+	char *text;         /* the name in lower case; or the name to check, then what failed */
 	enum phase phase;
 	enum tls_failure failure;
 	enum io ended;          /* what reading says from now on; IO_OK = it goes on */
@@ -158,6 +157,17 @@ static bool has_more(const struct tls_line *l)
 	return l->has_early || l->phase == PHASE_FINISHING || SSL_has_pending(l->ssl);
 }
 
+/* With TLS 1.3 an origin says behind our handshake what it thinks of our certificate. */
+static void keep_late_failure(struct tls_line *l)
+{
+	char text[FAILURE_BYTES];
+	if (!l->client || failure_judge(text) != TLS_FAILED_ALERT)
+		return;
+	l->failure = TLS_FAILED_ALERT;
+	free(l->text);
+	l->text = strdup(text);
+}
+
 static enum io line_read(struct conn *c, void *to, size_t room, size_t *ret_bytes) ON_LOOP
 {
 	struct tls_line *l = line_of(c);
@@ -174,8 +184,10 @@ static enum io line_read(struct conn *c, void *to, size_t room, size_t *ret_byte
 			break;
 	}
 	duct_push(&l->duct);
-	if (io == IO_BROKEN)
+	if (io == IO_BROKEN) {
+		keep_late_failure(l);
 		ERR_clear_error();
+	}
 	if (io == IO_EOF || io == IO_BROKEN)
 		l->ended = io;
 	*ret_bytes = got;
@@ -302,7 +314,6 @@ static void free_line(struct tls_line *l)
 	if (l->phase == PHASE_OPEN)
 		SSL_set_shutdown(l->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(l->ssl);
-	SSL_SESSION_free(l->session);
 	duct_close(&l->duct);
 	tls_server_unref(&l->server);
 	tls_client_unref(&l->client);
@@ -548,6 +559,11 @@ bool tls_line_is_h2(const struct conn *c)
 	return slice_eq(slice_of((const char *)name, len), SL("h2"));
 }
 
+bool tls_line_is_resumed(const struct conn *c)
+{
+	return SSL_session_reused(line_of(c)->ssl);
+}
+
 enum tls_failure tls_line_failure(const struct conn *c, const char **ret_text)
 {
 	const struct tls_line *l = line_of(c);
@@ -557,18 +573,5 @@ enum tls_failure tls_line_failure(const struct conn *c, const char **ret_text)
 
 SSL_SESSION *tls_line_take_session(struct conn *c)
 {
-	struct tls_line *l = line_of(c);
-	SSL_SESSION *session = l->session;
-	l->session = NULL;
-	return session;
-}
-
-int tls_line_on_session(SSL *ssl, SSL_SESSION *session)
-{
-	struct tls_line *l = SSL_get_app_data(ssl);
-	if (!l || !SSL_SESSION_is_resumable(session))
-		return 0;
-	SSL_SESSION_free(l->session);
-	l->session = session;
-	return 1; /* the reference is ours */
+	return tls_client_take_session(line_of(c)->ssl);
 }
