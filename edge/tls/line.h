@@ -54,5 +54,3 @@ bool tls_line_is_h2(const struct conn *);
 enum tls_failure tls_line_failure(const struct conn *, const char **ret_text);
 /* A session that the origin has given us since the last call: a ref of its own, or NULL. */
 SSL_SESSION *tls_line_take_session(struct conn *) ON_LOOP;
-/* For SSL_CTX_sess_set_new_cb of a client's context: gives the session to its line. */
-int tls_line_on_session(SSL *, SSL_SESSION *);
