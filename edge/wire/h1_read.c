@@ -2,6 +2,7 @@
 #include "edge/wire/h1_read.h"
 
 #include "edge/http/target.h"
+#include "edge/http/websocket.h"
 
 /* What may surround a body's bytes (chunk sizes, extensions, trailers) before it counts as abuse. */
 enum { BODY_OVERHEAD_BYTES = 64 * 1024 };
@@ -93,7 +94,8 @@ static int on_head_end(llhttp_t *parser)
 	r->head_ended = true;
 	r->in_trailers = true; /* fields that come now, after the body */
 	r->name = r->value = SLICE_NONE;
-	/* Upgrade is not served: the request is an ordinary one (RFC 9110 7.8 lets us ignore it). */
+	/* llhttp would stop here: a request that asks for a switch is an ordinary one until it is
+	 * answered (RFC 9110 7.8). */
 	parser->upgrade = 0;
 	bool skips_body = r->kind == H1_ANSWER &&
 	    (r->answers_head || status_has_no_body((uint16_t)parser->status_code));
@@ -293,6 +295,8 @@ static enum err finish_request(struct h1_reader *r, struct request *request)
 	if (r->limits->body_bytes && request->framing == FRAMING_LENGTH &&
 	    request->content_length > r->limits->body_bytes)
 		return ERR_BODY_TOO_LARGE;
+	if (websocket_is_asked(request))
+		request->upgrade = SL("websocket");
 	const struct field *host = fields_find(&r->fields, FIELD_HOST);
 	if (fields_count(&r->fields, FIELD_HOST) > 1)
 		return ERR_BAD_HOST;
