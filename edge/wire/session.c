@@ -176,6 +176,8 @@ static size_t take_head(struct session *s, struct slice bytes) ON_LOOP
 	size_t used = 0;
 	enum h1_event event = h1_read_head(&t->reader, bytes, &used, &t->stream.request, NULL);
 	t->stream.bytes_in += used;
+	if (event == H1_HEAD && bytes.len > used && t->stream.request.upgrade.len > 0)
+		s->closes = true; /* see write_head */
 	if (event == H1_BAD)
 		refuse(s, t->reader.failure);
 	else if (event == H1_HEAD)
@@ -409,8 +411,8 @@ static void write_head(struct session *s, const struct answer *a, struct source 
 {
 	struct turn *t = s->turn;
 	sending_begin(&t->sending, a, source, t->stream.request.version);
-	/* What came behind a request to switch is meant for one protocol or the other, and only its
-	 * sender knows: as a request it is never read. */
+	/* What comes behind a request to switch before its answer is meant for one protocol or the
+	 * other, and only its sender knows for which: as a request it is never read. */
 	bool is_unclear = t->switching == SWITCH_ASKED && s->in.len > 0;
 	if (sending_ends_by_close(&t->sending) || turn_lacks_body(t) || is_unclear ||
 	    s->front->is_draining)
