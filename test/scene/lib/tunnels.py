@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 
 import websockets
 
+from origin import CLOSE
 from scene import check, equal
 from wire import head
 
@@ -48,11 +49,12 @@ def switched(larder, *behind, **options):
 
 
 def tunnelled(serve):
-    """A reply that switches, then serves the wire."""
+    """A reply that switches, then serves the wire, then closes it."""
 
     def reply(request, wire):
         wire.send(agreed(request))
         serve(wire)
+        return CLOSE
 
     return reply
 
