@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/origin/exchange.h"
 
+#include "edge/http/websocket.h"
 #include "edge/origin/download.h"
 #include "edge/origin/upload.h"
 
@@ -190,7 +191,9 @@ static enum next step_take(struct exchange *x) ON_LOOP
 		return fail(x, x->refusal);
 	x->pool = pool;
 	x->detail = SLICE_NONE;
-	x->line = x->was_retried ? NULL : pool_take(x->pool, on_ready, x);
+	/* A switch ends the connection for everyone else, and is not asked for twice. */
+	bool is_own = x->was_retried || x->spec.request->upgrade.len > 0;
+	x->line = is_own ? NULL : pool_take(x->pool, on_ready, x);
 	x->is_reused = x->line != NULL;
 	x->is_writable = x->download.is_ready = false;
 	x->has_moved = true;
@@ -285,10 +288,10 @@ static enum next retry(struct exchange *x) ON_LOOP
 	return STEP_TAKE;
 }
 
-/* An interim head: passed on, then the next one (RFC 9110 15.2). We asked for no upgrade. */
+/* An interim head: passed on, then the next one (RFC 9110 15.2). */
 static enum next take_interim(struct exchange *x, const struct response *response)
 {
-	if (response->status == 101 || ++x->interims > INTERIMS)
+	if (++x->interims > INTERIMS)
 		return fail(x, ERR_ORIGIN_MALFORMED);
 	if (response->status != 100)
 		x->spec.events->on_interim(x->spec.owner, response);
@@ -298,8 +301,18 @@ static enum next take_interim(struct exchange *x, const struct response *respons
 	return STEP_HEAD;
 }
 
+/* HTTP/2 says 200 for the switch (RFC 8441 5): an answer of 2xx that makes none would be taken for
+ * one. */
+static bool is_misleading(const struct exchange *x, const struct response *response)
+{
+	const struct request *request = x->spec.request;
+	return request->upgrade.len > 0 && request->version == 20 && response->status / 100 == 2;
+}
+
 static enum next take_head(struct exchange *x, const struct response *response)
 {
+	if (is_misleading(x, response))
+		return fail(x, ERR_ORIGIN_MALFORMED);
 	x->download.into = x->spec.events->on_head(x->spec.owner, response);
 	return x->is_cancelled ? fail(x, ERR_CANCELLED) : STEP_BODY;
 }
@@ -314,14 +327,32 @@ static enum err head_failure(struct exchange *x)
 	return is_refused ? tls_error(x) : failure;
 }
 
+/* A 101, which only who asked for it may get: from here on both bodies are raw, for as long as
+ * client and origin like. */
+static enum next take_switch(struct exchange *x, struct response *response) ON_LOOP
+{
+	const struct request *request = x->spec.request;
+	if (request->upgrade.len == 0 || !websocket_is_agreed(x->spec.fields, response))
+		return fail(x, ERR_ORIGIN_MALFORMED);
+	/* The key was ours, and so is the proof (RFC 8441 5). */
+	if (request->version == 20)
+		fields_remove_name(&response->fields, SL("Sec-WebSocket-Accept"));
+	deadline_clear(&x->total);
+	upload_switch(&x->upload);
+	download_switch(&x->download);
+	return take_head(x, response);
+}
+
 static enum next step_head(struct exchange *x) ON_LOOP
 {
 	enum next wait = send_more(x, WAIT_HEAD);
 	if (wait == STEP_END)
 		return wait;
-	const struct response *response = &x->download.response;
+	struct response *response = &x->download.response;
 	switch (download_head(&x->download, &x->line->conn)) {
 	case PULL_HEAD:
+		if (response->status == 101)
+			return take_switch(x, response);
 		return response->status < 200 ? take_interim(x, response) : take_head(x, response);
 	case PULL_BAD: return may_retry(x) ? retry(x) : fail(x, head_failure(x));
 	default: return wait;
@@ -394,7 +425,8 @@ static enum next step_end(struct exchange *x) ON_LOOP
 static int64_t limit_ms(const struct exchange *x, enum next wait)
 {
 	const char *options = (const char *)&x->origin->options;
-	size_t limit = waits[wait].limit;
+	/* How long a tunnel may be silent is its session's to say. */
+	size_t limit = x->download.is_raw ? 0 : waits[wait].limit;
 	return limit ? *(const int64_t *)(const void *)(options + limit) : 0;
 }
 

@@ -22,6 +22,12 @@
  * An answer that comes before the request was sent whole is read at once; the rest of the request
  * goes out in HEAD and BODY, and the connection is not used again if there is still more of it when
  * the answer is complete.
+ *
+ * A request to switch protocols (request.upgrade, asked for in its fields) goes out on a connection
+ * of its own, without a body. Once the origin has agreed, its answer's flow takes all that it
+ * sends until it ends the connection, and the request's body goes to it as it comes, in BODY and
+ * without a deadline; the body's end is told by shutting our side. Before that no byte of the
+ * body is looked at, and when the origin answers something else, none ever is.
  */
 #pragma once
 
@@ -35,7 +41,8 @@ struct exchange_events {
 	/* 1xx other than 100 and 101. Slices are borrowed for the call. */
 	void (*on_interim)(void *owner, const struct response *);
 	/*
-	 * The final head. Slices live until on_end. Returns the flow to fill, a ref for the
+	 * The final head; of FRAMING_TUNNEL (101) when the switch that the request asked for is
+	 * made. Slices live until on_end. Returns the flow to fill, a ref for the
 	 * exchange; NULL when the owner wants no body (it is then read past if short, else the
 	 * connection is closed).
 	 */
@@ -51,7 +58,8 @@ struct exchange_spec {
 	const struct request *request; /* method, path, query, framing of its body */
 	const struct fields *fields; /* as they go out: stripped, rewritten; no Host, no framing */
 	struct slice host;
-	struct flow *body; /* the request's body or NULL; the exchange attaches as its reader */
+	struct flow *
+	    body; /* the request's body or NULL; with request->upgrade, the tunnel's. The exchange attaches as its reader */
 	const struct exchange_events *events;
 	void *owner;
 };

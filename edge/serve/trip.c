@@ -197,7 +197,8 @@ static void count(struct trip *t, enum err failure, struct mono now)
 	meter_add(&w->results[t->result][t->reason], 1);
 	if (failure != ERR_NONE)
 		meter_add(&w->meters.aborted, 1);
-	histogram_add(&w->request_seconds, now.us - t->stream->began.us);
+	if (t->status != 101) /* a tunnel lasts as long as its ends like */
+		histogram_add(&w->request_seconds, now.us - t->stream->began.us);
 }
 
 static void write_log(const struct trip *t, enum err failure, struct mono now)

@@ -220,13 +220,23 @@ static inline void server_start(struct server *s, const struct act *script)
 	server_start_tls(s, script, NULL);
 }
 
-/* Waits for the end of the script. */
-static inline void server_stop(struct server *s)
+/* Waits for the end of the script: what was heard is nobody else's any more. */
+static inline void server_join(struct server *s)
 {
 	shutdown(s->door, SHUT_RDWR); /* an accept that nobody comes to */
 	pthread_join(s->thread, NULL);
+}
+
+static inline void server_fini(struct server *s)
+{
 	close(s->door);
 	buf_fini(&s->heard);
+}
+
+static inline void server_stop(struct server *s)
+{
+	server_join(s);
+	server_fini(s);
 }
 
 /* A port of 127.0.0.1 that refuses. */
