@@ -54,7 +54,7 @@ static const struct conf_field fields[] = {
 	{"unknown-name", CONF_WORD, AT(unknown_name), .fallback = "default", .words = unknown_names,
 	 .doc = "What a client sees that asks for a name of no certificate, or for none: the default "
 		"certificate, or a refusal."},
-	{"min-version", CONF_WORD, AT(min_version), .fallback = "\"1.2\"", .words = versions,
+	{"min-version", CONF_WORD, AT(min_version), .fallback = "1.2", .words = versions,
 	 .doc = "The oldest TLS that is spoken."},
 	{"ciphers", CONF_STRING, AT(ciphers), .fallback = "",
 	 .doc = "Cipher suites of TLS 1.2 as OpenSSL writes them; empty = Mozilla's intermediate list."},
@@ -108,7 +108,7 @@ static const struct conf_field client_fields[] = {
 	 .doc = "PEM file of a certificate that says who we are, with its chain; empty = none."},
 	{"key", CONF_STRING, AT(key), .fallback = "",
 	 .doc = "PEM file of that certificate's private key, without a password."},
-	{"min-version", CONF_WORD, AT(min_version), .fallback = "\"1.2\"", .words = versions,
+	{"min-version", CONF_WORD, AT(min_version), .fallback = "1.2", .words = versions,
 	 .doc = "The oldest TLS that is spoken."},
 	{"handshake-timeout", CONF_DURATION, AT(handshake_ms), 10, CONF_HOURS(1), "5s",
 	 .doc = "From the connection to the end of its handshake."},
