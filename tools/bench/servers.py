@@ -107,7 +107,9 @@ def command_limit(_folder, ports):
 
 
 def command_larder(folder, ports):
-    return [larder(), "run", "--origin", f"http://127.0.0.1:{ports['ORIGIN']}",
+    # As many requests on a connection as the load likes: so it is with all.
+    (folder / "larder.yaml").write_text("limits: {requests: 0}\n")
+    return [larder(), "run", "--config", str(folder / "larder.yaml"), "--origin", f"http://127.0.0.1:{ports['ORIGIN']}",
             "--listen", f"http://127.0.0.1:{ports['LISTEN']}",
             "--listen", f"https://127.0.0.1:{ports['TLS']}",
             "--cert", str(folder / "cert.pem"), "--key", str(folder / "key.pem"),
