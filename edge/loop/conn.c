@@ -165,7 +165,7 @@ enum io conn_read(struct conn *c, void *to, size_t room, size_t *ret_bytes)
 	if (!c->layer)
 		return outcome(read(c->io.fd, to, room), ret_bytes);
 	enum io io = c->layer->read(c, to, room, ret_bytes);
-	rewatch(c); /* reading may make it answer */
+	rewatch(c);      /* reading may make it answer */
 	if (io == IO_OK) /* an end that was told is told again to who asks anew */
 		tell_unread(c);
 	return io;

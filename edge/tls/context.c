@@ -8,13 +8,14 @@ enum { CHAIN_DEPTH = 6 };
 
 enum err context_new(const SSL_METHOD *method, int min_version, SSL_CTX **ret)
 {
+	char groups[] = "X25519:P-256:P-384";
 	SSL_CTX *context = SSL_CTX_new(method);
 	ERR_clear_error();
 	if (!context)
 		return ERR_NO_MEMORY;
 	must(SSL_CTX_set_min_proto_version(
 	    context, min_version == TLS_VERSION_13 ? TLS1_3_VERSION : TLS1_2_VERSION));
-	must(SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384"));
+	must(SSL_CTX_set1_groups_list(context, groups));
 	SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 	/* The line's records leave from a pad of its own: a moving buffer, and parts, are usual. */
 	SSL_CTX_set_mode(context,

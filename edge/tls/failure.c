@@ -30,8 +30,6 @@ enum tls_failure failure_judge(char text[FAILURE_BYTES])
 		snprintf(text, FAILURE_BYTES, "closed during the handshake");
 		return TLS_FAILED_CLOSED;
 	}
-	if (why == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		return TLS_FAILED_CERTIFICATE;
 	if (is_alert(why)) {
 		snprintf(text, FAILURE_BYTES, "refused with the alert \"%s\"",
 		    SSL_alert_desc_string_long(why - SSL_AD_REASON_OFFSET));
@@ -39,7 +37,8 @@ enum tls_failure failure_judge(char text[FAILURE_BYTES])
 	}
 	const char *known = ERR_reason_error_string(ERR_peek_last_error());
 	snprintf(text, FAILURE_BYTES, "%s", known ? known : "TLS failed");
-	return TLS_FAILED_PROTOCOL;
+	return why == SSL_R_CERTIFICATE_VERIFY_FAILED ? TLS_FAILED_CERTIFICATE
+						      : TLS_FAILED_PROTOCOL;
 }
 
 /* Appends, cut where the room ends. */

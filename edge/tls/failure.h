@@ -20,8 +20,8 @@ enum tls_failure {
 
 enum { FAILURE_BYTES = 256 };
 
-/* The kind of the failure in the queue; an empty queue: the peer has gone. Writes a line about it,
- * but for certificates, of which failure_of_certificate knows more. */
+/* The kind of the failure in the queue; an empty queue: the peer has gone. Writes a line about
+ * it; of certificates failure_of_certificate knows more. */
 enum tls_failure failure_judge(char text[FAILURE_BYTES]);
 /* Writes what is wrong with a certificate of an origin. name: that it should speak for. */
 void failure_of_certificate(X509_STORE_CTX *, const char *name, char text[FAILURE_BYTES]);

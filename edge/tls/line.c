@@ -147,15 +147,19 @@ static bool has_more(const struct tls_line *l)
 	return l->has_early || l->phase == PHASE_FINISHING || SSL_has_pending(l->ssl);
 }
 
+static void explain(struct tls_line *l, enum tls_failure failure, const char *text)
+{
+	free(l->text);
+	l->text = strdup(text);
+	l->failure = failure;
+}
+
 /* With TLS 1.3 an origin says behind our handshake what it thinks of our certificate. */
 static void keep_late_failure(struct tls_line *l)
 {
 	char text[FAILURE_BYTES];
-	if (!l->client || failure_judge(text) != TLS_FAILED_ALERT)
-		return;
-	l->failure = TLS_FAILED_ALERT;
-	free(l->text);
-	l->text = strdup(text);
+	if (l->client && failure_judge(text) == TLS_FAILED_ALERT)
+		explain(l, TLS_FAILED_ALERT, text);
 }
 
 static enum io line_read(struct conn *c, void *to, size_t room, size_t *ret_bytes) ON_LOOP
@@ -389,11 +393,7 @@ static int on_verify(int is_good, X509_STORE_CTX *store)
 	if (is_good)
 		return is_good;
 	failure_of_certificate(store, l->text, text);
-	char *copy = strdup(text);
-	if (copy) {
-		free(l->text);
-		l->text = copy;
-	}
+	explain(l, TLS_FAILED_CERTIFICATE, text);
 	return 0;
 }
 
@@ -401,6 +401,8 @@ static int on_verify(int is_good, X509_STORE_CTX *store)
 static bool expect(struct tls_line *l, struct slice name)
 {
 	struct address address;
+	if (slice_ends(name, SL(".")))
+		name.len--; /* RFC 6066 3: without the dot that ends an absolute name */
 	l->text = strndup(name.at, name.len);
 	if (!l->text)
 		return false;
@@ -480,11 +482,9 @@ static enum shake fail(struct tls_line *l) ON_LOOP
 		return SHAKE_FAILED;
 	}
 	char text[FAILURE_BYTES];
-	l->failure = failure_judge(text);
-	if (l->failure != TLS_FAILED_CERTIFICATE) { /* else on_verify has said it */
-		free(l->text);
-		l->text = strdup(text);
-	}
+	enum tls_failure failure = failure_judge(text);
+	if (l->failure != TLS_FAILED_CERTIFICATE) /* else on_verify has said it better */
+		explain(l, failure, text);
 	return SHAKE_FAILED;
 }
 
@@ -537,6 +537,9 @@ void tls_line_give_up(struct conn *c, bool is_late)
 	struct tls_meters *m = &l->duct.local->meters;
 	if (l->server && is_shaking(l))
 		meter_add(is_late ? &m->failed_timeout : &m->failed_gone, 1);
+	if (!l->server && is_shaking(l))
+		explain(
+		    l, TLS_FAILED_CLOSED, is_late ? "took too long to shake hands" : "given up");
 	if (is_shaking(l))
 		l->phase = PHASE_FAILED;
 }

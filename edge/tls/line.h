@@ -38,7 +38,8 @@ struct tls_line;
  * server are kept. fail: ERR_NO_MEMORY: the conn is as it was. */
 enum err tls_line_serve(struct conn *, struct tls_local *, struct tls_server *) ON_LOOP;
 /* Lays TLS under a connected conn to an origin. name: for SNI and the name check; an IP address is
- * checked as such and sends no SNI. resume: a session to offer, or NULL. */
+ * checked as such and sends no SNI. resume: a session to offer, or NULL. fail: ERR_NO_MEMORY, also for
+ * a name that no host can have: the conn is as it was. */
 enum err tls_line_connect(struct conn *, struct tls_local *, struct tls_client *, struct slice name,
     SSL_SESSION *resume) ON_LOOP;
 /* Goes on with the handshake. Counts how it ends. */

@@ -49,7 +49,7 @@ static enum err at_end(struct slice path, int count, const char *noun, struct wh
 
 enum err pem_certificates(struct slice path, STACK_OF(X509) * *ret, struct why why)
 {
-	BIO *file;
+	BIO *file = NULL;
 	enum err e = open_file(path, &file, why);
 	if (e)
 		return e;
@@ -71,7 +71,7 @@ enum err pem_certificates(struct slice path, STACK_OF(X509) * *ret, struct why w
 
 enum err pem_lists(struct slice path, STACK_OF(X509_CRL) * *ret, struct why why)
 {
-	BIO *file;
+	BIO *file = NULL;
 	enum err e = open_file(path, &file, why);
 	if (e)
 		return e;
@@ -101,7 +101,7 @@ static int on_password(UNUSED char *to, UNUSED int room, UNUSED int is_writing, 
 
 enum err pem_key(struct slice path, EVP_PKEY **ret, struct why why)
 {
-	BIO *file;
+	BIO *file = NULL;
 	enum err e = open_file(path, &file, why);
 	if (e)
 		return e;

@@ -38,7 +38,7 @@ static bool connect_to(
 {
 	*t = (struct talk){ .client = SSL_new(c->context), .server = SSL_new(s->context) };
 	must(t->client && t->server && SSL_set1_host(t->client, "origin.example") &&
-	    SSL_set_tlsext_host_name(t->client, "origin.example"));
+	    SSL_set_tlsext_host_name(t->client, talk_text("origin.example")));
 	if (session)
 		must(SSL_set_session(t->client, session));
 	talk_join(t);
@@ -145,6 +145,7 @@ static void test_sessions(void)
 	struct tls_client_options o = { .verify = true };
 	TERMS(&terms, "origin");
 	struct tls_server *s = terms_serve(&terms);
+	SSL_CTX_set_num_tickets(s->context, 3); /* the newest is kept */
 	CU_ASSERT_EQUAL_FATAL(make(&o, &c), ERR_NONE);
 	for (size_t i = 0; i < COUNT_OF(versions); i++) {
 		SSL_CTX_set_max_proto_version(s->context, versions[i]);

@@ -13,7 +13,7 @@ static SSL_SESSION *visit_once(void) ON_LOOP
 	struct peer p;
 	end_serve(&e, w.ours, server);
 	peer_open(&p, w.theirs, visitor);
-	SSL_set_tlsext_host_name(p.ssl, "shop.example");
+	peer_name(&p, "shop.example");
 	CU_ASSERT_TRUE_FATAL(peer_shake(&p));
 	peer_read(&p, NULL);
 	SSL_SESSION *session = SSL_get1_session(p.ssl);
@@ -33,7 +33,7 @@ static void come_back(struct end *e, struct peer *p, SSL_SESSION *session, size_
 	size_t wrote;
 	end_serve(e, w.ours, server);
 	peer_open(p, w.theirs, visitor);
-	SSL_set_tlsext_host_name(p->ssl, "shop.example");
+	peer_name(p, "shop.example");
 	SSL_set_session(p->ssl, session);
 	CU_ASSERT_EQUAL(SSL_write_early_data(p->ssl, body.at, bytes, &wrote), 1);
 	CU_ASSERT_EQUAL(wrote, bytes);

@@ -175,6 +175,13 @@ static inline void peer_open(struct peer *p, int fd, SSL_CTX *context)
 	SSL_set_connect_state(p->ssl);
 }
 
+/* OpenSSL's macro casts the const away. */
+static inline void peer_name(struct peer *p, const char *name)
+{
+	must(SSL_ctrl(p->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+		 (void *)(uintptr_t)name) == 1);
+}
+
 static inline void peer_close(struct peer *p)
 {
 	SSL_free(p->ssl);

@@ -61,7 +61,7 @@ static void served_in_vain(SSL_CTX *context, const char *name, meter *counts) ON
 	end_serve(&e, w.ours, server);
 	peer_open(&p, w.theirs, context);
 	if (name)
-		SSL_set_tlsext_host_name(p.ssl, name);
+		peer_name(&p, name);
 	uint64_t before = meter_read(counts);
 	peer_shake(&p);
 	CU_ASSERT_EQUAL(e.shake, SHAKE_FAILED);
@@ -121,7 +121,7 @@ static void visit(SSL_CTX *context, const char *name, struct end *e, struct peer
 	struct wires w = wires_make(SOCK_STREAM, 0);
 	end_serve(e, w.ours, server);
 	peer_open(p, w.theirs, context);
-	SSL_set_tlsext_host_name(p->ssl, name);
+	peer_name(p, name);
 	CU_ASSERT_TRUE_FATAL(peer_shake(p));
 	CU_ASSERT_EQUAL_FATAL(e->shake, SHAKE_DONE);
 }
@@ -170,7 +170,8 @@ static void test_secure(void)
 
 /* ---- origins ---- */
 
-/* Connects to an origin that shows a certificate; NULL = it refuses. Returns how it failed. */
+/* Connects to an origin that shows a certificate; NULL = it refuses. Returns how it failed. Whose
+ * name is right: RFC 9110 4.3.4. */
 static enum tls_failure connected(const struct made *show, const char *name, enum shake expected,
     char ret_text[FAILURE_BYTES]) ON_LOOP
 {
@@ -209,6 +210,7 @@ static void test_origin_certificates(void)
 	struct made alone = made_of((struct recipe){ .names = "DNS:shop.example" });
 	connected(&pair, "shop.example", SHAKE_DONE, text);
 	connected(&pair, "a.shop.example", SHAKE_DONE, text);
+	connected(&pair, "shop.example.", SHAKE_DONE, text);
 	connected(&pair, "127.0.0.1", SHAKE_DONE, text);
 	CU_ASSERT_EQUAL(connected(&pair, "127.0.0.2", SHAKE_FAILED, text), TLS_FAILED_CERTIFICATE);
 	CU_ASSERT_EQUAL(
@@ -228,7 +230,7 @@ static void test_origin_certificates(void)
 	CU_ASSERT_STRING_EQUAL(text, "refused with the alert \"handshake failure\"");
 	client->verify = false;
 	connected(&late, "other.example", SHAKE_DONE, text);
-	CU_ASSERT_EQUAL(meter_read(&local.meters.origin_handshakes), 4);
+	CU_ASSERT_EQUAL(meter_read(&local.meters.origin_handshakes), 5);
 	CU_ASSERT_EQUAL(failures(), 0);
 	made_free(&late);
 	made_free(&strange);
@@ -239,23 +241,27 @@ static void test_origin_certificates(void)
 /* An origin that does not speak TLS, or does not speak. */
 static void test_origin_is_none(void)
 {
+	static const enum tls_failure kinds[] = { TLS_FAILED_PROTOCOL, TLS_FAILED_CLOSED,
+		TLS_FAILED_CLOSED };
+	static const char *const texts[] = { "wrong version number", "closed during the handshake",
+		"took too long to shake hands" };
 	role_loop();
 	setup();
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		struct wires w = wires_make(SOCK_STREAM, 0);
 		struct end e;
 		const char *text;
 		end_connect(&e, w.ours, client, "shop.example", NULL);
 		if (i == 0)
 			say(w.theirs, SL("HTTP/1.1 400 Bad Request\r\n\r\n"));
-		else
+		if (i == 1)
 			shutdown(w.theirs, SHUT_WR);
 		rounds(2);
-		CU_ASSERT_EQUAL(e.shake, SHAKE_FAILED);
-		CU_ASSERT_EQUAL(tls_line_failure(&e.conn, &text),
-		    i == 0 ? TLS_FAILED_PROTOCOL : TLS_FAILED_CLOSED);
-		CU_ASSERT_STRING_EQUAL(
-		    text, i == 0 ? "wrong version number" : "closed during the handshake");
+		CU_ASSERT_EQUAL(e.shake, i == 2 ? SHAKE_AGAIN : SHAKE_FAILED);
+		if (i == 2)
+			tls_line_give_up(&e.conn, true);
+		CU_ASSERT_EQUAL(tls_line_failure(&e.conn, &text), kinds[i]);
+		CU_ASSERT_STRING_EQUAL(text, texts[i]);
 		end_close(&e);
 		close(w.theirs);
 	}
@@ -285,6 +291,8 @@ static void resume(int version, bool is_polite) ON_LOOP
 		CU_ASSERT_PTR_NULL(tls_line_take_session(&b.conn));
 		if (is_polite)
 			conn_shut(&a.conn);
+		else
+			conn_reset(&a.conn);
 		rounds(3);
 		end_close(&b);
 		end_close(&a);
@@ -402,6 +410,42 @@ static void test_aborted(void)
 	teardown();
 }
 
+/* The same of an origin's part. */
+static void test_origin_aborts(void)
+{
+	role_loop();
+	setup();
+	SSL_CTX *origin = context_make(&pair, NULL);
+	struct buf flight;
+	buf_init(&flight, 0);
+	size_t done = 0;
+	for (size_t cut = 0; cut < 1500; cut++) {
+		struct wires w = wires_make(SOCK_STREAM, 0);
+		struct end e;
+		struct peer p;
+		peer_open(&p, w.theirs, origin);
+		SSL_set_accept_state(p.ssl);
+		end_connect(&e, w.ours, client, "shop.example", NULL);
+		peer_hear(&p);
+		SSL_do_handshake(p.ssl);
+		buf_clear(&flight);
+		peer_take(&p, &flight);
+		say(p.fd, slice_first(buf_slice(&flight), cut));
+		rounds((int)(cut % 2));
+		peer_close(&p);
+		rounds(2);
+		CU_ASSERT_EQUAL(e.shake, cut < flight.len ? SHAKE_FAILED : SHAKE_DONE);
+		done += e.shake == SHAKE_DONE;
+		end_close(&e);
+		ERR_clear_error();
+	}
+	CU_ASSERT_EQUAL(meter_read(&local.meters.origin_handshakes), done);
+	CU_ASSERT_TRUE(done > 100 && done < 1400);
+	buf_fini(&flight);
+	SSL_CTX_free(origin);
+	teardown();
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -415,6 +459,7 @@ int main(void)
 		{ "key updates", test_key_updates },
 		{ "renegotiation", test_renegotiation },
 		{ "aborted", test_aborted },
+		{ "origin aborts", test_origin_aborts },
 		CU_TEST_INFO_NULL,
 	};
 	return run_with_ends("handshakes", 4096, tests);

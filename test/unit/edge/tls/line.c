@@ -5,7 +5,7 @@
 
 /* ---- both ways ---- */
 
-static void echo(int version, int socket_bytes)
+static void echo(int version, int socket_bytes) ON_LOOP
 {
 	struct wires w = wires_make(SOCK_STREAM, socket_bytes);
 	struct end a, b;
@@ -33,6 +33,7 @@ static void echo(int version, int socket_bytes)
 
 static void test_echo(void)
 {
+	role_loop();
 	setup();
 	echo(TLS1_3_VERSION, 0);
 	echo(TLS1_3_VERSION, 4096);
@@ -85,6 +86,32 @@ static void test_coalescing(void)
 	expect_parts(3, (size_t[]){ 1, 65535, 1 }, 2, 5);
 	expect_parts(8, (size_t[]){ 5, 5, 5, 5, 5, 5, 5, 5 }, 1, 1);
 	expect_parts(2, (size_t[]){ 300, 65536 }, 2, 5);
+	teardown();
+}
+
+/* A client with little room for records gets all in small ones (RFC 6066 4). */
+static void test_small_records(void)
+{
+	role_loop();
+	setup();
+	struct wires w = wires_make(SOCK_STREAM, 0);
+	struct end e;
+	struct peer p;
+	struct buf got;
+	buf_init(&got, 0);
+	end_serve(&e, w.ours, server);
+	peer_open(&p, w.theirs, visitor);
+	SSL_set_tlsext_max_fragment_length(p.ssl, TLSEXT_max_fragment_length_512);
+	CU_ASSERT_TRUE_FATAL(peer_shake(&p));
+	peer_read(&p, NULL);
+	peer_count(&p);
+	CU_ASSERT_EQUAL(write_parts(&e.conn, 2, (size_t[]){ 300, 100000 }), 100300);
+	peer_read(&p, &got);
+	CU_ASSERT_TRUE(slice_eq(buf_slice(&got), slice_first(buf_slice(&body), 100300)));
+	CU_ASSERT_EQUAL(peer_count(&p), 6 * 32 + 4);
+	buf_fini(&got);
+	peer_close(&p);
+	end_close(&e);
 	teardown();
 }
 
@@ -165,6 +192,7 @@ static void test_held_and_broken(void)
 
 enum ending { NOTIFY, BARE, DATA_AND_NOTIFY, GARBAGE, CUT_RECORD };
 
+/* The ways in which a peer ends (RFC 8446 6.1). */
 static void apply(struct peer *p, enum ending how)
 {
 	struct buf b;
@@ -385,6 +413,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{ "echo", test_echo },
 		{ "coalescing", test_coalescing },
+		{ "small records", test_small_records },
 		{ "held", test_held },
 		{ "held and broken", test_held_and_broken },
 		{ "ends", test_ends },

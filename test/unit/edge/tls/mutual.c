@@ -125,6 +125,7 @@ static void test_names_sent(void)
 static SSL_SESSION *begin(const struct tls_server *s, struct offer o)
 {
 	struct talk t;
+	o.session = NULL;
 	CU_ASSERT_FATAL(talk(&t, s, o));
 	SSL_SESSION *session = SSL_get1_session(t.client);
 	talk_close(&t);

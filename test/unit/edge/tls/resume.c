@@ -15,6 +15,7 @@ static void make_certs(void)
 static SSL_SESSION *begin(const struct tls_server *s, struct offer o)
 {
 	struct talk t;
+	o.session = NULL;
 	CU_ASSERT_FATAL(talk(&t, s, o));
 	CU_ASSERT_FALSE(SSL_session_reused(t.client));
 	SSL_SESSION *session = SSL_get1_session(t.client);

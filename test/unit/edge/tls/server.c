@@ -334,6 +334,24 @@ static void test_before(void)
 	terms_fini(&terms);
 }
 
+/* What keeps an idle connection small, and what is never spoken. */
+static void test_modes(void)
+{
+	static const long modes = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN;
+	struct terms terms;
+	TERMS(&terms, "shop");
+	struct tls_server *s = terms_serve(&terms);
+	uint64_t options = SSL_CTX_get_options(s->context);
+	CU_ASSERT_EQUAL(SSL_CTX_get_mode(s->context) & modes, modes);
+	CU_ASSERT(SSL_CTX_get_read_ahead(s->context) == 1);
+	CU_ASSERT(options & SSL_OP_NO_COMPRESSION && options & SSL_OP_NO_RENEGOTIATION);
+	CU_ASSERT_FALSE(options & SSL_OP_CIPHER_SERVER_PREFERENCE);
+	CU_ASSERT_EQUAL(SSL_CTX_get_session_cache_mode(s->context), SSL_SESS_CACHE_OFF);
+	tls_server_unref(&s);
+	terms_fini(&terms);
+}
+
 /* The context goes on as long as somebody talks, whatever replaced it. */
 static void test_counted(void)
 {
@@ -365,6 +383,7 @@ int main(void)
 		{ "ciphers", test_ciphers },
 		{ "bad options", test_bad },
 		{ "the one before", test_before },
+		{ "modes", test_modes },
 		{ "counted", test_counted },
 		CU_TEST_INFO_NULL,
 	};

@@ -27,6 +27,12 @@ struct talk {
 	SSL_SESSION *session; /* the newest that the client got */
 };
 
+/* For OpenSSL's macros, which take text without const and only read it. */
+static inline char *talk_text(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
+
 static inline int talk_on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct talk *t = SSL_get_app_data(ssl);
@@ -55,7 +61,7 @@ static inline void talk_open(struct talk *t, SSL_CTX *server, struct offer o)
 		must(SSL_CTX_set_min_proto_version(t->context, o.version) &&
 		    SSL_CTX_set_max_proto_version(t->context, o.version));
 	if (o.sigalgs)
-		must(SSL_CTX_set1_sigalgs_list(t->context, o.sigalgs));
+		must(SSL_CTX_set1_sigalgs_list(t->context, talk_text(o.sigalgs)));
 	if (o.own)
 		must(SSL_CTX_use_certificate(t->context, o.own->cert) &&
 		    SSL_CTX_use_PrivateKey(t->context, o.own->key));
@@ -64,7 +70,7 @@ static inline void talk_open(struct talk *t, SSL_CTX *server, struct offer o)
 	must(t->client && t->server);
 	SSL_set_app_data(t->client, t);
 	if (o.name)
-		must(SSL_set_tlsext_host_name(t->client, o.name));
+		must(SSL_set_tlsext_host_name(t->client, talk_text(o.name)));
 	if (o.alpn)
 		must(SSL_set_alpn_protos(
 			 t->client, (const unsigned char *)o.alpn, (unsigned)strlen(o.alpn)) == 0);
