@@ -127,6 +127,7 @@ static void write_json(struct buf *line, const struct access_entry *e)
 	json_request(line, e);
 	json_number(line, "status", e->status, true);
 	json_number(line, "bytes", (int64_t)e->bytes_out, true);
+	json_number(line, "bytes_in", (int64_t)e->bytes_in, true);
 	json_ms(line, "dur_ms", e->duration_us);
 	json_cache(line, e);
 	json_text(line, "origin", e->origin);

@@ -170,6 +170,12 @@ static enum shape shape_of(
 	return SHAPE_WHOLE;
 }
 
+/* An answer that makes a tunnel: what the origin sends from then on is its body. */
+static bool is_tunnel(const struct object *object)
+{
+	return object->status == 101;
+}
+
 static bool answer_whole(const struct answer_form *form, struct object *object,
     struct delivery *delivery, struct answer *a)
 {
@@ -177,7 +183,7 @@ static bool answer_whole(const struct answer_form *form, struct object *object,
 	a->has_length = object->body && !status_has_no_body(object->status) &&
 	    object_length(object, &a->length);
 	a->has_body = object->body && form->request->method != METHOD_HEAD &&
-	    !status_has_no_body(object->status);
+	    (is_tunnel(object) || !status_has_no_body(object->status));
 	return !a->has_body || delivery_begin(delivery, object, NULL, NULL, form->home);
 }
 
@@ -220,7 +226,9 @@ bool answer_object(const struct answer_form *form, struct object *object, const 
 		break;
 	}
 	ready = ready && add_security_of(form, object);
-	add_note(form->lines, note);
+	/* A handshake is no answer that a cache could have had a part in. */
+	if (!is_tunnel(object))
+		add_note(form->lines, note);
 	a->lines[1] = buf_slice(form->lines);
 	return ready && !form->arena->overflow && !form->lines->overflow;
 }

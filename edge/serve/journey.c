@@ -89,6 +89,11 @@ static enum step step_route(struct trip *t)
 	    request, &t->route->cache, t->worker->cache->secret, &t->stream->arena);
 	if (t->query.key.text.len == 0)
 		return fail(t, ERR_HEAD_TOO_LARGE);
+	if (request->upgrade.len > 0 && t->route->websocket)
+		return pass(t, SL("bypass"), REASON_TUNNEL);
+	if (request->upgrade.len > 0 && request->version == 20)
+		return fail(t, ERR_UPGRADE_REFUSED); /* any 2xx would be taken for the switch */
+	request->upgrade = SLICE_NONE;
 	if (!t->route->cache.enabled)
 		return pass(t, SL("bypass"), REASON_BYPASS);
 	if (request->method != METHOD_GET && request->method != METHOD_HEAD)

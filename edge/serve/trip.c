@@ -108,6 +108,10 @@ void trip_keep_origin(struct trip *t, const struct fetch_result *result)
 	if (len)
 		memcpy(t->address_text, result->address.at, len);
 	t->address = slice_of(t->address_text, len);
+	len = min_size(result->detail.len, sizeof(t->detail_text));
+	if (len)
+		memcpy(t->detail_text, result->detail.at, len);
+	t->detail = slice_of(t->detail_text, len);
 	t->head_us = result->head_us;
 	t->forward_status = result->status;
 }
@@ -193,7 +197,8 @@ static void count(struct trip *t, enum err failure, struct mono now)
 	meter_add(&w->results[t->result][t->reason], 1);
 	if (failure != ERR_NONE)
 		meter_add(&w->meters.aborted, 1);
-	histogram_add(&w->request_seconds, now.us - t->stream->began.us);
+	if (t->status != 101) /* a tunnel lasts as long as its ends like */
+		histogram_add(&w->request_seconds, now.us - t->stream->began.us);
 }
 
 static void write_log(const struct trip *t, enum err failure, struct mono now)
@@ -240,7 +245,7 @@ static void reset(struct trip *t) ON_LOOP
 	t->failure = ERR_NONE;
 	t->reason = REASON_NONE;
 	t->result = RESULT_PASS;
-	t->forward = t->address = t->target = SLICE_NONE;
+	t->forward = t->address = t->detail = t->target = SLICE_NONE;
 	t->forward_status = t->status = 0;
 	t->is_stored = t->is_collapsed = t->evaluates = false;
 	t->head_us = -1;

@@ -62,6 +62,8 @@ struct trip {
 	struct wall began;
 	struct slice address; /* of the origin, in address_text; empty = none was asked */
 	char address_text[64];
+	struct slice detail; /* of the origin's failure, in detail_text; empty = no more is known */
+	char detail_text[FAILURE_BYTES];
 	int64_t head_us; /* from the start of the fetch to its head; -1 = none */
 	uint16_t status; /* of the answer; 0 = none was composed */
 };

@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "edge/tls/server.h"
+
 enum { REASON_GONE = 0, REASON_OTHER = -1 };
 
 /* The newest entry is the verdict; those before it, of other parts, are what led there. */
@@ -83,13 +85,14 @@ void failure_of_certificate(X509_STORE_CTX *store, const char *name, char text[F
 	    *subject ? ": " : "", subject);
 }
 
-bool failure_count(struct tls_meters *meters)
+bool failure_count(const SSL *ssl, struct tls_meters *meters)
 {
-	switch (reason()) {
-	case REASON_GONE: meter_add(&meters->failed_gone, 1); return false;
-	case SSL_R_CALLBACK_FAILED: /* only the one that looks for names fails */
+	if (tls_server_has_refused(ssl)) {
 		meter_add(&meters->failed_name, 1);
 		return false;
+	}
+	switch (reason()) {
+	case REASON_GONE: meter_add(&meters->failed_gone, 1); return false;
 	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
 	case SSL_R_CERTIFICATE_VERIFY_FAILED:
 		meter_add(&meters->failed_certificate, 1);

@@ -27,4 +27,4 @@ enum tls_failure failure_judge(char text[FAILURE_BYTES]);
 void failure_of_certificate(X509_STORE_CTX *, const char *name, char text[FAILURE_BYTES]);
 /* Counts a client's failed handshake by the failure in the queue. True when the client spoke
  * plain HTTP. */
-bool failure_count(struct tls_meters *);
+bool failure_count(const SSL *, struct tls_meters *);

@@ -21,18 +21,16 @@ struct tls_line {
 	struct tls_server *server; /* NULL towards an origin */
 	struct tls_client *client; /* NULL towards a client */
 	struct secure secure;
-	unsigned char *der;   /* what secure.certificate shows */
-	char *text;           /* the name in lower case; or the name to check, then what failed */
-	SSL_SESSION *session; /* new, from the origin */
+	unsigned char *der; /* what secure.certificate shows */
+	char *text;         /* a client's name for us; the name of an origin, then what failed */
 	enum phase phase;
 	enum tls_failure failure;
-	enum io ended;          /* what reading says from now on; IO_OK = it goes on */
-	unsigned char early;    /* the byte by which early data was found */
-	bool has_early : 1;     /* it has not been read yet */
-	bool is_starved : 1;    /* there is nothing to read before the socket has more */
-	bool is_shut : 1;       /* we have finished writing */
-	bool has_notified : 1;  /* and OpenSSL has said so */
-	bool has_name_copy : 1; /* text is the name */
+	enum io ended;         /* what reading says from now on; IO_OK = it goes on */
+	unsigned char early;   /* the byte by which early data was found */
+	bool has_early : 1;    /* it has not been read yet */
+	bool is_starved : 1;   /* there is nothing to read before the socket has more */
+	bool is_shut : 1;      /* we have finished writing */
+	bool has_notified : 1; /* and OpenSSL has said so */
 };
 
 static struct tls_line *line_of(const struct conn *c)
@@ -51,29 +49,20 @@ static bool speaks_for(const struct secure *secure, struct slice host)
 {
 	const void *at = (const char *)secure - offsetof(struct tls_line, secure);
 	const struct tls_line *l = at;
-	const X509 *leaf = SSL_get_certificate(l->ssl);
-	for (size_t i = 0; l->server && i < l->server->cert_count; i++)
-		if (l->server->certs[i]->leaf == leaf)
-			return cert_speaks_for(l->server->certs[i], host);
-	return false;
+	return l->server && tls_server_speaks_for(l->ssl, host);
 }
 
-/* Clients send it in lower case, with rare exceptions: only these need a copy. */
+/* Clients send it as it should be, with rare exceptions: only these need a copy. */
 static struct slice learn_name(struct tls_line *l)
 {
-	struct slice name = slice_str(SSL_get_servername(l->ssl, TLSEXT_NAMETYPE_host_name));
-	bool is_lower = true;
-	for (size_t i = 0; i < name.len; i++)
-		is_lower = is_lower && name.at[i] == ascii_lower(name.at[i]);
-	if (is_lower || l->has_name_copy)
-		return is_lower ? name : l->secure.server_name;
-	l->text = malloc(name.len);
+	char room[NAME_ROOM];
+	struct slice name = tls_server_asked(l->ssl, room);
+	const char *sent = SSL_get_servername(l->ssl, TLSEXT_NAMETYPE_host_name);
+	if (name.len == 0 || memcmp(sent, name.at, name.len) == 0)
+		return slice_of(sent, name.len);
 	if (!l->text)
-		return SLICE_NONE;
-	for (size_t i = 0; i < name.len; i++)
-		l->text[i] = ascii_lower(name.at[i]);
-	l->has_name_copy = true;
-	return slice_of(l->text, name.len);
+		l->text = strndup(name.at, name.len);
+	return l->text ? slice_of(l->text, name.len) : SLICE_NONE;
 }
 
 static void learn_certificate(struct tls_line *l)
@@ -158,6 +147,17 @@ static bool has_more(const struct tls_line *l)
 	return l->has_early || l->phase == PHASE_FINISHING || SSL_has_pending(l->ssl);
 }
 
+/* With TLS 1.3 an origin says behind our handshake what it thinks of our certificate. */
+static void keep_late_failure(struct tls_line *l)
+{
+	char text[FAILURE_BYTES];
+	if (!l->client || failure_judge(text) != TLS_FAILED_ALERT)
+		return;
+	l->failure = TLS_FAILED_ALERT;
+	free(l->text);
+	l->text = strdup(text);
+}
+
 static enum io line_read(struct conn *c, void *to, size_t room, size_t *ret_bytes) ON_LOOP
 {
 	struct tls_line *l = line_of(c);
@@ -174,8 +174,10 @@ static enum io line_read(struct conn *c, void *to, size_t room, size_t *ret_byte
 			break;
 	}
 	duct_push(&l->duct);
-	if (io == IO_BROKEN)
+	if (io == IO_BROKEN) {
+		keep_late_failure(l);
 		ERR_clear_error();
+	}
 	if (io == IO_EOF || io == IO_BROKEN)
 		l->ended = io;
 	*ret_bytes = got;
@@ -223,13 +225,20 @@ static struct slice next_record(struct cursor *from, char room[TLS_RECORD_BYTES]
 	return slice_of(room, len);
 }
 
-/* The duct takes all, so a record is sealed whole or the line is broken. */
+/* The duct takes all, so a record is sealed whole or the line is broken; a client that has little
+ * room gets it in several (RFC 6066 4). */
 static bool seal(struct tls_line *l, struct slice record)
 {
-	size_t sealed;
-	if (is_shaking(l))
-		return SSL_write_early_data(l->ssl, record.at, record.len, &sealed) == 1;
-	return SSL_write_ex(l->ssl, record.at, record.len, &sealed) == 1;
+	while (record.len > 0) {
+		size_t sealed;
+		int done = is_shaking(l)
+		    ? SSL_write_early_data(l->ssl, record.at, record.len, &sealed)
+		    : SSL_write_ex(l->ssl, record.at, record.len, &sealed);
+		if (done != 1)
+			return false;
+		record = slice_from(record, sealed);
+	}
+	return true;
 }
 
 static enum io line_writev(struct conn *c, struct iovec *iov, int count, size_t *ret_bytes) ON_LOOP
@@ -302,7 +311,6 @@ static void free_line(struct tls_line *l)
 	if (l->phase == PHASE_OPEN)
 		SSL_set_shutdown(l->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(l->ssl);
-	SSL_SESSION_free(l->session);
 	duct_close(&l->duct);
 	tls_server_unref(&l->server);
 	tls_client_unref(&l->client);
@@ -467,7 +475,7 @@ static enum shake fail(struct tls_line *l) ON_LOOP
 	l->phase = PHASE_FAILED;
 	l->ended = IO_BROKEN;
 	if (l->server) {
-		if (failure_count(&l->duct.local->meters))
+		if (failure_count(l->ssl, &l->duct.local->meters))
 			answer_plain(l);
 		return SHAKE_FAILED;
 	}
@@ -548,6 +556,11 @@ bool tls_line_is_h2(const struct conn *c)
 	return slice_eq(slice_of((const char *)name, len), SL("h2"));
 }
 
+bool tls_line_is_resumed(const struct conn *c)
+{
+	return SSL_session_reused(line_of(c)->ssl);
+}
+
 enum tls_failure tls_line_failure(const struct conn *c, const char **ret_text)
 {
 	const struct tls_line *l = line_of(c);
@@ -557,18 +570,5 @@ enum tls_failure tls_line_failure(const struct conn *c, const char **ret_text)
 
 SSL_SESSION *tls_line_take_session(struct conn *c)
 {
-	struct tls_line *l = line_of(c);
-	SSL_SESSION *session = l->session;
-	l->session = NULL;
-	return session;
-}
-
-int tls_line_on_session(SSL *ssl, SSL_SESSION *session)
-{
-	struct tls_line *l = SSL_get_app_data(ssl);
-	if (!l || !SSL_SESSION_is_resumable(session))
-		return 0;
-	SSL_SESSION_free(l->session);
-	l->session = session;
-	return 1; /* the reference is ours */
+	return tls_client_take_session(line_of(c)->ssl);
 }

@@ -50,9 +50,10 @@ void tls_line_give_up(struct conn *, bool is_late) ON_LOOP;
 const struct secure *tls_line_secure(const struct conn *);
 /* Whether the client chose "h2" by ALPN (RFC 7301). */
 bool tls_line_is_h2(const struct conn *);
-/* Why the handshake failed: of the RFC 9209 kinds, and one line for people, static or the line's. */
+/* Whether the handshake resumed the session that was offered (RFC 8446 2.2). */
+bool tls_line_is_resumed(const struct conn *);
+/* Why the handshake failed: of the RFC 9209 kinds, and one line for people, static or the line's.
+ * TLS_FAILED_ALERT also when the origin ended the line with an alert afterwards. */
 enum tls_failure tls_line_failure(const struct conn *, const char **ret_text);
 /* A session that the origin has given us since the last call: a ref of its own, or NULL. */
 SSL_SESSION *tls_line_take_session(struct conn *) ON_LOOP;
-/* For SSL_CTX_sess_set_new_cb of a client's context: gives the session to its line. */
-int tls_line_on_session(SSL *, SSL_SESSION *);

@@ -67,11 +67,12 @@ static int64_t wait_ms(const struct h2 *h, enum h2_wait wait)
 }
 
 /* All of them run on from where they began, whatever else the client says meanwhile: a PING is no
- * request. A request in between begins them anew. */
+ * request. Only a request that was answered at once begins the wait for the next anew. */
 static void set_deadline(struct h2 *h) ON_LOOP
 {
 	enum h2_wait wait = waits_for(h);
-	if (wait == h->timed && h->requests == h->requests_timed)
+	bool is_new = wait == H2_WAIT_REQUEST && h->requests != h->requests_timed;
+	if (wait == h->timed && !is_new)
 		return;
 	deadline_set(h->front->home, &h->deadline, wait_ms(h, wait));
 	h->timed = wait;
@@ -149,9 +150,7 @@ static void h2_interim(struct stream *stream, const struct answer *a)
 	if (t->is_answered)
 		return;
 	enter(h);
-	enum err e = h2_outbound_interim(h, t, a);
-	if (e != ERR_NONE)
-		h2_cut_for(h, t, e);
+	h2_outbound_interim(h, t, a);
 	leave(h);
 }
 
@@ -165,8 +164,7 @@ static void h2_want_body(struct stream *stream)
 	enter(h);
 	if (stream->request.expects_continue && t->early.len == 0 && !t->has_ended)
 		h2_interim(stream, &(struct answer){ .status = 100 });
-	if (t->session)
-		h2_inbound_open_body(h, t);
+	h2_inbound_open_body(h, t);
 	leave(h);
 }
 

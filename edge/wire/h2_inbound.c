@@ -66,7 +66,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 	if (fits)
 		return 0;
 	h2_abused(h, H2_ABUSE_HEAD);
-	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* A field that nghttp2 would pass over in silence is one that others may see: the message is
@@ -219,6 +219,12 @@ static void end_request(struct h2_stream *t)
 
 /* ---- frames ---- */
 
+/* What is behind the frame that ends the connection is not looked at. */
+static int verdict(const struct h2 *h)
+{
+	return h->failure == ERR_NONE ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 /* What a frame costs the client, before it is looked into. */
 static int on_begin_frame(UNUSED nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
 {
@@ -235,7 +241,7 @@ static int on_begin_frame(UNUSED nghttp2_session *ng, const nghttp2_frame_hd *hd
 	case NGHTTP2_WINDOW_UPDATE: h2_charge(h, H2_ABUSE_UPDATES); break;
 	default: h2_charge(h, H2_ABUSE_CONTROLS); break;
 	}
-	return 0;
+	return verdict(h);
 }
 
 static void on_headers(struct h2 *h, struct h2_stream *t, const nghttp2_frame *frame) ON_LOOP
@@ -277,7 +283,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 		break;
 	default: break;
 	}
-	return 0;
+	return verdict(h);
 }
 
 static int on_invalid_frame(

@@ -5,6 +5,7 @@ enum {
 	RESETS_BACKSTOP = 1000 * 1000, /* nghttp2 counts them, too; ours says why it closes */
 	CONTINUATIONS = 8,             /* frames of one head after its first */
 	SETTINGS_ENTRIES = 32,
+	HEAD_BYTES_MAX = 256 * 1024, /* of an answer */
 };
 
 static void set_options(nghttp2_option *option)
@@ -14,6 +15,7 @@ static void set_options(nghttp2_option *option)
 	nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BACKSTOP, RESETS_BACKSTOP);
 	nghttp2_option_set_max_continuations(option, CONTINUATIONS);
 	nghttp2_option_set_max_settings(option, SETTINGS_ENTRIES);
+	nghttp2_option_set_max_send_header_block_length(option, HEAD_BYTES_MAX);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
 }

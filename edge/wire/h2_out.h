@@ -12,9 +12,9 @@
 #include "edge/base/err.h"
 
 enum {
-	H2_FRAME_BYTES = 9 + 16384, /* the longest that we send */
-	H2_OUT_BYTES = 64 * 1024,   /* copied */
-	H2_OUT_MAX = 128 * 1024,    /* copied and lent: what one write may take */
+	H2_FRAME_BYTES = 9 + 16384 + 1, /* the longest that we send */
+	H2_OUT_BYTES = 64 * 1024,       /* copied */
+	H2_OUT_MAX = 128 * 1024,        /* copied and lent: what one write may take */
 	H2_OUT_IOVECS = 64,
 	H2_OUT_FRAME_IOVECS = 8, /* of one frame's body at most */
 };

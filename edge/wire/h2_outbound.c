@@ -3,6 +3,7 @@
 
 enum {
 	UPDATES_PER_DATA = 4, /* WINDOW_UPDATEs that a DATA frame of ours may be answered with */
+	CREDIT_BYTES = 1024,  /* a shorter one may be what a window is opened for bit by bit */
 	SHARED_BYTES = 16 * 1024, /* a longer body takes turns with others */
 };
 
@@ -60,7 +61,7 @@ static ssize_t read_body(UNUSED nghttp2_session *ng, UNUSED int32_t id, UNUSED u
 
 /* ... and has framed it. */
 static int send_data(UNUSED nghttp2_session *ng, UNUSED nghttp2_frame *frame, const uint8_t *head,
-    UNUSED size_t length, nghttp2_data_source *source, void *user)
+    size_t length, nghttp2_data_source *source, void *user)
 {
 	role_loop();
 	struct h2 *h = user;
@@ -68,7 +69,8 @@ static int send_data(UNUSED nghttp2_session *ng, UNUSED nghttp2_frame *frame, co
 	struct h2_kit *kit = &h->front->h2;
 	h2_out_add(&kit->out, slice_of((const char *)head, 9));
 	h2_stream_put(t, &kit->shown, &kit->out);
-	h2_guard_credit(&h->guard, H2_ABUSE_UPDATES, UPDATES_PER_DATA);
+	if (length >= CREDIT_BYTES)
+		h2_guard_credit(&h->guard, H2_ABUSE_UPDATES, UPDATES_PER_DATA);
 	if (list_empty(&t->touched))
 		list_append(&h->touched, &t->touched);
 	return 0;
@@ -116,22 +118,34 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 	return 0;
 }
 
+/* A head that is too large even for us: the stream has no answer. */
+static int on_frame_not_send(
+    nghttp2_session *ng, const nghttp2_frame *frame, int code, UNUSED void *user)
+{
+	struct h2_stream *t = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+	bool is_over = code == NGHTTP2_ERR_STREAM_CLOSED || code == NGHTTP2_ERR_STREAM_CLOSING;
+	if (!t || is_over || frame->hd.type != NGHTTP2_HEADERS)
+		return 0;
+	t->failure = ERR_ORIGIN_HEAD_LARGE;
+	(void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, t->id, NGHTTP2_INTERNAL_ERROR);
+	return 0;
+}
+
 void h2_outbound_set(nghttp2_session_callbacks *c)
 {
+	nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_not_send);
 	nghttp2_session_callbacks_set_send_data_callback(c, send_data);
 	nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
 }
 
 /* ---- heads ---- */
 
-enum err h2_outbound_interim(struct h2 *h, struct h2_stream *t, const struct answer *a)
+void h2_outbound_interim(struct h2 *h, struct h2_stream *t, const struct answer *a)
 {
 	struct h2_section section;
-	if (!h2_section_of_answer(&t->stream.arena, a, &section))
-		return ERR_NO_MEMORY;
-	int32_t id = nghttp2_submit_headers(
-	    h->ng, NGHTTP2_FLAG_NONE, t->id, NULL, section.at, section.count, NULL);
-	return id >= 0 ? ERR_NONE : ERR_NO_MEMORY;
+	if (h2_section_of_answer(&t->stream.arena, a, &section))
+		(void)nghttp2_submit_headers(
+		    h->ng, NGHTTP2_FLAG_NONE, t->id, NULL, section.at, section.count, NULL);
 }
 
 /* A client that says nothing about priorities expects its long answers side by side, as everyone

@@ -16,4 +16,5 @@ enum err h2_outbound_pump(struct h2 *) ON_LOOP;
 bool h2_outbound_is_due(const struct h2 *);
 /* Begins an answer: its body's bytes, if any, come from the stream's source. */
 enum err h2_outbound_answer(struct h2 *, struct h2_stream *, const struct answer *) ON_LOOP;
-enum err h2_outbound_interim(struct h2 *, struct h2_stream *, const struct answer *) ON_LOOP;
+/* Sends an interim answer; without memory the client goes without. */
+void h2_outbound_interim(struct h2 *, struct h2_stream *, const struct answer *) ON_LOOP;

@@ -9,7 +9,7 @@ static void test_held_is_bounded(void)
 	setup();
 	struct wires w = wires_make(SOCK_STREAM, 4096);
 	struct duct d;
-	SSL *ssl = SSL_new(server.context);
+	SSL *ssl = SSL_new(server->context);
 	role_loop();
 	CU_ASSERT_EQUAL_FATAL(duct_open(&d, w.ours, &local, ssl), ERR_NONE);
 	int i = 0;
@@ -29,8 +29,9 @@ static void test_held_is_bounded(void)
 
 int main(void)
 {
-	all_begin(4096);
-	CU_pSuite s = CU_add_suite("duct", NULL, NULL);
-	CU_ADD_TEST(s, test_held_is_bounded);
-	return all_end();
+	CU_TestInfo tests[] = {
+		{ "held is bounded", test_held_is_bounded },
+		CU_TEST_INFO_NULL,
+	};
+	return run_with_ends("duct", 4096, tests);
 }

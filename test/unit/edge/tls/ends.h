@@ -2,68 +2,23 @@
 /*
  * Two ends of a TLS connection in one thread: a line of ours on a real loop, and either another
  * line or a peer, which is OpenSSL with its records in our hands: they can be counted, cut, kept
- * back and sent twice. Certificates are made on the spot.
+ * back and sent twice.
  */
 #pragma once
 
-#include <CUnit/Basic.h>
-#include <fcntl.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "edge/base/buf.h"
 #include "edge/tls/line.h"
+#include "made.h"
 
 static struct loop loop;
 static struct tls_local local;
 
-/* ---- certificates and contexts ---- */
+/* ---- of peers ---- */
 
-struct pair {
-	X509 *cert;
-	EVP_PKEY *key;
-};
-
-static inline void extend(X509 *cert, X509 *issuer, int nid, const char *value)
-{
-	X509V3_CTX context;
-	X509V3_set_ctx(&context, issuer, cert, NULL, NULL, 0);
-	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &context, nid, value);
-	must(e);
-	X509_add_ext(cert, e, -1);
-	X509_EXTENSION_free(e);
-}
-
-/* names: "DNS:a.example,IP:127.0.0.1"; NULL = a CA. by: who signs; NULL = itself. */
-static inline struct pair pair_make(
-    const char *subject, const char *names, struct pair *by, int days)
-{
-	static long serial = 1;
-	struct pair p = { X509_new(), EVP_EC_gen("P-256") };
-	X509_set_version(p.cert, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(p.cert), serial++);
-	X509_gmtime_adj(X509_getm_notBefore(p.cert), -172800);
-	X509_gmtime_adj(X509_getm_notAfter(p.cert), 86400L * days);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(p.cert), "CN", MBSTRING_ASC,
-	    (const unsigned char *)subject, -1, -1, 0);
-	X509_set_issuer_name(p.cert, X509_get_subject_name(by ? by->cert : p.cert));
-	X509_set_pubkey(p.cert, p.key);
-	extend(p.cert, p.cert, NID_basic_constraints, names ? "CA:FALSE" : "critical,CA:TRUE");
-	if (names)
-		extend(p.cert, p.cert, NID_subject_alt_name, names);
-	must(X509_sign(p.cert, by ? by->key : p.key, EVP_sha256()) > 0);
-	return p;
-}
-
-static inline void pair_free(struct pair *p)
-{
-	X509_free(p->cert);
-	EVP_PKEY_free(p->key);
-}
-
-static inline SSL_CTX *context_make(const struct pair *show, const struct pair *trust)
+static inline SSL_CTX *context_make(const struct made *show, const struct made *trust)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_method());
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
@@ -326,9 +281,11 @@ static inline size_t peer_read(struct peer *p, struct buf *to)
 
 /* ---- what all tests begin with ---- */
 
-static struct pair ca, pair, other_ca;
-static struct tls_server server;
-static struct tls_client client;
+static struct made ca, pair, other_ca;
+static struct tickets *tickets;
+static struct tls_server *server;
+static struct tls_client *client;
+static SSL_CTX *visitor; /* a client as most are */
 
 /* Bytes that no two places of a body have in common by accident. */
 static struct buf body;
@@ -340,24 +297,40 @@ static inline void make_body(size_t len)
 		buf_add_char(&body, (char)(i * 31 + i / 251));
 }
 
+/* o: without a certificate, which is `pair`'s. */
+static inline void setup_with(struct tls_options o)
+{
+	char why[256];
+	struct tls_pair_options shown = { slice_str(made_path("shop.pem")),
+		slice_str(made_path("shop.key")) };
+	const struct tls_client_options c = { .verify = true,
+		.ca = slice_str(made_path("ca.pem")) };
+	o.certificates = (struct conf_list){ &shown, 1 };
+	o.tickets = true;
+	o.ticket_rotation_ms = 3600 * 1000;
+	must(loop_init(&loop, "test", 0, NULL) == ERR_NONE);
+	must(tls_local_init(&local) == ERR_NONE);
+	must(tickets_new(&tickets) == ERR_NONE);
+	must(tls_server_new(&o, tickets, NULL, &server, why, sizeof(why)) == ERR_NONE);
+	must(tls_client_new(&c, &client, why, sizeof(why)) == ERR_NONE);
+	visitor = context_make(NULL, &ca);
+}
+
 static inline void setup(void)
 {
-	CU_ASSERT_EQUAL_FATAL(loop_init(&loop, "test", 0, NULL), ERR_NONE);
-	CU_ASSERT_EQUAL_FATAL(tls_local_init(&local), ERR_NONE);
-	server = (struct tls_server){ .refs = 1, .context = context_make(&pair, NULL) };
-	client =
-	    (struct tls_client){ .refs = 1, .context = context_make(NULL, &ca), .verify = true };
-	SSL_CTX_set_session_cache_mode(
-	    client.context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(client.context, tls_line_on_session);
+	setup_with((struct tls_options){ 0 });
 }
 
 static inline void teardown(void)
 {
 	CU_ASSERT_EQUAL(local.pad_used, 0);
 	CU_ASSERT_EQUAL(ERR_peek_error(), 0);
-	SSL_CTX_free(server.context);
-	SSL_CTX_free(client.context);
+	CU_ASSERT_EQUAL(server->refs, 1);
+	CU_ASSERT_EQUAL(client->refs, 1);
+	SSL_CTX_free(visitor);
+	tls_server_unref(&server);
+	tls_client_unref(&client);
+	tickets_free(&tickets);
 	tls_local_fini(&local);
 	loop_fini(&loop);
 }
@@ -383,25 +356,29 @@ static inline size_t write_parts(struct conn *c, size_t parts, const size_t *len
 	return sent;
 }
 
-static inline void all_begin(size_t body_bytes)
+/* Runs the tests of one file. */
+static inline int run_with_ends(const char *name, size_t body_bytes, CU_TestInfo *tests)
 {
+	CU_SuiteInfo suites[] = { { name, NULL, NULL, NULL, NULL, tests }, CU_SUITE_INFO_NULL };
 	signal(SIGPIPE, SIG_IGN);
 	srand(1);
+	made_open();
 	make_body(body_bytes);
-	ca = pair_make("Test CA", NULL, NULL, 30);
-	other_ca = pair_make("Other CA", NULL, NULL, 30);
-	pair = pair_make("shop", "DNS:shop.example,DNS:*.shop.example,IP:127.0.0.1", &ca, 30);
-	CU_initialize_registry();
-}
-
-static inline int all_end(void)
-{
-	CU_basic_run_tests();
+	ca = made_of((struct recipe){ .cn = "Test CA", .is_authority = true });
+	other_ca = made_of((struct recipe){ .cn = "Other CA", .is_authority = true });
+	pair = made_of((struct recipe){ .cn = "shop",
+	    .names = "DNS:shop.example,DNS:*.shop.example,IP:127.0.0.1",
+	    .issuer = &ca });
+	made_write("ca", &ca);
+	made_write("shop", &pair);
+	if (CU_initialize_registry() || CU_register_suites(suites) || CU_basic_run_tests())
+		return EXIT_FAILURE;
 	unsigned failed = CU_get_number_of_failures();
 	CU_cleanup_registry();
-	pair_free(&ca);
-	pair_free(&other_ca);
-	pair_free(&pair);
+	made_free(&ca);
+	made_free(&other_ca);
+	made_free(&pair);
 	buf_fini(&body);
-	return failed != 0;
+	made_close();
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

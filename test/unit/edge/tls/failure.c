@@ -6,19 +6,13 @@
 
 /* ---- handshakes that fail ---- */
 
-static int refuse_name(UNUSED SSL *ssl, int *alert, UNUSED void *arg)
-{
-	*alert = SSL_AD_UNRECOGNIZED_NAME;
-	return SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
 /* What a client hears that does all wrong. */
 static void served_badly(struct slice bytes, bool hangs_up, struct buf *ret_heard) ON_LOOP
 {
 	struct wires w = wires_make(SOCK_STREAM, 0);
 	struct end e;
 	struct peer p;
-	end_serve(&e, w.ours, &server);
+	end_serve(&e, w.ours, server);
 	peer_open(&p, w.theirs, NULL);
 	say(p.fd, bytes);
 	if (hangs_up)
@@ -64,7 +58,7 @@ static void served_in_vain(SSL_CTX *context, const char *name, meter *counts) ON
 	struct wires w = wires_make(SOCK_STREAM, 0);
 	struct end e;
 	struct peer p;
-	end_serve(&e, w.ours, &server);
+	end_serve(&e, w.ours, server);
 	peer_open(&p, w.theirs, context);
 	if (name)
 		SSL_set_tlsext_host_name(p.ssl, name);
@@ -80,22 +74,24 @@ static void test_served_in_vain(void)
 {
 	role_loop();
 	setup();
-	struct pair strange = pair_make("someone", "DNS:someone", &other_ca, 30);
+	struct made strange = made_of(
+	    (struct recipe){ .names = "DNS:someone", .issuer = &other_ca });
 	SSL_CTX *stranger = context_make(&strange, &ca);
-	SSL_CTX_set_verify(server.context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	served_in_vain(client.context, NULL, &local.meters.failed_certificate);
+	SSL_CTX_set_verify(
+	    server->context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	served_in_vain(visitor, NULL, &local.meters.failed_certificate);
 	served_in_vain(stranger, NULL, &local.meters.failed_certificate);
-	SSL_CTX_set_verify(server.context, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_tlsext_servername_callback(server.context, refuse_name);
-	served_in_vain(client.context, "other.example", &local.meters.failed_name);
-	SSL_CTX_set_tlsext_servername_callback(server.context, NULL);
-	SSL_CTX_set_min_proto_version(server.context, TLS1_3_VERSION);
+	SSL_CTX_set_min_proto_version(server->context, TLS1_3_VERSION);
 	SSL_CTX_set_max_proto_version(stranger, TLS1_2_VERSION);
 	served_in_vain(stranger, NULL, &local.meters.failed_protocol);
-	CU_ASSERT_EQUAL(failures(), 4);
+	CU_ASSERT_EQUAL(failures(), 3);
 	CU_ASSERT_EQUAL(meter_read(&local.meters.handshakes_13), 0);
+	teardown();
+	setup_with((struct tls_options){ .unknown_name = TLS_UNKNOWN_REFUSE });
+	served_in_vain(visitor, "other.example", &local.meters.failed_name);
+	CU_ASSERT_EQUAL(failures(), 1);
 	SSL_CTX_free(stranger);
-	pair_free(&strange);
+	made_free(&strange);
 	teardown();
 }
 
@@ -106,7 +102,7 @@ static void test_give_up(void)
 	setup();
 	struct wires w = wires_make(SOCK_STREAM, 0);
 	struct end e;
-	end_serve(&e, w.ours, &server);
+	end_serve(&e, w.ours, server);
 	rounds(1);
 	tls_line_give_up(&e.conn, true);
 	tls_line_give_up(&e.conn, true);
@@ -123,7 +119,7 @@ static void test_give_up(void)
 static void visit(SSL_CTX *context, const char *name, struct end *e, struct peer *p) ON_LOOP
 {
 	struct wires w = wires_make(SOCK_STREAM, 0);
-	end_serve(e, w.ours, &server);
+	end_serve(e, w.ours, server);
 	peer_open(p, w.theirs, context);
 	SSL_set_tlsext_host_name(p->ssl, name);
 	CU_ASSERT_TRUE_FATAL(peer_shake(p));
@@ -139,17 +135,12 @@ static void test_secure(void)
 {
 	role_loop();
 	setup();
-	struct cert shown = { .refs = 1, .leaf = pair.cert };
-	struct slice names[] = { SL("shop.example"), SL("*.shop.example") };
-	shown.names = names;
-	shown.name_count = COUNT_OF(names);
-	server.certs = (struct cert *[]){ &shown };
-	server.cert_count = 1;
-	struct pair known = pair_make("someone", "DNS:someone", &ca, 30);
-	struct pair strange = pair_make("someone", "DNS:someone", &other_ca, 30);
-	X509_STORE_add_cert(SSL_CTX_get_cert_store(server.context), ca.cert);
-	SSL_CTX_set_verify(server.context, SSL_VERIFY_PEER, let_pass);
-	struct pair *who[] = { NULL, &known, &strange };
+	struct made known = made_of((struct recipe){ .names = "DNS:someone", .issuer = &ca });
+	struct made strange = made_of(
+	    (struct recipe){ .names = "DNS:someone", .issuer = &other_ca });
+	X509_STORE_add_cert(SSL_CTX_get_cert_store(server->context), ca.cert);
+	SSL_CTX_set_verify(server->context, SSL_VERIFY_PEER, let_pass);
+	struct made *who[] = { NULL, &known, &strange };
 	for (size_t i = 0; i < COUNT_OF(who); i++) {
 		struct end e;
 		struct peer p;
@@ -172,15 +163,15 @@ static void test_secure(void)
 		peer_close(&p);
 		SSL_CTX_free(context);
 	}
-	pair_free(&known);
-	pair_free(&strange);
+	made_free(&known);
+	made_free(&strange);
 	teardown();
 }
 
 /* ---- origins ---- */
 
 /* Connects to an origin that shows a certificate; NULL = it refuses. Returns how it failed. */
-static enum tls_failure connected(const struct pair *show, const char *name, enum shake expected,
+static enum tls_failure connected(const struct made *show, const char *name, enum shake expected,
     char ret_text[FAILURE_BYTES]) ON_LOOP
 {
 	struct wires w = wires_make(SOCK_STREAM, 0);
@@ -190,7 +181,7 @@ static enum tls_failure connected(const struct pair *show, const char *name, enu
 	SSL_CTX *origin = context_make(show, NULL);
 	peer_open(&p, w.theirs, origin);
 	SSL_set_accept_state(p.ssl);
-	end_connect(&e, w.ours, &client, name, NULL);
+	end_connect(&e, w.ours, client, name, NULL);
 	peer_hear(&p);
 	peer_shake(&p);
 	rounds(2);
@@ -211,9 +202,11 @@ static void test_origin_certificates(void)
 	role_loop();
 	setup();
 	char text[FAILURE_BYTES];
-	struct pair late = pair_make("late", "DNS:shop.example", &ca, -1);
-	struct pair strange = pair_make("someone", "DNS:shop.example", &other_ca, 30);
-	struct pair alone = pair_make("alone", "DNS:shop.example", NULL, 30);
+	struct made late = made_of((struct recipe){
+	    .names = "DNS:shop.example", .issuer = &ca, .from_day = -9, .to_day = -1 });
+	struct made strange = made_of(
+	    (struct recipe){ .names = "DNS:shop.example", .issuer = &other_ca });
+	struct made alone = made_of((struct recipe){ .names = "DNS:shop.example" });
 	connected(&pair, "shop.example", SHAKE_DONE, text);
 	connected(&pair, "a.shop.example", SHAKE_DONE, text);
 	connected(&pair, "127.0.0.1", SHAKE_DONE, text);
@@ -233,13 +226,13 @@ static void test_origin_certificates(void)
 	CU_ASSERT_STRING_EQUAL(text, "self-signed certificate");
 	CU_ASSERT_EQUAL(connected(NULL, "shop.example", SHAKE_FAILED, text), TLS_FAILED_ALERT);
 	CU_ASSERT_STRING_EQUAL(text, "refused with the alert \"handshake failure\"");
-	client.verify = false;
+	client->verify = false;
 	connected(&late, "other.example", SHAKE_DONE, text);
 	CU_ASSERT_EQUAL(meter_read(&local.meters.origin_handshakes), 4);
 	CU_ASSERT_EQUAL(failures(), 0);
-	pair_free(&late);
-	pair_free(&strange);
-	pair_free(&alone);
+	made_free(&late);
+	made_free(&strange);
+	made_free(&alone);
 	teardown();
 }
 
@@ -252,7 +245,7 @@ static void test_origin_is_none(void)
 		struct wires w = wires_make(SOCK_STREAM, 0);
 		struct end e;
 		const char *text;
-		end_connect(&e, w.ours, &client, "shop.example", NULL);
+		end_connect(&e, w.ours, client, "shop.example", NULL);
 		if (i == 0)
 			say(w.theirs, SL("HTTP/1.1 400 Bad Request\r\n\r\n"));
 		else
@@ -274,13 +267,13 @@ static void test_origin_is_none(void)
 static void resume(int version, bool is_polite) ON_LOOP
 {
 	SSL_SESSION *session = NULL;
-	SSL_CTX_set_max_proto_version(server.context, version);
+	SSL_CTX_set_max_proto_version(server->context, version);
 	uint64_t before = meter_read(&local.meters.origin_resumed);
 	for (int i = 0; i < 2; i++) {
 		struct wires w = wires_make(SOCK_STREAM, 0);
 		struct end a, b;
-		end_serve(&a, w.ours, &server);
-		end_connect(&b, w.theirs, &client, "shop.example", session);
+		end_serve(&a, w.ours, server);
+		end_connect(&b, w.theirs, client, "shop.example", session);
 		SSL_SESSION_free(session);
 		a.to_send = SL("x");
 		rounds(10);
@@ -321,7 +314,7 @@ static void test_key_updates(void)
 	struct peer p;
 	struct buf got;
 	buf_init(&got, 0);
-	visit(client.context, "shop.example", &e, &p);
+	visit(visitor, "shop.example", &e, &p);
 	for (int i = 0; i < 20; i++) {
 		SSL_key_update(p.ssl, SSL_KEY_UPDATE_REQUESTED);
 		SSL_write(p.ssl, "x", 1);
@@ -345,9 +338,9 @@ static void test_renegotiation(void)
 	setup();
 	struct end e;
 	struct peer p;
-	SSL_CTX_set_max_proto_version(client.context, TLS1_2_VERSION);
-	SSL_CTX_clear_options(client.context, SSL_OP_NO_RENEGOTIATION);
-	visit(client.context, "shop.example", &e, &p);
+	SSL_CTX_set_max_proto_version(visitor, TLS1_2_VERSION);
+	SSL_CTX_clear_options(visitor, SSL_OP_NO_RENEGOTIATION);
+	visit(visitor, "shop.example", &e, &p);
 	SSL_renegotiate(p.ssl);
 	SSL_do_handshake(p.ssl);
 	peer_say(&p);
@@ -375,8 +368,8 @@ static void test_aborted(void)
 		struct wires w = wires_make(SOCK_STREAM, 0);
 		struct end e;
 		struct peer p;
-		end_serve(&e, w.ours, &server);
-		peer_open(&p, w.theirs, client.context);
+		end_serve(&e, w.ours, server);
+		peer_open(&p, w.theirs, visitor);
 		SSL_do_handshake(p.ssl);
 		buf_clear(&first);
 		peer_take(&p, &first);
@@ -411,17 +404,18 @@ static void test_aborted(void)
 
 int main(void)
 {
-	all_begin(4096);
-	CU_pSuite s = CU_add_suite("handshakes", NULL, NULL);
-	CU_ADD_TEST(s, test_served_badly);
-	CU_ADD_TEST(s, test_served_in_vain);
-	CU_ADD_TEST(s, test_give_up);
-	CU_ADD_TEST(s, test_secure);
-	CU_ADD_TEST(s, test_origin_certificates);
-	CU_ADD_TEST(s, test_origin_is_none);
-	CU_ADD_TEST(s, test_resumption);
-	CU_ADD_TEST(s, test_key_updates);
-	CU_ADD_TEST(s, test_renegotiation);
-	CU_ADD_TEST(s, test_aborted);
-	return all_end();
+	CU_TestInfo tests[] = {
+		{ "served badly", test_served_badly },
+		{ "served in vain", test_served_in_vain },
+		{ "give up", test_give_up },
+		{ "secure", test_secure },
+		{ "origin certificates", test_origin_certificates },
+		{ "origin is none", test_origin_is_none },
+		{ "resumption", test_resumption },
+		{ "key updates", test_key_updates },
+		{ "renegotiation", test_renegotiation },
+		{ "aborted", test_aborted },
+		CU_TEST_INFO_NULL,
+	};
+	return run_with_ends("handshakes", 4096, tests);
 }

@@ -9,9 +9,9 @@ static void echo(int version, int socket_bytes)
 {
 	struct wires w = wires_make(SOCK_STREAM, socket_bytes);
 	struct end a, b;
-	SSL_CTX_set_max_proto_version(server.context, version);
-	end_serve(&a, w.ours, &server);
-	end_connect(&b, w.theirs, &client, "shop.example", NULL);
+	SSL_CTX_set_max_proto_version(server->context, version);
+	end_serve(&a, w.ours, server);
+	end_connect(&b, w.theirs, client, "shop.example", NULL);
 	a.to_send = b.to_send = buf_slice(&body);
 	for (int i = 0; i < 200000 && (a.got.len < body.len || b.got.len < body.len); i++) {
 		a.room = 1 + (size_t)rand() % 40000;
@@ -55,8 +55,8 @@ static void expect_parts(size_t parts, const size_t *lens, int writes, int recor
 	struct buf got;
 	size_t total = 0;
 	buf_init(&got, 0);
-	end_serve(&e, w.ours, &server);
-	peer_open(&p, w.theirs, client.context);
+	end_serve(&e, w.ours, server);
+	peer_open(&p, w.theirs, visitor);
 	CU_ASSERT_TRUE_FATAL(peer_shake(&p));
 	peer_read(&p, NULL); /* the ticket */
 	peer_count(&p);
@@ -96,9 +96,9 @@ static void held(bool moves) ON_LOOP
 	struct peer p;
 	struct buf got;
 	buf_init(&got, 0);
-	end_serve(&e, w.ours, &server);
+	end_serve(&e, w.ours, server);
 	end_open(&moved, -1);
-	peer_open(&p, w.theirs, client.context);
+	peer_open(&p, w.theirs, visitor);
 	CU_ASSERT_TRUE_FATAL(peer_shake(&p));
 	conn_watch(&e.conn, 0);
 	struct conn *c = &e.conn;
@@ -146,8 +146,8 @@ static void test_held_and_broken(void)
 	struct wires w = wires_make(SOCK_STREAM, 4096);
 	struct end e;
 	struct peer p;
-	end_serve(&e, w.ours, &server);
-	peer_open(&p, w.theirs, client.context);
+	end_serve(&e, w.ours, server);
+	peer_open(&p, w.theirs, visitor);
 	CU_ASSERT_TRUE_FATAL(peer_shake(&p));
 	conn_watch(&e.conn, 0);
 	write_parts(&e.conn, 1, (size_t[]){ 200000 });
@@ -187,13 +187,13 @@ static void ends(bool is_origin, enum ending how, enum io expected) ON_LOOP
 	struct wires w = wires_make(SOCK_STREAM, 0);
 	struct end e;
 	struct peer p;
-	peer_open(&p, w.theirs, is_origin ? server.context : client.context);
+	peer_open(&p, w.theirs, is_origin ? server->context : visitor);
 	if (is_origin) {
 		SSL_set_accept_state(p.ssl);
-		end_connect(&e, w.ours, &client, "shop.example", NULL);
+		end_connect(&e, w.ours, client, "shop.example", NULL);
 		peer_hear(&p);
 	} else {
-		end_serve(&e, w.ours, &server);
+		end_serve(&e, w.ours, server);
 	}
 	CU_ASSERT_TRUE_FATAL(peer_shake(&p));
 	CU_ASSERT_EQUAL_FATAL(e.shake, SHAKE_DONE);
@@ -233,7 +233,7 @@ static void test_ends(void)
 	ends(true, DATA_AND_NOTIFY, IO_EOF);
 	ends(true, GARBAGE, IO_BROKEN);
 	ends(true, CUT_RECORD, IO_BROKEN);
-	SSL_CTX_set_max_proto_version(server.context, TLS1_2_VERSION);
+	SSL_CTX_set_max_proto_version(server->context, TLS1_2_VERSION);
 	ends(false, NOTIFY, IO_EOF);
 	ends(true, BARE, IO_BROKEN);
 	teardown();
@@ -247,8 +247,8 @@ static void closing(enum closing how, bool expects_notify) ON_LOOP
 	struct wires w = wires_make(SOCK_STREAM, 4096);
 	struct end e;
 	struct peer p;
-	end_serve(&e, w.ours, &server);
-	peer_open(&p, w.theirs, client.context);
+	end_serve(&e, w.ours, server);
+	peer_open(&p, w.theirs, visitor);
 	CU_ASSERT_TRUE_FATAL(peer_shake(&p));
 	conn_watch(&e.conn, 0);
 	if (how == SHUT) { /* behind what is held */
@@ -294,8 +294,8 @@ static void test_unread(void)
 	struct peer p;
 	struct buf b;
 	buf_init(&b, 0);
-	end_serve(&e, w.ours, &server);
-	peer_open(&p, w.theirs, client.context);
+	end_serve(&e, w.ours, server);
+	peer_open(&p, w.theirs, visitor);
 	CU_ASSERT_TRUE_FATAL(peer_shake(&p));
 	/* Three records in one write, read by bytes. */
 	for (int i = 0; i < 3; i++)
@@ -344,9 +344,9 @@ static void unread_after_handshake(bool moves) ON_LOOP
 	struct wires w = wires_make(SOCK_STREAM, 0);
 	struct end e, moved;
 	struct peer p;
-	end_serve(&e, w.ours, &server);
+	end_serve(&e, w.ours, server);
 	end_open(&moved, -1);
-	peer_open(&p, w.theirs, client.context);
+	peer_open(&p, w.theirs, visitor);
 	SSL_do_handshake(p.ssl);
 	peer_say(&p);
 	rounds(3);
@@ -382,15 +382,16 @@ static void test_unread_after_handshake(void)
 
 int main(void)
 {
-	all_begin(3 * MIB);
-	CU_pSuite s = CU_add_suite("line", NULL, NULL);
-	CU_ADD_TEST(s, test_echo);
-	CU_ADD_TEST(s, test_coalescing);
-	CU_ADD_TEST(s, test_held);
-	CU_ADD_TEST(s, test_held_and_broken);
-	CU_ADD_TEST(s, test_ends);
-	CU_ADD_TEST(s, test_closing);
-	CU_ADD_TEST(s, test_unread);
-	CU_ADD_TEST(s, test_unread_after_handshake);
-	return all_end();
+	CU_TestInfo tests[] = {
+		{ "echo", test_echo },
+		{ "coalescing", test_coalescing },
+		{ "held", test_held },
+		{ "held and broken", test_held_and_broken },
+		{ "ends", test_ends },
+		{ "closing", test_closing },
+		{ "unread", test_unread },
+		{ "unread after handshake", test_unread_after_handshake },
+		CU_TEST_INFO_NULL,
+	};
+	return run_with_ends("line", 3 * MIB, tests);
 }

@@ -51,12 +51,12 @@ static inline void made_close(void)
 	must(rmdir(made_folder) == 0);
 }
 
-/* The path of a file in the folder. Static, eight at a time. */
+/* The path of a file in the folder. Static, 64 at a time. */
 static inline const char *made_path(const char *name)
 {
-	static char paths[8][MADE_PATH_BYTES];
+	static char paths[64][MADE_PATH_BYTES];
 	static unsigned next;
-	char *path = paths[next++ % 8];
+	char *path = paths[next++ % 64];
 	snprintf(path, MADE_PATH_BYTES, "%s/%s", made_folder, name);
 	return path;
 }
