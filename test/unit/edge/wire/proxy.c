@@ -19,6 +19,7 @@ static struct slice read_text(struct slice bytes, size_t *ret_used)
 
 #define X33 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
+/* long: a table */
 static void test_v1(void)
 {
 	static const struct {
