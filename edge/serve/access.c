@@ -66,7 +66,9 @@ static struct slice client_text(const struct access_entry *e, char *room, size_t
 
 static const char *protocol_of(const struct request *request)
 {
-	return request->version == 20 ? "HTTP/2.0" : request->version == 10 ? "HTTP/1.0" : "HTTP/1.1";
+	return request->version == 20 ? "HTTP/2.0"
+	    : request->version == 10  ? "HTTP/1.0"
+				      : "HTTP/1.1";
 }
 
 /* `,"name":"value"`, or null for nothing: every line has the same members. */

@@ -43,8 +43,8 @@ static const char *plural(size_t n)
 static bool can_be_served(struct settings *s, struct conf_errors *errors)
 {
 	struct keyring keyring = { 0 };
-	struct premises *premises =
-	    premises_new(s, &keyring, (struct premises_before){ 0 }, errors);
+	struct premises *premises = premises_new(
+	    s, &keyring, (struct premises_before){ 0 }, errors);
 	bool can = premises != NULL;
 	premises_unref(&premises);
 	keyring_fini(&keyring);

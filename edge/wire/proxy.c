@@ -76,7 +76,7 @@ static enum proxy_verdict read_v1(struct slice bytes, size_t *ret_used, struct a
 {
 	struct slice head = slice_first(bytes, V1_MAX);
 	size_t end = slice_find(head, '\r');
-	if (slice_find(head, '\n') < end || slice_find(head, '\0') < head.len)
+	if (slice_find(head, '\n') < end || slice_find(head, '\0') < end)
 		return PROXY_BAD;
 	if (end + 1 >= head.len) /* no CR yet, or nothing behind it */
 		return head.len < V1_MAX ? PROXY_MORE : PROXY_BAD;

@@ -19,6 +19,7 @@ static struct slice read_text(struct slice bytes, size_t *ret_used)
 
 #define X33 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
+/* long: a table */
 static void test_v1(void)
 {
 	static const struct {
@@ -93,6 +94,12 @@ static void test_what_follows_is_left(void)
 	struct slice got = read_text(slice_str(bytes), &used);
 	CHECK_SLICE("v1", got, "192.0.2.7 1");
 	CHECK("v1", used == strlen("PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n"));
+	static const char tls[] = "PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n\x16\x03\x01\0\n\0";
+	got = read_text(slice_of(tls, sizeof(tls)), &used);
+	CHECK_SLICE("v1, TLS", got, "192.0.2.7 1");
+	CHECK("v1, TLS", used == strlen(tls) - 3);
+	static const char nul[] = "PROXY UNKNOWN \0\r\n";
+	CHECK_SLICE("a NUL", read_text(slice_of(nul, sizeof(nul) - 1), &used), "bad");
 }
 
 /* ---- version 2 ---- */
