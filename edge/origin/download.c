@@ -92,7 +92,7 @@ static enum pull receive(struct download *d, struct conn *c, char *to, size_t ro
 	d->is_ready = io == IO_OK && *ret_got == room;
 	if (io == IO_OK || io == IO_AGAIN)
 		return PULL_AGAIN;
-	if (io == IO_EOF && (d->is_raw || h1_read_eof(&d->reader) == H1_END))
+	if (io == IO_EOF && h1_read_eof(&d->reader) == H1_END)
 		return PULL_END;
 	return fail(d, d->bytes ? ERR_ORIGIN_TRUNCATED : ERR_ORIGIN_CLOSED);
 }

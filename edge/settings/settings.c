@@ -116,7 +116,7 @@ static const struct conf_field fields[] = {
 	{"pid-file", CONF_STRING, AT(pid_file), .fallback = "",
 	 .doc = "File that holds the process id while Larder runs; empty = none."},
 	{"stop-timeout", CONF_DURATION, AT(stop_ms), 0, CONF_HOURS(1), "25s",
-	 .doc = "How long a graceful stop waits for answers under way."},
+	 .doc = "How long a graceful stop waits for answers under way, and for tunnels to end."},
 	{"trusted-proxies", CONF_STRINGS, AT(trusted_proxies), 0, 1000, "[]",
 	 .check = address_check_block,
 	 .doc = "Addresses and blocks of proxies before Larder, whose X-Forwarded fields are believed."},

@@ -24,6 +24,8 @@ from tunnels import (
     tunnelled,
 )
 
+MIB = 1 << 20
+
 
 def is_refused(larder):
     try:
@@ -75,6 +77,26 @@ def test_a_real_origin_is_killed():
     with Echo() as origin, Larder(origin) as larder:
         run(go)
         check_nothing_is_left(larder)
+
+
+def test_the_origin_goes_while_the_client_speaks():
+    """What comes for it then is dropped; what it said before still arrives."""
+
+    read = threading.Event()
+
+    def flood(wire):
+        wire.send(b"x" * 320000)
+        wire.finish()
+        read.wait(20)
+
+    with Origin(tunnelled(flood)) as origin, Larder(origin) as larder:
+        with switched(larder, receive_bytes=65536) as client:
+            larder.wait_for_metric(0, "origin_connections", state="busy")
+            equal(larder.metric("http_tunnels", state="open"), 1)
+            client.send(b"y" * MIB)
+            equal(len(client.read_rest()), 320000)
+            read.set()
+            equal(larder.metric("http_refused_total", why="other"), 0)
 
 
 def test_the_client_goes():
@@ -269,9 +291,6 @@ def test_stopped_by_the_deadline():
 
 
 # ---- one side is slow ----
-
-
-MIB = 1 << 20
 
 
 def test_the_client_reads_slowly():
