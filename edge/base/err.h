@@ -34,6 +34,7 @@
 	X(CLIENT_STALLED,     PEER,     499, "", "the client stopped reading") \
 	X(CLIENT_ABUSE,       PEER,     400, "", "the client abuses the protocol") \
 	X(CODING_UNKNOWN,     PEER,     501, "", "the transfer coding is not known") \
+	X(PROTOCOL_UNKNOWN,   PEER,     501, "", "the protocol to switch to is not served") \
 	X(VERSION_UNKNOWN,    PEER,     505, "", "the HTTP version is not served") \
 	X(ORIGIN_CONNECT,     ORIGIN,   502, "connection_refused", "no address of the origin took a connection") \
 	X(ORIGIN_CLOSED,      ORIGIN,   502, "connection_terminated", "the origin closed before its answer") \

@@ -288,6 +288,7 @@ static void add_metrics(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct worker *w = &s->seats[i].worker;
 		metrics_add_table(m, &wire_meter_table, &w->front.meters, "");
+		metrics_add_table(m, &h2_meter_table, &w->front.h2.meters, "");
 		metrics_add_table(m, &serve_meter_table, &w->meters, "");
 		metrics_add_table(m, &origin_meter_table, &w->origin_meters, "");
 		metrics_add_array(m, &results, &w->results[0][0], "");

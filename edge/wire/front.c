@@ -16,7 +16,8 @@ enum err front_init(struct front *front, struct loop *home, const struct stream_
 	list_init(&front->guests);
 	turn_pool_init(&front->turns);
 	front->scratch = malloc(FRONT_SCRATCH_BYTES);
-	return front->scratch ? ERR_NONE : ERR_NO_MEMORY;
+	enum err e = h2_kit_init(&front->h2);
+	return front->scratch ? e : ERR_NO_MEMORY;
 }
 
 static void end_sessions(struct front *front, enum ending how)
@@ -31,6 +32,7 @@ void front_fini(struct front *front)
 {
 	end_sessions(front, ENDING_NOW);
 	turn_pool_fini(&front->turns);
+	h2_kit_fini(&front->h2);
 	free(front->scratch);
 	front->scratch = NULL;
 }

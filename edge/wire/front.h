@@ -18,6 +18,7 @@
 #pragma once
 
 #include "edge/wire/h1_read.h"
+#include "edge/wire/h2_kit.h"
 #include "edge/wire/turn.h"
 #include "edge/wire/wire.h"
 
@@ -82,6 +83,7 @@ struct front {
 	struct h1_limits h1_limits;
 	struct list guests;     /* the open sessions */
 	struct turn_pool turns; /* kept for the next requests */
+	struct h2_kit h2;
 	struct wire_meters meters;
 	bool is_draining; /* answers close their connections; idle ones are closed */
 	/* Called when the last session has closed while draining. May be NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/wire/h1_read.h"
 
-#include "edge/http/target.h"
+#include "edge/wire/request.h"
 
 /* What may surround a body's bytes (chunk sizes, extensions, trailers) before it counts as abuse. */
 enum { BODY_OVERHEAD_BYTES = 64 * 1024 };
@@ -49,22 +49,13 @@ static int on_value(llhttp_t *parser, const char *at, size_t len)
 	return take_span(r, &r->value, at, len);
 }
 
-/* Fields that mean something about framing, routing or access must not come late
- * (RFC 9110 6.5.1): they are dropped. */
-static bool is_trailer_field(enum field_id id)
-{
-	return !(field_traits(id) & (FIELD_HOP | FIELD_SINGLE | FIELD_VALIDATOR | FIELD_PINNED)) &&
-	    id != FIELD_AUTHORIZATION && id != FIELD_CACHE_CONTROL && id != FIELD_SET_COOKIE &&
-	    id != FIELD_COOKIE && id != FIELD_VARY;
-}
-
 static int end_trailer(struct h1_reader *r)
 {
 	if (!slice_is_token(r->name))
 		return refuse(r, ERR_BAD_FIELD);
 	if (++r->trailer_count > r->limits->fields)
 		return refuse(r, ERR_TOO_MANY_FIELDS);
-	if (is_trailer_field(field_id_of(r->name)))
+	if (field_may_trail(field_id_of(r->name)))
 		r->trailers = arena_printf(r->arena, "%.*s%.*s: %.*s\r\n", SLICE_ARG(r->trailers),
 		    SLICE_ARG(r->name), SLICE_ARG(slice_trim(r->value)));
 	return r->arena->overflow ? refuse(r, ERR_HEAD_TOO_LARGE) : 0;
@@ -269,17 +260,6 @@ static enum err check_framing(struct h1_reader *r, uint8_t version)
 	return r->parser.flags & F_CHUNKED ? ERR_CODING_UNKNOWN : ERR_BAD_FRAMING;
 }
 
-static enum err finish_expect(struct h1_reader *r, struct request *request)
-{
-	const struct field *expect = fields_find(&r->fields, FIELD_EXPECT);
-	if (!expect || request->version < 11)
-		return ERR_NONE;
-	if (!slice_eq_nocase(expect->value, SL("100-continue")))
-		return ERR_EXPECT_UNKNOWN;
-	request->expects_continue = request->framing != FRAMING_NONE;
-	return ERR_NONE;
-}
-
 static enum err finish_request(struct h1_reader *r, struct request *request)
 {
 	request->fields = r->fields;
@@ -290,15 +270,9 @@ static enum err finish_request(struct h1_reader *r, struct request *request)
 		request->framing = FRAMING_LENGTH;
 	/* llhttp counts content_length down while it reads; at the head's end it is whole. */
 	request->content_length = r->parser.content_length;
-	if (r->limits->body_bytes && request->framing == FRAMING_LENGTH &&
-	    request->content_length > r->limits->body_bytes)
-		return ERR_BODY_TOO_LARGE;
 	const struct field *host = fields_find(&r->fields, FIELD_HOST);
-	if (fields_count(&r->fields, FIELD_HOST) > 1)
-		return ERR_BAD_HOST;
-	enum err e = target_parse(
-	    r->target, host ? host->value : SLICE_NONE, host != NULL, request, r->arena);
-	return e != ERR_NONE ? e : finish_expect(r, request);
+	const struct aim aim = { r->target, host ? host->value : SLICE_NONE, host != NULL };
+	return request_check(request, &aim, r->limits->body_bytes, r->arena);
 }
 
 static enum err finish_answer(struct h1_reader *r, struct response *response)

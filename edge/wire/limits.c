@@ -27,6 +27,16 @@ static const struct conf_field fields[] = {
 	{"requests", CONF_UINT, AT(requests), 0, 1000000000, "10000",
 	 .doc = "Requests on one connection before it is closed; 0 = no limit. Closing now and then "
 		"lets a balancer before Larder spread its connections again."},
+	{"h2", CONF_BOOL, AT(h2), 0, 0, "true",
+	 .doc = "Speak HTTP/2 with clients that do: over TLS by ALPN, else when they begin with its "
+		"preface (RFC 9113 3.3)."},
+	{"h2-streams", CONF_UINT, AT(h2_streams), 1, 10000, "128",
+	 .doc = "Requests under way at a time on one HTTP/2 connection; one more is refused, and safe to "
+		"try again."},
+	{"h2-resets", CONF_UINT, AT(h2_resets), 10, 1000000, "1000",
+	 .doc = "Requests on an HTTP/2 connection that a client may cancel, or break the rules with, at "
+		"once and per minute; then the connection is closed. A browser that leaves a page "
+		"cancels what it waits for, but never so much."},
 };
 /* clang-format on */
 

@@ -15,6 +15,9 @@ struct limits {
 	int64_t send_ms;      /* a client that takes no byte of its answer: closed */
 	uint64_t connections; /* open client connections of all workers: 503 and closed */
 	uint64_t requests;    /* requests on one connection, then it is closed; 0 = no limit */
+	bool h2;              /* HTTP/2 is spoken */
+	uint64_t h2_streams;  /* requests under way on one HTTP/2 connection */
+	uint64_t h2_resets;   /* of them that a client may cancel in a minute, then it is closed */
 };
 
 extern const struct conf_table limits_table;

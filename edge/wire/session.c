@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/wire/session.h"
 
+#include "edge/wire/h2.h"
+
+/* RFC 9113 3.4: what no HTTP/1 request begins with, and every HTTP/2 connection. */
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 enum {
+	PREFACE_BYTES = sizeof(preface) - 1,
 	KEPT_INPUT_BYTES = 64 * 1024,   /* of requests behind the current one */
 	BODY_WINDOW_BYTES = 256 * 1024, /* of a request's body under way to the origin */
 	LINGER_MS = 2000,
@@ -36,6 +42,7 @@ struct session {
 	bool saw_eof;
 	bool is_blocked; /* the socket takes no more bytes now */
 	bool is_bulk;    /* the socket was readied for large bodies */
+	bool is_h2;      /* the client speaks HTTP/2: the connection changes hands */
 };
 
 static const struct stream_ops h1_ops;
@@ -93,7 +100,8 @@ static void set_deadline(struct session *s) ON_LOOP
 
 static void session_free(struct session *s)
 {
-	front_leave(s->front, &s->guest);
+	if (!s->is_h2) /* else it has left already, and another has come for it */
+		front_leave(s->front, &s->guest);
 	buf_fini(&s->in);
 	free(s);
 }
@@ -165,10 +173,24 @@ static void start_journey(struct session *s)
 	s->front->events->on_request(&t->stream);
 }
 
+/* Whether the connection begins, as far as it has come, as one of HTTP/2 does (RFC 9113 3.3). */
+static bool is_preface(struct session *s, struct slice bytes)
+{
+	struct slice whole = slice_of(preface, PREFACE_BYTES);
+	struct slice begun = slice_first(whole, bytes.len);
+	if (s->requests > 0 || !s->front->limits->h2 ||
+	    !slice_eq(slice_first(bytes, PREFACE_BYTES), begun))
+		return false;
+	s->is_h2 = begun.len == whole.len;
+	return true;
+}
+
 /* Reads a head from the front of the input. Returns how much of it was used. */
 static size_t take_head(struct session *s, struct slice bytes) ON_LOOP
 {
 	if (!s->turn && !begin_turn(s))
+		return 0;
+	if (is_preface(s, bytes))
 		return 0;
 	struct turn *t = s->turn;
 	size_t used = 0;
@@ -371,10 +393,33 @@ static void pump_later(struct session *s)
 	mail_post(s->front->home, &s->turn->later);
 }
 
+/* The connection goes on as one of HTTP/2. */
+static void hand_over(struct session *s) ON_LOOP
+{
+	const struct visit visit = {
+		.conn = &s->conn,
+		.guest = &s->guest,
+		.peer = &s->peer,
+		.secure = s->secure,
+		.bytes = buf_slice(&s->in),
+	};
+	turn_give(&s->front->turns, s->turn);
+	s->turn = NULL;
+	deadline_clear(&s->deadline);
+	if (!h2_take(s->front, &visit)) {
+		s->is_h2 = false;
+		s->state = STATE_IDLE;
+		session_close(s, ERR_NO_MEMORY);
+	}
+	s->state = STATE_DEAD;
+}
+
 /* Every entry from outside: does `what`, goes on with what that made possible, and settles. */
 static void leave_settled(struct session *s) ON_LOOP
 {
-	if (s->depth == 1) {
+	if (s->depth == 1 && s->is_h2 && s->state != STATE_DEAD) {
+		hand_over(s);
+	} else if (s->depth == 1) {
 		while (s->state == STATE_IDLE && s->in.len > 0)
 			take_kept(s);
 		watch(s);
