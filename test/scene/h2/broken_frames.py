@@ -361,7 +361,7 @@ def test_hpack_of_a_broken_request():
         "too large": section(request("/", *((f"x-{i}", "y" * 60) for i in range(20)))),
         "too many": section(request("/", *((f"x-{i}", "y") for i in range(40)))),
     }
-    with stage(**{"head-size": "1k", "head-fields": 30}) as (larder, origin):
+    with stage(head_size="1k", head_fields=30) as (larder, origin):
         for name, block in broken.items():
             with attempt(name, larder, origin) as client:
                 stream = client.new_stream()

@@ -277,7 +277,7 @@ def test_large_heads():
         "a large name": [("x" * 1500, "y")],
         "in CONTINUATION": [("x", "y" * 700), ("z", "y" * 700)],
     }
-    with stage(**{"head-size": "1k", "head-fields": 30}) as (larder, origin):
+    with stage(head_size="1k", head_fields=30) as (larder, origin):
         for name, fields in table.items():
             with attempt(name, larder, origin) as client:
                 before = larder.metric("http_refused_total", why="head-too-large")

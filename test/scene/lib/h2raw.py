@@ -460,10 +460,10 @@ class Client:
                 if not self.pushed:
                     self.pushed += next(chunks, b"")
                     if not self.pushed:
+                        if not reads:
+                            break
                         end = min(end, time.monotonic() + rest)
                 self.turn(reads, end)
-                if not self.pushed and not reads:
-                    break
         except (Cut, ConnectionError):
             self.drain()
             return True
