@@ -73,8 +73,11 @@ void turn_end_body(struct turn *);
 
 /* The switch was asked for and is answered with 101: the body takes what comes from now on. */
 void turn_open_tunnel(struct turn *);
-/* Counts bytes that went out, off the answer too. */
-void turn_sent(struct turn *, size_t bytes);
+/*
+ * Writes what there is of the answer, once. ret_blocked: the socket did not take all of it.
+ * fail: as sending_gather; ERR_CLIENT_GONE.
+ */
+enum err turn_send(struct turn *, struct conn *, size_t *ret_sent, bool *ret_blocked) ON_LOOP;
 
 static inline bool turn_is_tunnel(const struct turn *t)
 {
