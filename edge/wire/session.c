@@ -148,14 +148,9 @@ static bool begin_turn(struct session *s) ON_LOOP
 	t->session = s;
 	t->events = &h1_letters;
 	t->stream.ops = &h1_ops;
-	t->stream.home = front->home;
-	t->stream.front = front;
 	t->stream.peer = &s->peer;
-	t->stream.began = front->home->now;
 	t->stream.secure = s->secure;
-	t->stream.is_early = s->secure && s->secure->is_early;
-	t->stream.request.scheme = s->secure ? SL("https") : SL("http");
-	h1_reader_begin(&t->reader, H1_REQUEST, &front->h1_limits, &t->stream.arena);
+	turn_begin(t, front);
 	s->state = STATE_HEAD;
 	return true;
 }

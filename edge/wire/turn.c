@@ -43,7 +43,18 @@ static void on_later(struct mail *m)
 	on_letter(t, t->events->on_later);
 }
 
-/* ---- the request's body ---- */
+/* ---- the request ---- */
+
+void turn_begin(struct turn *t, struct front *front)
+{
+	struct stream *stream = &t->stream;
+	stream->home = front->home;
+	stream->front = front;
+	stream->began = front->home->now;
+	stream->is_early = stream->secure && stream->secure->is_early;
+	stream->request.scheme = stream->secure ? SL("https") : SL("http");
+	h1_reader_begin(&t->reader, H1_REQUEST, &front->h1_limits, &stream->arena);
+}
 
 enum err turn_make_body(struct turn *t)
 {

@@ -18,6 +18,7 @@
 #include "edge/wire/sending.h"
 #include "edge/wire/wire.h"
 
+struct front;
 struct session;
 struct turn;
 /* Runs ON_LOOP, while the turn has its session. */
@@ -63,6 +64,8 @@ void turn_give(struct turn_pool *, struct turn *);
 /* Frees the spare turns. */
 void turn_pool_fini(struct turn_pool *);
 
+/* Begins with the request that comes now; the stream's peer and secure are set. */
+void turn_begin(struct turn *, struct front *);
 /* Makes the body that the request's head announces, or that a tunnel will need. */
 enum err turn_make_body(struct turn *);
 /* Takes bytes of the body, and its end. ret_used: as h1_read_body says. fail: as h1_read_body,
