@@ -28,7 +28,6 @@
 	X(LINE_TOO_LONG,      PEER,     414, "", "the request line is longer than allowed") \
 	X(MISDIRECTED,        PEER,     421, "", "this connection is not for that host") \
 	X(TOO_EARLY,          PEER,     425, "", "not to be answered from early data") \
-	X(UPGRADE_REFUSED,    PEER,     501, "", "the protocol to switch to is not served here") \
 	X(EXPECT_UNKNOWN,     PEER,     417, "", "the expectation is not known") \
 	X(HEAD_TOO_LARGE,     PEER,     431, "", "the request's fields are larger than allowed") \
 	X(TOO_MANY_FIELDS,    PEER,     431, "", "the request has more fields than allowed") \

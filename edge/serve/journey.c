@@ -92,7 +92,7 @@ static enum step step_route(struct trip *t)
 	if (request->upgrade.len > 0 && t->route->websocket)
 		return pass(t, SL("bypass"), REASON_TUNNEL);
 	if (request->upgrade.len > 0 && request->version == 20)
-		return fail(t, ERR_UPGRADE_REFUSED); /* any 2xx would be taken for the switch */
+		return fail(t, ERR_PROTOCOL_UNKNOWN); /* any 2xx would be taken for the switch */
 	request->upgrade = SLICE_NONE;
 	if (!t->route->cache.enabled)
 		return pass(t, SL("bypass"), REASON_BYPASS);

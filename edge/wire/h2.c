@@ -187,7 +187,11 @@ static void h2_answer(struct stream *stream, const struct answer *a, struct sour
 	t->source = a->has_body ? source : NULL;
 	bool is_switch = t->is_tunnel && a->status == 101;
 	t->is_tunnel = is_switch;
-	deadline_set(h->front->home, &t->deadline, t->source ? h->front->limits->send_ms : 0);
+	h2_time_answer(h, t);
+	if (is_switch) {
+		meter_add(&h->front->meters.tunnels, 1);
+		meter_add(&h->front->meters.tunnels_open, 1);
+	}
 	enum err e = h2_outbound_answer(h, t, a);
 	if (e != ERR_NONE) {
 		h2_cut_for(h, t, e);
@@ -209,7 +213,7 @@ static void h2_resume(struct stream *stream)
 		return;
 	enter(h);
 	t->waits = false;
-	deadline_set(h->front->home, &t->deadline, h->front->limits->send_ms);
+	h2_time_answer(h, t);
 	if (nghttp2_session_resume_data(h->ng, t->id) != 0)
 		h2_cut_for(h, t, ERR_NO_MEMORY);
 	leave(h);
@@ -264,6 +268,12 @@ static void on_send_deadline(struct h2 *h, struct h2_stream *t) ON_LOOP
 	h2_cut_for(h, t, ERR_CLIENT_STALLED);
 }
 
+static void on_tunnel_deadline(struct h2 *h, struct h2_stream *t) ON_LOOP
+{
+	meter_add(&h->front->meters.tunnel_idle, 1);
+	h2_cut_for(h, t, ERR_TUNNEL_IDLE);
+}
+
 static void on_body_deadline(struct h2 *h, struct h2_stream *t) ON_LOOP
 {
 	if (t->held > 0) /* it is not the client who lets us wait */
@@ -278,7 +288,9 @@ void h2_on_stream_deadline(struct deadline *d)
 	struct h2_stream *t = CONTAINER_OF(d, struct h2_stream, deadline);
 	struct h2 *h = t->session;
 	enter(h);
-	if (t->is_answered)
+	if (t->is_answered && t->is_tunnel)
+		on_tunnel_deadline(h, t);
+	else if (t->is_answered)
 		on_send_deadline(h, t);
 	else
 		on_body_deadline(h, t);

@@ -3,6 +3,8 @@
 
 void h2_finish(struct h2 *h, struct h2_stream *t, enum err why)
 {
+	if (t->is_tunnel && t->is_answered)
+		meter_sub(&h->front->meters.tunnels_open, 1);
 	if (t->is_told)
 		h->front->events->on_done(&t->stream, why);
 	h2_stream_give(&h->front->h2.pool, t);
@@ -26,6 +28,13 @@ void h2_cut(struct h2 *h, struct h2_stream *t, uint32_t code, enum err why)
 	/* Without memory nghttp2 says so again when it is asked for frames. */
 	(void)nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, t->id, code);
 	h2_finish(h, t, why);
+}
+
+void h2_time_answer(struct h2 *h, struct h2_stream *t)
+{
+	const struct limits *limits = h->front->limits;
+	int64_t ms = t->is_tunnel ? limits->tunnel_ms : t->source ? limits->send_ms : 0;
+	deadline_set(h->front->home, &t->deadline, ms);
 }
 
 void h2_abused(struct h2 *h, enum h2_abuse why)

@@ -61,6 +61,8 @@ void h2_finish(struct h2 *, struct h2_stream *, enum err why) ON_LOOP;
 void h2_cut(struct h2 *, struct h2_stream *, uint32_t code, enum err why) ON_LOOP;
 /* Ends all streams. */
 void h2_finish_all(struct h2 *, enum err why) ON_LOOP;
+/* The answer's time begins anew: how long the client may take none of it, or a tunnel be silent. */
+void h2_time_answer(struct h2 *, struct h2_stream *) ON_LOOP;
 /* The client abuses us: the connection ends. */
 void h2_abused(struct h2 *, enum h2_abuse) ON_LOOP;
 /* Takes a token for something the client did, and ends the connection when there is none. */

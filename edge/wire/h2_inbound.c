@@ -165,6 +165,8 @@ static void finish_body(struct h2_stream *t)
 
 static void set_body_deadline(struct h2 *h, struct h2_stream *t) ON_LOOP
 {
+	if (t->is_tunnel && t->is_answered)
+		h2_time_answer(h, t);
 	if (t->is_tunnel || t->is_answered)
 		return;
 	deadline_set(h->front->home, &t->deadline, t->body_ended ? 0 : h->front->limits->body_ms);
@@ -198,7 +200,11 @@ static int on_data(nghttp2_session *ng, UNUSED uint8_t flags, int32_t id, const 
 		return 0;
 	enum err e = h2_stream_fill(
 	    t, slice_of((const char *)at, len), h->front->limits->body_bytes);
-	if (e != ERR_NONE)
+	if (t->is_tunnel)
+		meter_add(&h->front->meters.tunnel_in, len);
+	if (e == ERR_CANCELLED && t->is_tunnel)
+		h2_stream_fail_body(t, e); /* its other end has gone, and its last bytes come */
+	else if (e != ERR_NONE)
 		h2_inbound_fail_body(h, t, e);
 	else
 		h2_inbound_release(h, t);

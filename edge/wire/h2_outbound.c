@@ -41,7 +41,8 @@ static ssize_t read_body(UNUSED nghttp2_session *ng, UNUSED int32_t id, UNUSED u
 	case SOURCE_MORE: break;
 	case SOURCE_WAIT:
 		t->waits = true;
-		deadline_clear(&t->deadline);
+		if (!t->is_tunnel)
+			deadline_clear(&t->deadline);
 		return NGHTTP2_ERR_DEFERRED;
 	case SOURCE_END: return end_source(t, flags);
 	case SOURCE_FAIL:
@@ -69,6 +70,8 @@ static int send_data(UNUSED nghttp2_session *ng, UNUSED nghttp2_frame *frame, co
 	struct h2_kit *kit = &h->front->h2;
 	h2_out_add(&kit->out, slice_of((const char *)head, 9));
 	h2_stream_put(t, &kit->shown, &kit->out);
+	if (t->is_tunnel)
+		meter_add(&h->front->meters.tunnel_out, length);
 	if (length >= CREDIT_BYTES)
 		h2_guard_credit(&h->guard, H2_ABUSE_UPDATES, UPDATES_PER_DATA);
 	if (list_empty(&t->touched))
@@ -197,12 +200,11 @@ static enum err gather(struct h2 *h) ON_LOOP
  * are over. */
 static void settle(struct h2 *h) ON_LOOP
 {
-	const struct front *front = h->front;
 	for (struct list *link; (link = list_take_first(&h->touched));) {
 		struct h2_stream *t = LIST_OF(link, struct h2_stream, touched);
 		h2_stream_took(t);
 		if (!t->is_whole && !t->waits)
-			deadline_set(front->home, &t->deadline, front->limits->send_ms);
+			h2_time_answer(h, t);
 	}
 	for (struct list *link; (link = list_take_first(&h->ended));) {
 		struct h2_stream *t = LIST_OF(link, struct h2_stream, link);

@@ -148,14 +148,9 @@ static bool begin_turn(struct session *s) ON_LOOP
 	t->session = s;
 	t->events = &h1_letters;
 	t->stream.ops = &h1_ops;
-	t->stream.home = front->home;
-	t->stream.front = front;
 	t->stream.peer = &s->peer;
-	t->stream.began = front->home->now;
 	t->stream.secure = s->secure;
-	t->stream.is_early = s->secure && s->secure->is_early;
-	t->stream.request.scheme = s->secure ? SL("https") : SL("http");
-	h1_reader_begin(&t->reader, H1_REQUEST, &front->h1_limits, &t->stream.arena);
+	turn_begin(t, front);
 	s->state = STATE_HEAD;
 	return true;
 }
@@ -338,25 +333,11 @@ static void done(struct session *s, enum err why) ON_LOOP
 /* Writes once. False when there is nothing more to do now. */
 static bool pump_once(struct session *s) ON_LOOP
 {
-	struct turn *t = s->turn;
-	struct gathered next;
-	enum err failed = sending_gather(&t->sending, &next);
-	if (failed != ERR_NONE) {
-		session_close(s, failed);
-		return false;
-	}
-	if (next.count == 0)
-		return false;
 	size_t sent;
-	enum io io = conn_writev(&s->conn, next.at, next.count, &sent);
-	if (io != IO_OK && io != IO_AGAIN) {
-		session_close(s, ERR_CLIENT_GONE);
-		return false;
-	}
-	meter_add(&s->front->meters.bytes_out, sent);
-	turn_sent(t, sent);
-	s->is_blocked = sent < next.bytes;
-	return !s->is_blocked;
+	enum err failed = turn_send(s->turn, &s->conn, &sent, &s->is_blocked);
+	if (failed != ERR_NONE)
+		session_close(s, failed);
+	return sent > 0 && !s->is_blocked;
 }
 
 /* Sends what there is, until the socket or the source has enough, or the answer is out. */

@@ -43,7 +43,18 @@ static void on_later(struct mail *m)
 	on_letter(t, t->events->on_later);
 }
 
-/* ---- the request's body ---- */
+/* ---- the request ---- */
+
+void turn_begin(struct turn *t, struct front *front)
+{
+	struct stream *stream = &t->stream;
+	stream->home = front->home;
+	stream->front = front;
+	stream->began = front->home->now;
+	stream->is_early = stream->secure && stream->secure->is_early;
+	stream->request.scheme = stream->secure ? SL("https") : SL("http");
+	h1_reader_begin(&t->reader, H1_REQUEST, &front->h1_limits, &stream->arena);
+}
 
 enum err turn_make_body(struct turn *t)
 {
@@ -113,13 +124,29 @@ static void close_tunnel(struct turn *t)
 	meter_sub(&front->meters.tunnels_open, 1);
 }
 
-void turn_sent(struct turn *t, size_t bytes)
+static void count_sent(struct turn *t, size_t bytes)
 {
 	struct front *front = t->stream.front;
 	t->stream.bytes_out += bytes;
+	meter_add(&front->meters.bytes_out, bytes);
 	if (turn_is_tunnel(t))
 		meter_add(&front->meters.tunnel_out, bytes);
-	sending_took(&t->sending, bytes);
+}
+
+enum err turn_send(struct turn *t, struct conn *c, size_t *ret_sent, bool *ret_blocked)
+{
+	struct gathered next;
+	*ret_sent = 0;
+	enum err e = sending_gather(&t->sending, &next);
+	if (e != ERR_NONE || next.count == 0)
+		return e;
+	enum io io = conn_writev(c, next.at, next.count, ret_sent);
+	if (io != IO_OK && io != IO_AGAIN)
+		return ERR_CLIENT_GONE;
+	count_sent(t, *ret_sent);
+	sending_took(&t->sending, *ret_sent);
+	*ret_blocked = *ret_sent < next.bytes;
+	return ERR_NONE;
 }
 
 /* ---- from request to request ---- */

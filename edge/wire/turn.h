@@ -18,6 +18,7 @@
 #include "edge/wire/sending.h"
 #include "edge/wire/wire.h"
 
+struct front;
 struct session;
 struct turn;
 /* Runs ON_LOOP, while the turn has its session. */
@@ -63,6 +64,8 @@ void turn_give(struct turn_pool *, struct turn *);
 /* Frees the spare turns. */
 void turn_pool_fini(struct turn_pool *);
 
+/* Begins with the request that comes now; the stream's peer and secure are set. */
+void turn_begin(struct turn *, struct front *);
 /* Makes the body that the request's head announces, or that a tunnel will need. */
 enum err turn_make_body(struct turn *);
 /* Takes bytes of the body, and its end. ret_used: as h1_read_body says. fail: as h1_read_body,
@@ -73,8 +76,11 @@ void turn_end_body(struct turn *);
 
 /* The switch was asked for and is answered with 101: the body takes what comes from now on. */
 void turn_open_tunnel(struct turn *);
-/* Counts bytes that went out, off the answer too. */
-void turn_sent(struct turn *, size_t bytes);
+/*
+ * Writes what there is of the answer, once. ret_blocked: the socket did not take all of it.
+ * fail: as sending_gather; ERR_CLIENT_GONE.
+ */
+enum err turn_send(struct turn *, struct conn *, size_t *ret_sent, bool *ret_blocked) ON_LOOP;
 
 static inline bool turn_is_tunnel(const struct turn *t)
 {
