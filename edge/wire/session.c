@@ -3,11 +3,7 @@
 
 #include "edge/wire/h2.h"
 
-/* RFC 9113 3.4: what no HTTP/1 request begins with, and every HTTP/2 connection. */
-static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 enum {
-	PREFACE_BYTES = sizeof(preface) - 1,
 	KEPT_INPUT_BYTES = 64 * 1024,   /* of requests behind the current one */
 	BODY_WINDOW_BYTES = 256 * 1024, /* of a request's body under way to the origin */
 	LINGER_MS = 2000,
@@ -173,16 +169,14 @@ static void start_journey(struct session *s)
 	s->front->events->on_request(&t->stream);
 }
 
-/* Whether the connection begins, as far as it has come, as one of HTTP/2 does (RFC 9113 3.3). */
-static bool is_preface(struct session *s, struct slice bytes)
+/* Whether the connection is HTTP/2's, or may become so with more bytes (RFC 9113 3.3). */
+static bool is_h2(struct session *s, struct slice bytes)
 {
-	struct slice whole = slice_of(preface, PREFACE_BYTES);
-	struct slice begun = slice_first(whole, bytes.len);
-	if (s->requests > 0 || !s->front->limits->h2 ||
-	    !slice_eq(slice_first(bytes, PREFACE_BYTES), begun))
+	if (s->requests > 0 || !s->front->limits->h2)
 		return false;
-	s->is_h2 = begun.len == whole.len;
-	return true;
+	enum h2_sign sign = h2_sign_of(bytes);
+	s->is_h2 = sign == H2_YES;
+	return sign != H2_NO;
 }
 
 /* Reads a head from the front of the input. Returns how much of it was used. */
@@ -190,7 +184,7 @@ static size_t take_head(struct session *s, struct slice bytes) ON_LOOP
 {
 	if (!s->turn && !begin_turn(s))
 		return 0;
-	if (is_preface(s, bytes))
+	if (is_h2(s, bytes))
 		return 0;
 	struct turn *t = s->turn;
 	size_t used = 0;
@@ -393,25 +387,14 @@ static void pump_later(struct session *s)
 	mail_post(s->front->home, &s->turn->later);
 }
 
-/* The connection goes on as one of HTTP/2. */
+/* The connection goes on as HTTP/2's; this session is over. */
 static void hand_over(struct session *s) ON_LOOP
 {
-	const struct visit visit = {
-		.conn = &s->conn,
-		.guest = &s->guest,
-		.peer = &s->peer,
-		.secure = s->secure,
-		.bytes = buf_slice(&s->in),
-	};
+	const struct visit visit = { &s->conn, &s->guest, &s->peer, s->secure, buf_slice(&s->in) };
 	turn_give(&s->front->turns, s->turn);
 	s->turn = NULL;
-	deadline_clear(&s->deadline);
-	if (!h2_take(s->front, &visit)) {
-		s->is_h2 = false;
-		s->state = STATE_IDLE;
-		session_close(s, ERR_NO_MEMORY);
-	}
-	s->state = STATE_DEAD;
+	s->is_h2 = h2_take(s->front, &visit);
+	session_close(s, ERR_NO_MEMORY);
 }
 
 /* Every entry from outside: does `what`, goes on with what that made possible, and settles. */
@@ -551,15 +534,6 @@ static void on_ready(struct conn *c, int events)
 	leave_settled(s);
 }
 
-/* Whether a blocked client took a byte since the last look: the kernel says that a socket is
- * writable only once a third of its buffer is free, which a slow client may need minutes for. */
-static bool is_taking(struct session *s) ON_LOOP
-{
-	uint32_t before = s->unsent;
-	s->unsent = conn_unsent(&s->conn);
-	return s->unsent < before;
-}
-
 static void on_deadline(struct deadline *d)
 {
 	role_loop();
@@ -571,7 +545,7 @@ static void on_deadline(struct deadline *d)
 	case STATE_HEAD: refuse(s, ERR_HEAD_TIMEOUT); break;
 	case STATE_BUSY: fail_body(s, ERR_BODY_TIMEOUT); break;
 	case STATE_ANSWERING:
-		if (is_taking(s))
+		if (conn_is_taking(&s->conn, &s->unsent))
 			break;
 		meter_add(&m->send_stalled, 1);
 		session_close(s, ERR_CLIENT_STALLED);
