@@ -137,6 +137,13 @@ uint32_t conn_unsent(const struct conn *c)
 	return (uint32_t)held + (ioctl(c->io.fd, SIOCOUTQ, &bytes) == 0 ? (uint32_t)bytes : 0);
 }
 
+bool conn_is_taking(const struct conn *c, uint32_t *unsent)
+{
+	uint32_t before = *unsent;
+	*unsent = conn_unsent(c);
+	return *unsent < before;
+}
+
 /* ---- reading and writing ---- */
 
 void conn_watch(struct conn *c, int events)

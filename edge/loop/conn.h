@@ -107,6 +107,10 @@ static inline bool conn_is_flushed(const struct conn *c)
 }
 /* Bytes written that the peer has not acknowledged yet. */
 uint32_t conn_unsent(const struct conn *) ON_LOOP;
+/* Whether the peer took a byte since the last look: the kernel says that a socket is writable only
+ * once a third of its buffer is free, which a slow peer may need minutes for. unsent: kept between
+ * looks; UINT32_MAX before the first. */
+bool conn_is_taking(const struct conn *, uint32_t *unsent) ON_LOOP;
 
 /* Watches for these events (EV_READ | EV_WRITE, 0 = none) from now on. */
 void conn_watch(struct conn *, int events) ON_LOOP;

@@ -348,14 +348,6 @@ static void on_ready(struct conn *c, int events)
 	leave(h);
 }
 
-/* See session: the kernel tells late that a slow client has taken bytes. */
-static bool is_taking(struct h2 *h) ON_LOOP
-{
-	uint32_t before = h->unsent;
-	h->unsent = conn_unsent(&h->conn);
-	return h->unsent < before;
-}
-
 static void on_deadline(struct deadline *d)
 {
 	role_loop();
@@ -371,7 +363,7 @@ static void on_deadline(struct deadline *d)
 		h2_close(h, ERR_HEAD_TIMEOUT);
 		break;
 	case H2_WAIT_SOCKET:
-		if (is_taking(h))
+		if (conn_is_taking(&h->conn, &h->unsent))
 			break;
 		meter_add(&m->send_stalled, 1);
 		h2_close(h, ERR_CLIENT_STALLED);
@@ -400,6 +392,15 @@ static void on_end(struct guest *guest, enum ending how)
 }
 
 /* ---- the beginning ---- */
+
+enum h2_sign h2_sign_of(struct slice first_bytes)
+{
+	struct slice preface = slice_of(NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
+	struct slice begun = slice_first(first_bytes, preface.len);
+	if (!slice_starts(preface, begun))
+		return H2_NO;
+	return begun.len == preface.len ? H2_YES : H2_MAYBE;
+}
 
 static bool make_session(struct h2 *h) ON_LOOP
 {

@@ -62,9 +62,7 @@ void h2_part(struct h2 *h)
 		h2_part_now(h);
 		return;
 	}
-	/* What the client sent before it read the notice has come when its answer to the PING has. */
 	(void)nghttp2_submit_shutdown_notice(h->ng);
-	(void)nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, NULL);
 }
 
 void h2_part_now(struct h2 *h)

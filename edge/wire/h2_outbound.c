@@ -116,6 +116,12 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 		if (t && t->failure == ERR_NONE && !t->is_whole)
 			t->failure = ERR_BAD_REQUEST;
 		break;
+	case NGHTTP2_GOAWAY:
+		/* What the client sent before it read the notice has come when its answer to this
+		 * has. Before the notice is out, a PING would overtake it. */
+		if (h->is_parting && !h->is_parted)
+			(void)nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, NULL);
+		break;
 	default: break;
 	}
 	return 0;

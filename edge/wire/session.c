@@ -3,11 +3,7 @@
 
 #include "edge/wire/h2.h"
 
-/* RFC 9113 3.4: what no HTTP/1 request begins with, and every HTTP/2 connection. */
-static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 enum {
-	PREFACE_BYTES = sizeof(preface) - 1,
 	KEPT_INPUT_BYTES = 64 * 1024, /* of requests behind the current one */
 	LINGER_MS = 2000,
 	BULK_BYTES = 96 * 1024, /* a body worth a look at the socket */
@@ -170,16 +166,14 @@ static void start_journey(struct session *s)
 		refuse(s, failed);
 }
 
-/* Whether the connection begins, as far as it has come, as one of HTTP/2 does (RFC 9113 3.3). */
-static bool is_preface(struct session *s, struct slice bytes)
+/* Whether the connection is HTTP/2's, or may become so with more bytes (RFC 9113 3.3). */
+static bool is_h2(struct session *s, struct slice bytes)
 {
-	struct slice whole = slice_of(preface, PREFACE_BYTES);
-	struct slice begun = slice_first(whole, bytes.len);
-	if (s->requests > 0 || !s->front->limits->h2 ||
-	    !slice_eq(slice_first(bytes, PREFACE_BYTES), begun))
+	if (s->requests > 0 || !s->front->limits->h2)
 		return false;
-	s->is_h2 = begun.len == whole.len;
-	return true;
+	enum h2_sign sign = h2_sign_of(bytes);
+	s->is_h2 = sign == H2_YES;
+	return sign != H2_NO;
 }
 
 /* Reads a head from the front of the input. Returns how much of it was used. */
@@ -187,7 +181,7 @@ static size_t take_head(struct session *s, struct slice bytes) ON_LOOP
 {
 	if (!s->turn && !begin_turn(s))
 		return 0;
-	if (is_preface(s, bytes))
+	if (is_h2(s, bytes))
 		return 0;
 	struct turn *t = s->turn;
 	size_t used = 0;
@@ -368,25 +362,14 @@ static void pump_later(struct session *s)
 	mail_post(s->front->home, &s->turn->later);
 }
 
-/* The connection goes on as one of HTTP/2. */
+/* The connection goes on as HTTP/2's; this session is over. */
 static void hand_over(struct session *s) ON_LOOP
 {
-	const struct visit visit = {
-		.conn = &s->conn,
-		.guest = &s->guest,
-		.peer = &s->peer,
-		.secure = s->secure,
-		.bytes = buf_slice(&s->in),
-	};
+	const struct visit visit = { &s->conn, &s->guest, &s->peer, s->secure, buf_slice(&s->in) };
 	turn_give(&s->front->turns, s->turn);
 	s->turn = NULL;
-	deadline_clear(&s->deadline);
-	if (!h2_take(s->front, &visit)) {
-		s->is_h2 = false;
-		s->state = STATE_IDLE;
-		session_close(s, ERR_NO_MEMORY);
-	}
-	s->state = STATE_DEAD;
+	s->is_h2 = h2_take(s->front, &visit);
+	session_close(s, ERR_NO_MEMORY);
 }
 
 /* Every entry from outside: does `what`, goes on with what that made possible, and settles. */
@@ -543,15 +526,14 @@ static void on_ready(struct conn *c, int events)
 	leave_settled(s);
 }
 
-/* Whether a blocked client took a byte since the last look: the kernel says that a socket is
- * writable only once a third of its buffer is free, which a slow client may need minutes for. */
+/* Whether the client took a byte since the last look; in a tunnel, also whether the origin did. */
 static bool is_taking(struct session *s) ON_LOOP
 {
 	uint32_t before = s->unsent;
-	s->unsent = conn_unsent(&s->conn);
-	if (is_tunnel(s))
-		s->unsent += (uint32_t)flow_unread(s->turn->stream.body);
-	bool is_idle = s->unsent == 0 && before == UINT32_MAX && is_tunnel(s);
+	if (!is_tunnel(s))
+		return conn_is_taking(&s->conn, &s->unsent);
+	s->unsent = conn_unsent(&s->conn) + (uint32_t)flow_unread(s->turn->stream.body);
+	bool is_idle = s->unsent == 0 && before == UINT32_MAX;
 	return s->unsent < before && !is_idle;
 }
 

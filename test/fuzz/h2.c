@@ -9,7 +9,7 @@
  */
 #include "edge/wire/h2.h"
 
-#include <fcntl.h>
+#include <signal.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -214,6 +214,7 @@ static void prepare(void)
 	if (is_ready)
 		return;
 	is_ready = true;
+	signal(SIGPIPE, SIG_IGN);
 	role_loop();
 	must(loop_init(&loop, "fuzz", 0, NULL) == ERR_NONE);
 	must(front_init(&front, &loop, &events, NULL, &connections) == ERR_NONE);

@@ -142,7 +142,7 @@ LINES = {
     "HTTP/1.2": (request("GET / HTTP/1.2"), 400, 505),
     "HTTP/2.0": (request("GET / HTTP/2.0"), 505),
     "HTTP/3.0": (request("GET / HTTP/3.0"), 400, 505),
-    "the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    "nearly the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r!", 505),
     "HTTP/1": (request("GET / HTTP/1"), 400, 505),
     "HTTP/1.10": (request("GET / HTTP/1.10"), 400, 505),
     "HTTP/11": (request("GET / HTTP/11"), 400, 505),
