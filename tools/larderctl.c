@@ -7,200 +7,18 @@
  * as the server said it. Nothing about caching is known here: what can be computed there is.
  */
 #include <getopt.h>
-#include <jansson.h>
 #include <math.h>
-#include <netdb.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "edge/base/buf.h"
 #include "edge/base/clock.h"
+#include "tools/ctl/ask.h"
+#include "tools/ctl/cert.h"
 
-#define DEFAULT_ADMIN "127.0.0.1:9000"
+enum { NAME_BYTES = 256, TEXT_BYTES = 64 };
 
-enum { TIMEOUT_S = 60, NAME_BYTES = 256, TEXT_BYTES = 64 };
-
-/* What a script may rely on. */
-enum outcome {
-	OUTCOME_OK = 0,
-	OUTCOME_FAILED = 1,
-	OUTCOME_USAGE = 2,
-	OUTCOME_CONFIG = 3,
-	OUTCOME_UNREACHED = 4,
-	OUTCOME_REFUSED = 5,
-};
-
-static const char *admin = DEFAULT_ADMIN;
-static bool wants_json, wants_watch, wants_help;
-
-/* ---- asking ---- */
-
-/* An answer of the server. `bytes` holds all of it; body is the part after the head. */
-struct answer {
-	struct buf bytes;
-	unsigned status;
-	struct slice body;
-};
-
-static _Noreturn PRINTF_LIKE(2, 3) void give_up(enum outcome outcome, const char *fmt, ...)
-{
-	va_list args;
-	va_start(args, fmt);
-	fputs("larderctl: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
-	va_end(args);
-	exit((int)outcome);
-}
-
-static _Noreturn void cannot_reach(const char *why)
-{
-	give_up(OUTCOME_UNREACHED,
-	    "cannot reach Larder's admin listener at %s: %s\n"
-	    "Is larder running? Its address is the key `admin`; tell me with --admin or LARDER_ADMIN.",
-	    admin, why);
-}
-
-static int connect_unix(const char *path)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(un.sun_path))
-		cannot_reach("the path is too long for a socket");
-	memcpy(un.sun_path, path, strlen(path));
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)(const void *)&un, sizeof(un)) != 0)
-		cannot_reach(strerror(errno));
-	return fd;
-}
-
-/* "HOST:PORT", with brackets around an IPv6 address. Tries each address of the name. */
-static int connect_tcp(const char *address)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
-	const char *colon = strrchr(address, ':');
-	if (!colon)
-		give_up(OUTCOME_USAGE, "--admin %s: write unix:PATH or HOST:PORT", address);
-	size_t bracket = address[0] == '[' && colon[-1] == ']';
-	char *host = slice_to_str(
-	    slice_of(address + bracket, (size_t)(colon - address) - 2 * bracket));
-	int failed = getaddrinfo(*host ? host : NULL, colon + 1, &hints, &found);
-	if (failed)
-		cannot_reach(gai_strerror(failed));
-	for (const struct addrinfo *at = found; at; at = at->ai_next) {
-		int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) == 0) {
-			freeaddrinfo(found);
-			free(host);
-			return fd;
-		}
-		failed = errno;
-		close(fd);
-	}
-	cannot_reach(strerror(failed));
-}
-
-static void receive(int fd, struct buf *into)
-{
-	for (;;) {
-		char *room = buf_room(into, 64 * KIB);
-		if (!room)
-			give_up(OUTCOME_FAILED, "the answer is too large");
-		ssize_t got = read(fd, room, 64 * KIB);
-		if (got < 0)
-			cannot_reach(errno == EAGAIN ? "no answer in time" : strerror(errno));
-		if (got == 0)
-			return;
-		into->len += (size_t)got;
-	}
-}
-
-/* Reads the head; an answer that was cut short is none. */
-static void parse_answer(struct answer *a)
-{
-	struct slice rest = buf_slice(&a->bytes), line = slice_take_line(&rest);
-	uint64_t status = 0, length = 0;
-	bool is_http = slice_starts(line, SL("HTTP/1.")) &&
-	    slice_to_u64(slice_first(slice_from(line, 9), 3), &status);
-	while ((line = slice_take_line(&rest)).len) {
-		struct slice name = slice_take_until(&line, ':');
-		if (slice_eq_nocase(name, SL("content-length")) &&
-		    !slice_to_u64(slice_trim(line), &length))
-			is_http = false;
-	}
-	if (!is_http || rest.len != length)
-		give_up(OUTCOME_FAILED, "%s does not answer as Larder does", admin);
-	a->status = (unsigned)status;
-	a->body = rest;
-}
-
-/* own: buf_fini(bytes). */
-static struct answer ask(const char *method, const char *path)
-{
-	struct timeval patience = { .tv_sec = TIMEOUT_S };
-	struct answer a = { 0 };
-	buf_init(&a.bytes, 0);
-	bool is_unix = strncmp(admin, "unix:", 5) == 0;
-	int fd = is_unix ? connect_unix(admin + 5) : connect_tcp(admin);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (dprintf(fd,
-		"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: larderctl\r\nContent-Length: 0\r\n"
-		"Connection: close\r\n\r\n",
-		method, path, is_unix ? "localhost" : admin) < 0)
-		cannot_reach(strerror(errno));
-	receive(fd, &a.bytes);
-	close(fd);
-	parse_answer(&a);
-	return a;
-}
-
-static void show_body(const struct answer *a)
-{
-	fwrite(a->body.at, 1, a->body.len, stdout);
-}
-
-/* own: json_decref. fail: NULL. */
-static json_t *body_json(const struct answer *a)
-{
-	return json_loadb(a->body.at, a->body.len, 0, NULL);
-}
-
-static const char *member(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-	return text ? text : "";
-}
-
-/* Shows why the server did not do it (RFC 9457), and tells the outcome. */
-static enum outcome show_problem(const struct answer *a)
-{
-	json_t *problem = body_json(a), *errors = json_object_get(problem, "errors");
-	const char *detail = member(problem, "detail");
-	if (wants_json)
-		show_body(a);
-	for (size_t i = 0; !wants_json && i < json_array_size(errors); i++)
-		fprintf(stderr, "%s\n", json_string_value(json_array_get(errors, i)));
-	if (!wants_json)
-		fprintf(stderr, "larderctl: %s\n", *detail ? detail : member(problem, "title"));
-	json_decref(problem);
-	return a->status == 422 ? OUTCOME_CONFIG
-	    : a->status == 403  ? OUTCOME_REFUSED
-				: OUTCOME_FAILED;
-}
-
-/* Asks, and shows the answer by that function. */
-static enum outcome ask_and_show(
-    const char *method, const char *path, void (*show)(const struct answer *))
-{
-	struct answer a = ask(method, path);
-	if (a.status == 200)
-		show(&a);
-	enum outcome outcome = a.status == 200 ? OUTCOME_OK : show_problem(&a);
-	buf_fini(&a.bytes);
-	return outcome;
-}
+static bool wants_watch, wants_help;
 
 /* ---- numbers for people ---- */
 
@@ -478,6 +296,17 @@ static const struct verb {
 	    "Prints every key with its value, defaults included, as YAML that larder reads.\n\n"
 	    "  larderctl config dump | diff - /etc/larder/larder.yaml\n",
 	    run_config_dump },
+	{ "cert list", "", "the certificates in force",
+	    "Shows the names, the key and the days left of each certificate that a listener shows.\n\n"
+	    "  larderctl cert list\n"
+	    "  larderctl -o json cert list | jq '.certificates[] | select(.days_left < 14)'\n",
+	    cert_list },
+	{ "cert reload", "", "read the certificates again",
+	    "Reads all certificates and keys again, as Larder does by itself when the files change.\n"
+	    "Connections stay. A pair that cannot be read is told of, stays as it was, and makes it\n"
+	    "exit 3.\n\n"
+	    "  certbot renew --deploy-hook 'larderctl cert reload'\n",
+	    cert_reload },
 };
 
 static void show_help(const struct verb *verb)
@@ -584,10 +413,10 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* a server that hangs up is told of as every other failure */
 	const char *from_env = getenv("LARDER_ADMIN");
 	if (from_env && *from_env)
-		admin = from_env;
+		admin_address = from_env;
 	for (int c; (c = getopt_long(argc, argv, "a:o:wh", options, NULL)) != -1;) {
 		switch (c) {
-		case 'a': admin = optarg; break;
+		case 'a': admin_address = optarg; break;
 		case 'o': read_output(optarg); break;
 		case 'w': wants_watch = true; break;
 		case 'h': wants_help = true; break;

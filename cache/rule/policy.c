@@ -76,8 +76,8 @@ static const struct conf_field fields[] = {
 /* clang-format on */
 
 const struct conf_table cache_policy_table = {
-	"cache",
-	sizeof(struct cache_policy),
-	fields,
-	COUNT_OF(fields),
+	.name = "cache",
+	.struct_bytes = sizeof(struct cache_policy),
+	.fields = fields,
+	.count = COUNT_OF(fields),
 };

@@ -30,6 +30,7 @@ struct slice reason_fwd(enum reason reason)
 {
 	switch (reason) {
 	case REASON_BYPASS:
+	case REASON_TUNNEL:
 	case REASON_KNOWN_UNCACHEABLE:
 	case REASON_WAIT_LIMIT:
 	case REASON_WAIT_TIMEOUT: return SL("bypass");

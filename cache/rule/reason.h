@@ -59,7 +59,9 @@
 	X(INVALID_AGE, "invalid-age", "RFC 9111 4.2.1", "stale: its Age cannot be read") \
 	/* the origin's answer */ \
 	X(NOT_MODIFIED, "not-modified", "RFC 9111 4.3.4", "validated: the stored answer stands") \
-	X(ORIGIN_ERROR, "origin-error", "", "the origin failed")
+	X(ORIGIN_ERROR, "origin-error", "", "the origin failed") \
+	/* last: records on disk have the numbers of those before */ \
+	X(TUNNEL, "tunnel", "RFC 9110 7.8", "the client asks to switch to another protocol")
 /* clang-format on */
 
 enum reason {

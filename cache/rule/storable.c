@@ -86,7 +86,7 @@ static enum reason judge_sharing(const struct judged *j)
 {
 	const struct control *c = &j->control;
 	/* RFC 9111 3.5 */
-	if (has(&j->request->fields, FIELD_AUTHORIZATION) && !c->is_public && !c->must_revalidate &&
+	if (fields_have_credentials(&j->request->fields) && !c->is_public && !c->must_revalidate &&
 	    c->s_maxage_s == SECONDS_NONE)
 		return REASON_AUTHORIZATION;
 	/* RFC 9111 7.3: it does not forbid storing; the answer must want it, though. */

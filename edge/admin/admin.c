@@ -24,6 +24,7 @@ static const struct limits limits = {
 typedef void handle_f(struct admin *, struct reply *);
 
 static handle_f show_health, show_readiness, show_metrics, show_stat, show_config, reload_config;
+static handle_f show_certs, reload_certs;
 
 static const struct endpoint {
 	enum method method;
@@ -37,6 +38,8 @@ static const struct endpoint {
 	{ METHOD_GET, "GET, HEAD", "/v1/stat", show_stat },
 	{ METHOD_GET, "GET, HEAD", "/v1/config", show_config },
 	{ METHOD_POST, "POST", "/v1/config/reload", reload_config },
+	{ METHOD_GET, "GET, HEAD", "/v1/certs", show_certs },
+	{ METHOD_POST, "POST", "/v1/certs/reload", reload_certs },
 };
 
 static void show_health(UNUSED struct admin *admin, struct reply *r) ON_LOOP
@@ -83,29 +86,53 @@ static void show_config(struct admin *admin, struct reply *r) ON_LOOP
 	reply_send(r, 200, REPLY_YAML);
 }
 
+static void show_certs(struct admin *admin, struct reply *r) ON_LOOP
+{
+	admin->options.certs(admin->options.owner, &r->text);
+	reply_send(r, 200, REPLY_JSON);
+}
+
 /* ---- reload ---- */
 
 /* A reload under way. It outlives a client that does not wait for it. */
 struct admin_reload {
 	struct reply *reply; /* NULL = the client has gone */
+	enum admin_what what;
 };
 
-static void reload_config(struct admin *admin, struct reply *r) ON_LOOP
+static void begin_reload(struct admin *admin, struct reply *r, enum admin_what what) ON_LOOP
 {
 	struct admin_reload *waits = malloc(sizeof(*waits));
 	if (!waits) {
 		reply_problem(r, 503, SL("out of memory"));
 		return;
 	}
-	waits->reply = r;
+	*waits = (struct admin_reload){ r, what };
 	r->waits = waits;
-	admin->options.reload(admin->options.owner, waits);
+	admin->options.reload(admin->options.owner, what, waits);
+}
+
+static void reload_config(struct admin *admin, struct reply *r) ON_LOOP
+{
+	begin_reload(admin, r, ADMIN_CONFIG);
+}
+
+static void reload_certs(struct admin *admin, struct reply *r) ON_LOOP
+{
+	begin_reload(admin, r, ADMIN_CERTS);
+}
+
+static struct slice refusal_of(enum admin_what what)
+{
+	return what == ADMIN_CERTS ? SL("not all could be read: of that, what was in force stays")
+				   : SL("the configuration is not valid: the one in force stays");
 }
 
 void admin_reloaded(struct admin_reload **reload_now, bool is_ok, struct slice errors)
 {
 	struct admin_reload *waits = *reload_now;
 	struct reply *r = waits->reply;
+	enum admin_what what = waits->what;
 	*reload_now = NULL;
 	free(waits);
 	if (!r)
@@ -115,8 +142,7 @@ void admin_reloaded(struct admin_reload **reload_now, bool is_ok, struct slice e
 		buf_add(&r->text, SL("{\"reloaded\":true}\n"));
 		reply_send(r, 200, REPLY_JSON);
 	} else {
-		reply_errors(
-		    r, 422, SL("the configuration is not valid: the one in force stays"), errors);
+		reply_errors(r, 422, refusal_of(what), errors);
 	}
 }
 

@@ -10,6 +10,8 @@
  *	GET  /v1/stat            the same as JSON; ?prefix=http_&prefix=cache_
  *	GET  /v1/config          the configuration in force, YAML
  *	POST /v1/config/reload   200, or 422 with every error; then what was in force stays
+ *	GET  /v1/certs           the certificates in force, JSON
+ *	POST /v1/certs/reload    200, or 422 with what could not be read, which stays as it was
  *
  * Who may connect may do all of it: the address is a loopback one, or a unix socket for its group.
  * A browser is no such person: a page of another site may not send what changes something (403).
@@ -25,6 +27,9 @@
 
 struct admin_reload;
 
+/* What is to be loaded again. */
+enum admin_what { ADMIN_CONFIG, ADMIN_CERTS };
+
 struct admin_options {
 	struct slice address; /* "HOST:PORT" or "unix:PATH" */
 	struct metrics *metrics;
@@ -34,8 +39,10 @@ struct admin_options {
 	const char *(*unready)(void *owner);
 	/* Writes the configuration in force. */
 	void (*dump)(void *owner, struct buf *);
-	/* Loads the configuration again and answers, now or later, with admin_reloaded: once. */
-	void (*reload)(void *owner, struct admin_reload *);
+	/* Writes the certificates in force, as JSON. */
+	void (*certs)(void *owner, struct buf *);
+	/* Loads it again and answers, now or later, with admin_reloaded: once. */
+	void (*reload)(void *owner, enum admin_what, struct admin_reload *);
 };
 
 struct admin {

@@ -148,12 +148,36 @@ void metrics_add_histogram(struct metrics *m, const char *name, const char *help
 	add(m, series, (struct part){ .histogram = histogram });
 }
 
+void metrics_set_passing(struct metrics *m, const char *name, const char *help,
+    const struct metrics_sample *samples, size_t count)
+{
+	struct arena *arena = &m->passing_arena;
+	arena_reset(arena);
+	m->passing_count = count;
+	m->passing = arena_alloc(arena, count * sizeof(*m->passing));
+	for (size_t i = 0; i < count; i++) {
+		struct part *part = arena_alloc(arena, sizeof(*part));
+		meter *value = arena_alloc(arena, sizeof(*value));
+		must(m->passing && part && value);
+		meter_set(value, samples[i].value);
+		part->meter = value;
+		m->passing[i] = (struct metrics_series){
+			.name = name,
+			.help = help,
+			.labels = arena_copy(arena, samples[i].labels),
+			.kind = KIND_GAUGE,
+			.parts = part,
+		};
+	}
+}
+
 /* ---- the process ---- */
 
 void metrics_init(struct metrics *m, const char *version)
 {
 	*m = (struct metrics){ .started = wall_now() };
 	arena_init(&m->arena, 64 * MIB);
+	arena_init(&m->passing_arena, 64 * MIB);
 	metrics_add_table(m, &process_table, &m->process, "");
 	meter_set(&m->process.started_s, (uint64_t)(m->started.ms / 1000));
 	meter_set(&m->process.reload_s, (uint64_t)(m->started.ms / 1000));
@@ -172,6 +196,7 @@ void metrics_fini(struct metrics *m)
 {
 	free(m->series);
 	arena_fini(&m->arena);
+	arena_fini(&m->passing_arena);
 	*m = (struct metrics){ 0 };
 }
 
@@ -292,12 +317,11 @@ static void text_series(struct buf *to, const struct metrics_series *series)
 	buf_add_char(to, '\n');
 }
 
-void metrics_text(struct metrics *m, struct buf *to)
+static void text_all(struct buf *to, const struct metrics_series *all, size_t count)
 {
 	const char *name = "";
-	read_process(m);
-	for (size_t i = 0; i < m->count; i++) {
-		const struct metrics_series *series = &m->series[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct metrics_series *series = &all[i];
 		if (!is_shown(series))
 			continue;
 		if (strcmp(name, series->name) != 0)
@@ -306,6 +330,13 @@ void metrics_text(struct metrics *m, struct buf *to)
 		name = series->name;
 		text_series(to, series);
 	}
+}
+
+void metrics_text(struct metrics *m, struct buf *to)
+{
+	read_process(m);
+	text_all(to, m->series, m->count);
+	text_all(to, m->passing, m->passing_count);
 }
 
 /* ---- JSON ---- */
@@ -373,11 +404,13 @@ void metrics_json(struct metrics *m, const struct slice *prefixes, size_t count,
 	const char *comma = "";
 	read_process(m);
 	buf_add(to, SL("{\"series\":["));
-	for (size_t i = 0; i < m->count; i++) {
-		if (!is_wanted(&m->series[i], prefixes, count))
+	for (size_t i = 0; i < m->count + m->passing_count; i++) {
+		const struct metrics_series *series = i < m->count ? &m->series[i]
+								   : &m->passing[i - m->count];
+		if (!is_wanted(series, prefixes, count))
 			continue;
 		buf_addf(to, "%s\n", comma);
-		json_series(to, &m->series[i]);
+		json_series(to, series);
 		comma = ",";
 	}
 	buf_add(to, SL("\n]}\n"));

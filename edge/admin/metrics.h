@@ -60,6 +60,9 @@ struct metrics {
 	struct metrics_series *series; /* ordered by name, then labels */
 	size_t count, cap;
 	struct process_meters process;
+	struct arena passing_arena; /* of what follows */
+	struct metrics_series *passing;
+	size_t passing_count;
 	meter build; /* 1, with the version as its labels */
 	struct wall started;
 };
@@ -79,6 +82,18 @@ void metrics_add_array(
 /* name: ends "_seconds". name and help are static. */
 void metrics_add_histogram(struct metrics *, const char *name, const char *help,
     const struct histogram *, const char *labels);
+
+/* A gauge among others of its name, with its labels, ordered by them. */
+struct metrics_sample {
+	struct slice labels; /* `name="shop.example"` */
+	uint64_t value;
+};
+/*
+ * Sets the gauges whose labels come and go, such as those of certificates, in place of those that
+ * were set before: there is one name for them all. Copies the labels; name and help are static.
+ */
+void metrics_set_passing(struct metrics *, const char *name, const char *help,
+    const struct metrics_sample *, size_t count);
 
 /* Notes how loading a configuration went. */
 void metrics_reloaded(struct metrics *, bool is_ok);

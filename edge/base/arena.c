@@ -67,7 +67,8 @@ char *arena_bytes(struct arena *a, size_t bytes)
 		return NULL;
 	}
 	char *p = a->at;
-	a->at += bytes;
+	if (bytes > 0) /* nothing of an empty arena is NULL, to which nothing may be added */
+		a->at += bytes;
 	return p;
 }
 

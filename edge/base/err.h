@@ -21,18 +21,21 @@
 	X(BAD_FIELD,          PEER,     400, "", "a field line is malformed") \
 	X(METHOD_REFUSED,     PEER,     405, "", "the method is not served here") \
 	X(CERT_REQUIRED,      PEER,     403, "", "a client certificate is required here") \
+	X(HTTPS_REQUIRED,     PEER,     403, "", "this is served over https alone") \
 	X(HEAD_TIMEOUT,       PEER,     408, "", "the request head took too long") \
 	X(BODY_TIMEOUT,       PEER,     408, "", "the request body took too long") \
 	X(BODY_TOO_LARGE,     PEER,     413, "", "the request body is larger than allowed") \
 	X(LINE_TOO_LONG,      PEER,     414, "", "the request line is longer than allowed") \
 	X(MISDIRECTED,        PEER,     421, "", "this connection is not for that host") \
 	X(TOO_EARLY,          PEER,     425, "", "not to be answered from early data") \
+	X(UPGRADE_REFUSED,    PEER,     501, "", "the protocol to switch to is not served here") \
 	X(EXPECT_UNKNOWN,     PEER,     417, "", "the expectation is not known") \
 	X(HEAD_TOO_LARGE,     PEER,     431, "", "the request's fields are larger than allowed") \
 	X(TOO_MANY_FIELDS,    PEER,     431, "", "the request has more fields than allowed") \
 	X(CLIENT_GONE,        PEER,     499, "", "the client closed its connection") \
 	X(CLIENT_STALLED,     PEER,     499, "", "the client stopped reading") \
 	X(CLIENT_ABUSE,       PEER,     400, "", "the client abuses the protocol") \
+	X(TUNNEL_IDLE,        NOBODY,   408, "", "neither side of the tunnel sent a byte for too long") \
 	X(CODING_UNKNOWN,     PEER,     501, "", "the transfer coding is not known") \
 	X(PROTOCOL_UNKNOWN,   PEER,     501, "", "the protocol to switch to is not served") \
 	X(VERSION_UNKNOWN,    PEER,     505, "", "the HTTP version is not served") \

@@ -3,7 +3,7 @@
 
 #include "edge/base/ip.h"
 
-enum { HOST_BYTES = 253, HTTP_PORT = 80, UNIX_PATH_BYTES = 107 };
+enum { HOST_BYTES = 253, HTTP_PORT = 80, HTTPS_PORT = 443, UNIX_PATH_BYTES = 107 };
 
 static bool is_name(struct slice s)
 {
@@ -41,16 +41,26 @@ static bool read_port(struct slice s, uint16_t *ret)
 
 bool address_of_pair(struct slice pair, struct host_port *ret)
 {
+	ret->is_https = false;
 	return take_host(&pair, ret) && read_port(pair, &ret->port);
+}
+
+/* Takes "http://" or "https://" off the front. */
+static bool take_scheme(struct slice *url, bool *ret_is_https)
+{
+	static const struct slice http = { "http://", 7 }, https = { "https://", 8 };
+	*ret_is_https = slice_starts_nocase(*url, https);
+	if (!*ret_is_https && !slice_starts_nocase(*url, http))
+		return false;
+	*url = slice_from(*url, *ret_is_https ? https.len : http.len);
+	return true;
 }
 
 bool address_of_url(struct slice url, struct host_port *ret)
 {
-	static const struct slice scheme = { "http://", 7 };
-	if (!slice_starts_nocase(url, scheme))
+	if (!take_scheme(&url, &ret->is_https))
 		return false;
-	url = slice_from(url, scheme.len);
-	ret->port = HTTP_PORT;
+	ret->port = ret->is_https ? HTTPS_PORT : HTTP_PORT;
 	return take_host(&url, ret) && (url.len == 0 || read_port(url, &ret->port));
 }
 
@@ -59,16 +69,14 @@ bool address_of_url(struct slice url, struct host_port *ret)
 const char *address_check_url(struct slice url)
 {
 	struct host_port a;
-	if (slice_starts_nocase(url, SL("https://")))
-		return "asks for TLS, which is not built yet; write http://host:port";
-	if (!slice_starts_nocase(url, SL("http://")))
-		return "has no http:// in front; write http://host:port";
-	struct slice rest = slice_from(url, 7);
+	struct slice rest = url;
+	if (!take_scheme(&rest, &a.is_https))
+		return "has no http:// or https:// in front; write http://host:port";
 	if (slice_find(rest, '/') < rest.len)
 		return "goes on after the port; write http://host:port without a path";
 	return address_of_url(url, &a) ? NULL
 				       : "is not an address; write http://host:port, "
-					 "http://127.0.0.1:8080 or http://[::1]:8080";
+					 "https://127.0.0.1:8443 or http://[::1]:8080";
 }
 
 const char *address_check_admin(struct slice s)

@@ -6,8 +6,8 @@
  * through the same parser as the operator's text.
  *
  * Tables are constants that form a tree: a section's field names the table of what is inside it. A
- * table may be used twice; a section that `inherits` starts as a copy of a root section that was
- * filled before it, so that the root section is the default of all of its kind.
+ * table may be used twice; a section that `inherits` starts as a copy of a root section, wherever
+ * that stands in the text, so that the root section is the default of all of its kind.
  */
 #pragma once
 
@@ -67,6 +67,8 @@ struct conf_table {
 	size_t struct_bytes;
 	const struct conf_field *fields;
 	size_t count;
+	const char *shorthand; /* key that an entry of a list sets when it is a plain value; NULL =
+				  an entry is always a map */
 };
 
 /* Bounds of durations. */

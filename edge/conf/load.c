@@ -186,6 +186,24 @@ static void report_unknown(struct conf_load *l, const struct conf_table *t, cons
 	buf_fini(&keys);
 }
 
+/* An entry as a map: a plain value stands for the one key that its table names. */
+static const struct node *entry_of(
+    struct conf_load *l, const struct conf_table *t, const struct node *item)
+{
+	if (item->kind != NODE_SCALAR || !t->shorthand)
+		return item;
+	struct node *map = arena_alloc(&l->scratch, sizeof(*map));
+	struct node *value = arena_alloc(&l->scratch, sizeof(*value));
+	if (!map || !value)
+		return item;
+	*value = *item;
+	value->next = NULL;
+	value->key = slice_str(t->shorthand);
+	value->key_at = item->at;
+	*map = (struct node){ .kind = NODE_MAP, .at = item->at, .first = value };
+	return map;
+}
+
 static void fill_sections(
     struct conf_load *l, const struct conf_field *f, const struct node *n, struct conf_list *dest)
 {
@@ -197,7 +215,8 @@ static void fill_sections(
 	if (!at)
 		return;
 	for (const struct node *item = n->first; item; item = item->next)
-		fill_section(l, (struct fill){ f->table, item, item->at, false },
+		fill_section(l,
+		    (struct fill){ f->table, entry_of(l, f->table, item), item->at, false },
 		    at + bytes * dest->count++);
 }
 
@@ -274,18 +293,32 @@ static void fill_field(
 		fill_leaf(l, f, n, dest + f->offset);
 }
 
+static void report_no_map(struct conf_load *l, struct fill fill)
+{
+	const char *shorthand = fill.table->shorthand;
+	problem_add(&l->problems, fill.map->at, "%s is a map of keys%s%s%s", fill.table->name,
+	    shorthand ? ", or its \"" : "", shorthand ? shorthand : "",
+	    shorthand ? "\" alone" : "");
+}
+
 static void fill_section(struct conf_load *l, struct fill fill, char *dest)
 {
+	const struct conf_field *fields = fill.table->fields;
 	bool is_map = !fill.map || fill.map->kind == NODE_MAP || fill.map->kind == NODE_NULL;
 	if (!is_map) {
-		problem_add(&l->problems, fill.map->at, "%s is a map of keys", fill.table->name);
+		report_no_map(l, fill);
 		return;
 	}
 	for (const struct node *n = fill.map ? fill.map->first : NULL; n; n = n->next)
 		if (!conf_field_of(fill.table, n->key))
 			report_unknown(l, fill.table, n);
+	/* Sections go first: entries of lists inherit from those of the root. */
 	for (size_t i = 0; i < fill.table->count; i++)
-		fill_field(l, &fill.table->fields[i], fill, dest);
+		if (fields[i].kind == CONF_SECTION)
+			fill_field(l, &fields[i], fill, dest);
+	for (size_t i = 0; i < fill.table->count; i++)
+		if (fields[i].kind != CONF_SECTION)
+			fill_field(l, &fields[i], fill, dest);
 }
 
 /* ---- a loading ---- */
@@ -329,7 +362,8 @@ void conf_load_fill(struct conf_load *l, const struct conf_table *table, void *d
 static const struct node *node_at(const struct conf_load *l, struct conf_path path)
 {
 	const struct node *section = node_child(l->root, slice_str(path.section));
-	const struct node *entry = node_item(section, path.index);
+	bool is_map = section && section->kind == NODE_MAP;
+	const struct node *entry = is_map ? section : node_item(section, path.index);
 	const struct node *value = path.key ? node_child(entry, slice_str(path.key)) : NULL;
 	return value ? value : entry ? entry : section ? section : l->root;
 }

@@ -38,11 +38,11 @@ struct conf_load {
 	char *dest;
 };
 
-/* Names a place: a root key; in its list, the index-th entry; in that, a key. */
+/* Names a place: a root key; in its list, the index-th entry; in that, or in its map, a key. */
 struct conf_path {
 	const char *section;
-	size_t index;
-	const char *key; /* NULL = the entry itself */
+	size_t index;    /* of a list's entry */
+	const char *key; /* NULL = the entry or map itself */
 };
 
 void conf_errors_init(struct conf_errors *);

@@ -62,6 +62,41 @@ static bool says_itself(const struct conf_field *f)
 	    f->kind == CONF_SECTIONS;
 }
 
+/* A list of sections whose entries no default can name: files, for one. An entry that stood in the
+ * commented file would break the server that starts from it, so its keys are comments only. */
+static bool is_shown_empty(const struct conf_field *f)
+{
+	return f->kind == CONF_SECTIONS && f->fallback && f->example;
+}
+
+/* What a list of sections holds when nobody says, and what its entries look like. */
+static void add_list_doc(struct buf *doc, const struct conf_field *f)
+{
+	if (f->table->shorthand)
+		buf_addf(doc, " An entry that is one value is its \"%s\".", f->table->shorthand);
+	if (is_shown_empty(f))
+		buf_addf(doc, " For example: %s. Of an entry:", f->example);
+	else if (f->fallback && strcmp(f->fallback, "[]") == 0)
+		buf_add(doc, SL(" Default: []; what stands here is an example."));
+	else if (f->fallback)
+		buf_addf(doc, " Default: %s, which stands here in full.", f->fallback);
+}
+
+static void add_entry_docs(struct printer *p, const struct conf_table *t)
+{
+	struct buf line;
+	buf_init(&line, DOC_BYTES);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct conf_field *f = &t->fields[i];
+		buf_clear(&line);
+		buf_addf(&line, "- %s: %s", f->key, f->doc);
+		if (f->fallback)
+			buf_addf(&line, " Default: %s.", f->fallback);
+		add_comment(p, buf_slice(&line));
+	}
+	buf_fini(&line);
+}
+
 /* What a key is for, what may stand there, and whether something must. */
 static void add_doc(struct printer *p, const struct conf_field *f)
 {
@@ -75,10 +110,12 @@ static void add_doc(struct printer *p, const struct conf_field *f)
 	}
 	if (!f->fallback && f->kind != CONF_SECTION)
 		buf_add(&doc, SL(" Required."));
-	if (f->kind == CONF_SECTIONS && f->fallback)
-		buf_addf(&doc, " Default: %s; what stands here is an example.", f->fallback);
+	if (f->kind == CONF_SECTIONS)
+		add_list_doc(&doc, f);
 	add_comment(p, buf_slice(&doc));
 	buf_fini(&doc);
+	if (is_shown_empty(f))
+		add_entry_docs(p, f->table);
 }
 
 static void add_table(struct printer *, const struct conf_table *);
@@ -89,6 +126,8 @@ static void add_sample(struct printer *p, const struct conf_field *f)
 	add_key(p, f->key);
 	if (f->kind == CONF_SECTION && f->inherits) {
 		add_line(p, " {}");
+	} else if (is_shown_empty(f)) {
+		buf_addf(p->out, " %s\n", f->fallback);
 	} else if (f->kind == CONF_SECTION || f->kind == CONF_SECTIONS) {
 		bool is_list = f->kind == CONF_SECTIONS;
 		struct printer inner = { p->out, p->depth + 1 + is_list, is_list };

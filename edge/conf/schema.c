@@ -11,6 +11,7 @@
  */
 
 static json_t *object_of(const struct conf_table *);
+static json_t *schema_of(const struct conf_field *);
 
 static json_t *typed(const char *type)
 {
@@ -57,8 +58,12 @@ static json_t *duration_schema(void)
 static json_t *word_schema(const struct conf_field *f)
 {
 	json_t *words = json_array();
-	for (size_t i = 0; f->words[i]; i++)
+	for (size_t i = 0; f->words[i]; i++) {
 		json_array_append_new(words, json_string(f->words[i]));
+		/* "1.2" without quotes is a number to YAML. */
+		if (is_digit(f->words[i][0]))
+			json_array_append_new(words, json_real(strtod(f->words[i], NULL)));
+	}
 	return or_variable(json_pack("{s:o}", "enum", words));
 }
 
@@ -78,6 +83,16 @@ static json_t *status_ttls_schema(void)
 	    "^[2-5][0-9][0-9]$", duration_schema(), "additionalProperties", 0);
 }
 
+/* One of a list of sections. */
+static json_t *entry_schema(const struct conf_table *t)
+{
+	if (!t->shorthand)
+		return object_of(t);
+	const struct conf_field *alone = conf_field_of(t, slice_str(t->shorthand));
+	must(alone != NULL);
+	return json_pack("{s:[o, o]}", "oneOf", schema_of(alone), object_of(t));
+}
+
 static json_t *schema_of(const struct conf_field *f)
 {
 	switch (f->kind) {
@@ -91,7 +106,7 @@ static json_t *schema_of(const struct conf_field *f)
 	case CONF_STRINGS: return list_schema(f, typed("string"));
 	case CONF_STATUS_TTLS: return status_ttls_schema();
 	case CONF_SECTION: return object_of(f->table);
-	case CONF_SECTIONS: return list_schema(f, object_of(f->table));
+	case CONF_SECTIONS: return list_schema(f, entry_schema(f->table));
 	}
 	return NULL;
 }

@@ -285,7 +285,8 @@ static const char *kind_noun(const struct conf_field *f)
 	case CONF_STRINGS: return "a list of strings";
 	case CONF_STATUS_TTLS: return "a map of statuses to durations";
 	case CONF_SECTION: return "a map";
-	case CONF_SECTIONS: return "a list of maps";
+	case CONF_SECTIONS:
+		return f->table->shorthand ? "a list of values or maps" : "a list of maps";
 	default: return kinds[f->kind].noun;
 	}
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cache-Status (RFC 9211): one member that tells what this cache did with one request. */
+/*
+ * Cache-Status (RFC 9211): one member that tells what this cache did with one request; and its
+ * sister, Proxy-Status (RFC 9209): one that tells why we could not have the origin's answer.
+ */
 #pragma once
 
 #include "edge/base/buf.h"
@@ -22,3 +25,10 @@ struct cache_status {
  * our member. What a Structured Field string cannot hold of the key is percent-encoded.
  */
 void cache_status_write(struct buf *, struct slice given, const struct cache_status *);
+
+struct proxy_status {
+	struct slice name;    /* of this proxy */
+	struct slice error;   /* a type of RFC 9209 2.3 */
+	struct slice details; /* for people */
+};
+void proxy_status_write(struct buf *, const struct proxy_status *);

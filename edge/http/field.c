@@ -124,6 +124,11 @@ struct slice fields_value(const struct fields *f, enum field_id id)
 	return line ? line->value : SLICE_NONE;
 }
 
+bool fields_have_credentials(const struct fields *f)
+{
+	return fields_find(f, FIELD_AUTHORIZATION) || fields_find(f, FIELD_CLIENT_CERT);
+}
+
 static uint32_t count(const struct fields *f, struct wanted w)
 {
 	uint32_t n = 0;

@@ -33,6 +33,8 @@ enum field_trait {
 	X(CACHE_CONTROL, "Cache-Control", 0) \
 	X(CACHE_STATUS, "Cache-Status", 0) \
 	X(CDN_CACHE_CONTROL, "CDN-Cache-Control", 0) \
+	X(CLIENT_CERT, "Client-Cert", 0) \
+	X(CLIENT_CERT_CHAIN, "Client-Cert-Chain", 0) \
 	X(CONNECTION, "Connection", FIELD_HOP) \
 	X(CONTENT_ENCODING, "Content-Encoding", FIELD_PINNED) \
 	X(CONTENT_LANGUAGE, "Content-Language", 0) \
@@ -129,6 +131,9 @@ uint32_t fields_count(const struct fields *, enum field_id);
 /* All lines of a name joined by ", " (RFC 9110 5.2); no copy when there is one line. */
 struct slice fields_join(const struct fields *, struct arena *, enum field_id);
 struct slice fields_join_name(const struct fields *, struct arena *, struct slice name);
+/* Whether a request says who asks: by Authorization (RFC 9111 3.5), or by a certificate that we
+ * tell of (RFC 9440 3). What is answered to such a one is not for everyone. */
+bool fields_have_credentials(const struct fields *);
 /* Removes every line of that id or name. */
 void fields_remove(struct fields *, enum field_id);
 void fields_remove_name(struct fields *, struct slice name);

@@ -87,6 +87,14 @@ struct slice authority_normalise(struct slice authority, struct slice scheme, st
 	return lower(plain ? host : authority, arena);
 }
 
+struct slice authority_host(struct slice authority)
+{
+	bool bracketed = slice_starts(authority, SL("["));
+	size_t end = slice_find(authority, bracketed ? ']' : ':') + bracketed;
+	struct slice host = slice_first(authority, end);
+	return slice_ends(host, SL(".")) ? slice_first(host, host.len - 1) : host;
+}
+
 /* ---- path and query ---- */
 
 static int hex_value(char c)

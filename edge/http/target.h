@@ -30,6 +30,9 @@ enum err target_parse(
  */
 struct slice authority_normalise(struct slice authority, struct slice scheme, struct arena *);
 
+/* The host of an authority: without its port and a final dot; an IPv6 address keeps its brackets. */
+struct slice authority_host(struct slice authority);
+
 /*
  * RFC 3986 6.2.2: escapes in upper case, escapes of unreserved bytes decoded; in a path then the
  * dot segments removed (so "%2e%2e" too). "%2F", "%5C", "%25" and "%00" stay as they are: they

@@ -12,6 +12,13 @@ enum { NEAR_RTT_US = 500, NEAR_SEND_BYTES = 64 * 1024 };
 
 /* ---- what is watched ---- */
 
+/* The socket does not tell of bytes that the layer has read already. */
+static void tell_unread(struct conn *c) ON_LOOP
+{
+	if (c->layer && (c->wanted & EV_READ) && c->layer->has_unread(c))
+		ev_feed_event(c->home->ev, &c->io, EV_READ);
+}
+
 /* Watches for what the user wants, and for what the layer needs to get rid of what it holds. */
 static void rewatch(struct conn *c) ON_LOOP
 {
@@ -19,18 +26,15 @@ static void rewatch(struct conn *c) ON_LOOP
 	/* libev keeps flags of its own in the mask. */
 	if ((c->io.events & (EV_READ | EV_WRITE)) == events && (ev_is_active(&c->io) || !events))
 		return;
+	/* What was fed and not told yet is lost with the stop. */
+	bool is_pending = ev_is_pending(&c->io);
 	ev_io_stop(c->home->ev, &c->io);
 	/* modify, not set: a mask that goes off and on within one round costs no system call. */
 	ev_io_modify(&c->io, events);
 	if (events)
 		ev_io_start(c->home->ev, &c->io);
-}
-
-/* The socket does not tell of bytes that the layer has read already. */
-static void tell_unread(struct conn *c) ON_LOOP
-{
-	if (c->layer && (c->wanted & EV_READ) && c->layer->has_unread(c))
-		ev_feed_event(c->home->ev, &c->io, EV_READ);
+	if (is_pending)
+		tell_unread(c);
 }
 
 /* Lets the layer send what it holds. What is broken, the user learns by reading. */
@@ -40,7 +44,7 @@ static int flush(struct conn *c, int events) ON_LOOP
 	case IO_OK: break;
 	case IO_AGAIN: return events & ~EV_WRITE;
 	case IO_EOF:
-	case IO_BROKEN: return c->wanted ? c->wanted : EV_READ;
+	case IO_BROKEN: rewatch(c); return c->wanted ? c->wanted : EV_READ;
 	}
 	rewatch(c);
 	return events & c->wanted;
@@ -73,6 +77,7 @@ void conn_move(struct conn *to, struct conn *from, conn_ready_f *ready)
 	from->layer = NULL;
 	from->layer_state = NULL;
 	from->io.fd = -1;
+	rewatch(to); /* what the layer holds still goes out */
 }
 
 enum err conn_connect(
@@ -100,24 +105,29 @@ enum err conn_connected(struct conn *c)
 	return ERR_NONE;
 }
 
-void conn_close(struct conn *c)
+static void end(struct conn *c, bool is_reset) ON_LOOP
 {
-	if (!conn_is_open(c))
-		return;
 	ev_io_stop(c->home->ev, &c->io);
 	if (c->layer)
-		c->layer->close(c);
+		c->layer->close(c, is_reset);
 	c->layer = NULL;
 	close(c->io.fd);
 	c->io.fd = -1;
 }
 
+void conn_close(struct conn *c)
+{
+	if (conn_is_open(c))
+		end(c, false);
+}
+
 void conn_reset(struct conn *c)
 {
 	struct linger at_once = { .l_onoff = 1 };
-	if (conn_is_open(c))
-		setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	conn_close(c);
+	if (!conn_is_open(c))
+		return;
+	setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	end(c, true);
 }
 
 uint32_t conn_unsent(const struct conn *c)
@@ -155,8 +165,9 @@ enum io conn_read(struct conn *c, void *to, size_t room, size_t *ret_bytes)
 	if (!c->layer)
 		return outcome(read(c->io.fd, to, room), ret_bytes);
 	enum io io = c->layer->read(c, to, room, ret_bytes);
-	tell_unread(c);
-	rewatch(c); /* reading may make it answer */
+	rewatch(c);      /* reading may make it answer */
+	if (io == IO_OK) /* an end that was told is told again to who asks anew */
+		tell_unread(c);
 	return io;
 }
 
@@ -193,6 +204,12 @@ void conn_shut(struct conn *c)
 	}
 	c->layer->shut(c);
 	rewatch(c);
+}
+
+void conn_stirred(struct conn *c)
+{
+	rewatch(c);
+	tell_unread(c);
 }
 
 size_t address_print(const struct address *a, char *to, size_t room)

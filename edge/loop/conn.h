@@ -52,8 +52,9 @@ struct conn_layer {
 	bool (*has_unread)(const struct conn *);
 	/* Tells the peer that we have finished writing, once what is held has gone. */
 	void (*shut)(struct conn *);
-	/* Frees its state; the socket is closed after that. */
-	void (*close)(struct conn *);
+	/* Frees its state; the socket is closed after that. is_reset: the peer must not take what it
+	 * got for the whole, so nothing is said to it. */
+	void (*close)(struct conn *, bool is_reset);
 };
 
 struct conn {
@@ -120,6 +121,8 @@ enum io conn_writev(struct conn *, struct iovec *, int count, size_t *ret_bytes)
 void conn_ready_bulk(struct conn *) ON_LOOP;
 /* Tells the peer that we have finished writing. */
 void conn_shut(struct conn *) ON_LOOP;
+/* For a layer, when it has read or written outside of these functions: in a handshake. */
+void conn_stirred(struct conn *) ON_LOOP;
 
 /* "192.0.2.1" or "2001:db8::1", no port, no brackets. Returns the length written. */
 size_t address_print(const struct address *, char *to, size_t room);

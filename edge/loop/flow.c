@@ -180,6 +180,14 @@ bool flow_is_full(struct flow *f, struct mail *wait, struct loop *home)
 	return full;
 }
 
+uint64_t flow_unread(struct flow *f)
+{
+	lock_take(&f->lock);
+	uint64_t unread = flow_filled(f) - slowest_locked(f);
+	lock_drop(&f->lock);
+	return unread;
+}
+
 void flow_filler_leave(struct flow *f)
 {
 	lock_take(&f->lock);

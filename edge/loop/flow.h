@@ -87,6 +87,8 @@ void flow_wrote(struct flow *, size_t bytes);
 /* Whether the window is full. If so and `wait` is given, it is posted to `home` once there is room
  * (or no reader is left). thread: filler. */
 bool flow_is_full(struct flow *, struct mail *wait, struct loop *home);
+/* Bytes that the slowest reader has not taken yet. thread: filler. */
+uint64_t flow_unread(struct flow *);
 /* Ends the filling: the body is whole. trailers: field lines, copied. A body shorter than the
  * announced length fails instead. thread: filler. */
 void flow_finish(struct flow *, struct slice trailers);

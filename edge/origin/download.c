@@ -24,6 +24,7 @@ void download_fini(struct download *d)
 void download_begin(struct download *d, bool answers_head)
 {
 	d->answers_head = answers_head;
+	d->is_raw = false;
 	d->shown = slice_of(d->scratch, 0);
 	d->bytes = 0;
 	d->is_ready = false;
@@ -36,6 +37,12 @@ void download_next(struct download *d)
 	arena_reset(&d->arena);
 	h1_reader_begin(&d->reader, H1_ANSWER, d->limits, &d->arena);
 	d->reader.answers_head = d->answers_head;
+}
+
+void download_switch(struct download *d)
+{
+	d->is_raw = true;
+	d->response.framing = FRAMING_TUNNEL;
 }
 
 void download_end(struct download *d, enum err failure)
@@ -52,7 +59,7 @@ void download_end(struct download *d, enum err failure)
 
 bool download_is_clean(const struct download *d)
 {
-	return d->reader.at_end && d->reader.keeps_alive && !d->reader.needs_eof &&
+	return !d->is_raw && d->reader.at_end && d->reader.keeps_alive && !d->reader.needs_eof &&
 	    d->shown.len == 0;
 }
 
@@ -130,12 +137,13 @@ static enum pull read_straight(struct download *d, struct conn *c) ON_LOOP
 	char *to = flow_room(d->into, &room);
 	if (!to)
 		return fail(d, ERR_NO_MEMORY);
-	room = (size_t)min_u64(room, h1_read_left(&d->reader));
+	if (!d->is_raw)
+		room = (size_t)min_u64(room, h1_read_left(&d->reader));
 	enum pull pull = receive(d, c, to, room, &got);
-	if (got > 0) {
+	if (got > 0)
 		flow_wrote(d->into, got);
+	if (got > 0 && !d->is_raw)
 		h1_read_past(&d->reader, got);
-	}
 	return pull;
 }
 
@@ -174,9 +182,21 @@ static bool is_worth_reading(const struct download *d)
 	    !d->reader.needs_eof;
 }
 
+/* What came behind the head that switched is the tunnel's already. */
+static enum pull take_raw(struct download *d)
+{
+	struct slice shown = d->shown;
+	d->shown = slice_of(d->scratch, 0);
+	if (!d->into)
+		return PULL_END;
+	return flow_write(d->into, shown) == ERR_NONE ? PULL_AGAIN : fail(d, ERR_NO_MEMORY);
+}
+
 static enum pull parse_body(struct download *d)
 {
 	size_t used;
+	if (d->is_raw)
+		return take_raw(d);
 	if (!d->into && !is_worth_reading(d))
 		return PULL_END;
 	if (d->shown.len == 0 && !d->reader.at_end)
@@ -192,7 +212,7 @@ static enum pull read_body(struct download *d, struct conn *c) ON_LOOP
 {
 	bool is_straight = d->into && d->response.framing == FRAMING_LENGTH &&
 	    h1_read_left(&d->reader) >= STRAIGHT_BYTES;
-	return is_straight ? read_straight(d, c) : read_on(d, c);
+	return is_straight || d->is_raw ? read_straight(d, c) : read_on(d, c);
 }
 
 enum pull download_body(struct download *d, struct conn *c)

@@ -44,6 +44,7 @@ struct download {
 	struct buf held;
 	uint64_t bytes; /* read since download_begin */
 	bool answers_head;
+	bool is_raw;   /* after download_switch */
 	bool is_ready; /* the socket may have more */
 	enum err failure;
 };
@@ -61,6 +62,9 @@ void download_next(struct download *);
  * ERR_ORIGIN_HEAD_LARGE, ERR_NO_MEMORY.
  */
 enum pull download_head(struct download *, struct conn *) ON_LOOP;
+/* The origin has switched, as the head says that was read: the body is all that comes, until the
+ * connection ends. */
+void download_switch(struct download *);
 /* Reads the body into the flow, which is not ended by it. fail: as download_head. */
 enum pull download_body(struct download *, struct conn *) ON_LOOP;
 /* Whether the connection may be used again: the answer ended, and nothing came behind it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/origin/exchange.h"
 
+#include "edge/http/websocket.h"
 #include "edge/origin/download.h"
 #include "edge/origin/upload.h"
 
@@ -11,6 +12,7 @@ enum next {
 	STEP_ADMIT,
 	STEP_TAKE,
 	STEP_CONNECT,
+	STEP_SHAKE,
 	STEP_SEND,
 	STEP_HEAD,
 	STEP_BODY,
@@ -19,6 +21,7 @@ enum next {
 	WAIT_NAME = STEPS, /* an address */
 	WAIT_TURN,         /* a connection that another gives back */
 	WAIT_CONNECT,      /* the socket to be connected */
+	WAIT_SHAKE,        /* the origin's part of the handshake */
 	WAIT_SEND,         /* the socket to take bytes */
 	WAIT_CLIENT,       /* more of the request's body */
 	WAIT_HEAD,         /* the rest of the answer's head */
@@ -42,7 +45,9 @@ struct exchange {
 	struct mono choosing; /* addresses that refused since then are not tried again */
 	enum next step, wait;
 	enum err failure;
-	enum err refusal; /* of the last address that took no connection */
+	enum err refusal;    /* of the last address that took no connection */
+	struct slice detail; /* of the failure, in detail_text */
+	char detail_text[FAILURE_BYTES];
 	unsigned interims;
 	bool is_running; /* within a step */
 	bool is_cancelled;
@@ -56,12 +61,14 @@ struct exchange {
 };
 
 typedef enum next step_f(struct exchange *);
-static step_f step_admit, step_take, step_connect, step_send, step_head, step_body, step_end;
+static step_f step_admit, step_take, step_connect, step_shake, step_send, step_head, step_body,
+    step_end;
 
 static step_f *const steps[STEPS] = {
 	[STEP_ADMIT] = step_admit,
 	[STEP_TAKE] = step_take,
 	[STEP_CONNECT] = step_connect,
+	[STEP_SHAKE] = step_shake,
 	[STEP_SEND] = step_send,
 	[STEP_HEAD] = step_head,
 	[STEP_BODY] = step_body,
@@ -78,6 +85,7 @@ static const struct wait {
 	[WAIT_NAME] = { LIMIT(connect_ms), ERR_ORIGIN_RESOLVE },
 	[WAIT_TURN] = { LIMIT(connect_ms), ERR_BUSY },
 	[WAIT_CONNECT] = { LIMIT(connect_ms), ERR_ORIGIN_CONNECT_SLOW },
+	[WAIT_SHAKE] = { LIMIT(tls.handshake_ms), ERR_ORIGIN_CONNECT_SLOW },
 	[WAIT_SEND] = { LIMIT(send_ms), ERR_ORIGIN_SLOW },
 	[WAIT_CLIENT] = { 0, ERR_NONE },
 	[WAIT_HEAD] = { LIMIT(first_byte_ms), ERR_ORIGIN_SLOW },
@@ -117,6 +125,14 @@ static void on_wake(struct mail *m)
 		drive(x, x->step);
 }
 
+/* Copied: the connection that knows it goes. */
+static void keep_detail(struct exchange *x, const char *text)
+{
+	size_t len = min_size(strlen(text), sizeof(x->detail_text));
+	memcpy(x->detail_text, text, len);
+	x->detail = slice_of(x->detail_text, len);
+}
+
 /* This address takes no connection: another may. */
 static enum next refuse(struct exchange *x, enum err why) ON_LOOP
 {
@@ -126,12 +142,24 @@ static enum next refuse(struct exchange *x, enum err why) ON_LOOP
 	return STEP_TAKE;
 }
 
+static enum next be_late(struct exchange *x) ON_LOOP
+{
+	enum err why = waits[x->wait].late;
+	switch (x->wait) {
+	case WAIT_SHAKE:
+		tls_line_give_up(&x->line->conn, true);
+		keep_detail(x, "no TLS handshake in time");
+		return refuse(x, why);
+	case WAIT_CONNECT: return refuse(x, why);
+	default: return fail(x, why);
+	}
+}
+
 static void on_late(struct deadline *d)
 {
 	role_loop();
 	struct exchange *x = CONTAINER_OF(d, struct exchange, late);
-	enum err why = waits[x->wait].late;
-	drive(x, x->wait == WAIT_CONNECT ? refuse(x, why) : fail(x, why));
+	drive(x, be_late(x));
 }
 
 static void on_total(struct deadline *d)
@@ -158,10 +186,14 @@ static enum next step_admit(struct exchange *x) ON_LOOP
 
 static enum next step_take(struct exchange *x) ON_LOOP
 {
-	x->pool = origin_choose(x->origin, x->choosing);
-	if (!x->pool)
+	struct pool *pool = origin_choose(x->origin, x->choosing);
+	if (!pool)
 		return fail(x, x->refusal);
-	x->line = x->was_retried ? NULL : pool_take(x->pool, on_ready, x);
+	x->pool = pool;
+	x->detail = SLICE_NONE;
+	/* A switch ends the connection for everyone else, and is not asked for twice. */
+	bool is_own = x->was_retried || x->spec.request->upgrade.len > 0;
+	x->line = is_own ? NULL : pool_take(x->pool, on_ready, x);
 	x->is_reused = x->line != NULL;
 	x->is_writable = x->download.is_ready = false;
 	x->has_moved = true;
@@ -178,7 +210,39 @@ static enum next step_connect(struct exchange *x) ON_LOOP
 	if (!x->is_writable)
 		return WAIT_CONNECT;
 	enum err e = conn_connected(&x->line->conn);
-	return e == ERR_NONE ? STEP_SEND : refuse(x, e);
+	if (e != ERR_NONE)
+		return refuse(x, e);
+	if (!pool_is_secure(x->pool))
+		return STEP_SEND;
+	e = pool_begin_tls(x->line);
+	return e == ERR_NONE ? STEP_SHAKE : fail(x, e);
+}
+
+/* What TLS ended with on this connection. */
+static enum err tls_error(struct exchange *x)
+{
+	static const enum err errors[] = {
+		[TLS_FAILED_PROTOCOL] = ERR_ORIGIN_TLS,
+		[TLS_FAILED_CERTIFICATE] = ERR_ORIGIN_CERT,
+		[TLS_FAILED_ALERT] = ERR_ORIGIN_ALERT,
+		[TLS_FAILED_CLOSED] = ERR_ORIGIN_TLS,
+	};
+	const char *text = "";
+	enum tls_failure failure = tls_line_failure(&x->line->conn, &text);
+	keep_detail(x, text);
+	return errors[failure];
+}
+
+static enum next step_shake(struct exchange *x) ON_LOOP
+{
+	switch (pool_shake(x->line)) {
+	case SHAKE_AGAIN: return WAIT_SHAKE;
+	case SHAKE_FAILED: return refuse(x, tls_error(x));
+	case SHAKE_DONE: break;
+	}
+	/* Behind the handshake there may be more that was read with it. */
+	x->download.is_ready = true;
+	return STEP_SEND;
 }
 
 /* Sends what can be sent of the request. Returns what to wait for; `then` when all has gone. */
@@ -224,10 +288,10 @@ static enum next retry(struct exchange *x) ON_LOOP
 	return STEP_TAKE;
 }
 
-/* An interim head: passed on, then the next one (RFC 9110 15.2). We asked for no upgrade. */
+/* An interim head: passed on, then the next one (RFC 9110 15.2). */
 static enum next take_interim(struct exchange *x, const struct response *response)
 {
-	if (response->status == 101 || ++x->interims > INTERIMS)
+	if (++x->interims > INTERIMS)
 		return fail(x, ERR_ORIGIN_MALFORMED);
 	if (response->status != 100)
 		x->spec.events->on_interim(x->spec.owner, response);
@@ -237,10 +301,46 @@ static enum next take_interim(struct exchange *x, const struct response *respons
 	return STEP_HEAD;
 }
 
+/* HTTP/2 says 200 for the switch (RFC 8441 5): an answer of 2xx that makes none would be taken for
+ * one. */
+static bool is_misleading(const struct exchange *x, const struct response *response)
+{
+	const struct request *request = x->spec.request;
+	return request->upgrade.len > 0 && request->version == 20 && response->status / 100 == 2;
+}
+
 static enum next take_head(struct exchange *x, const struct response *response)
 {
+	if (is_misleading(x, response))
+		return fail(x, ERR_ORIGIN_MALFORMED);
 	x->download.into = x->spec.events->on_head(x->spec.owner, response);
 	return x->is_cancelled ? fail(x, ERR_CANCELLED) : STEP_BODY;
+}
+
+/* With TLS 1.3 an origin refuses our certificate when the handshake is over for us already. */
+static enum err head_failure(struct exchange *x)
+{
+	const char *text;
+	enum err failure = x->download.failure;
+	bool is_refused = failure == ERR_ORIGIN_CLOSED && pool_is_secure(x->pool) &&
+	    tls_line_failure(&x->line->conn, &text) == TLS_FAILED_ALERT;
+	return is_refused ? tls_error(x) : failure;
+}
+
+/* A 101, which only who asked for it may get: from here on both bodies are raw, for as long as
+ * client and origin like. */
+static enum next take_switch(struct exchange *x, struct response *response) ON_LOOP
+{
+	const struct request *request = x->spec.request;
+	if (request->upgrade.len == 0 || !websocket_is_agreed(x->spec.fields, response))
+		return fail(x, ERR_ORIGIN_MALFORMED);
+	/* The key was ours, and so is the proof (RFC 8441 5). */
+	if (request->version == 20)
+		fields_remove_name(&response->fields, SL("Sec-WebSocket-Accept"));
+	deadline_clear(&x->total);
+	upload_switch(&x->upload);
+	download_switch(&x->download);
+	return take_head(x, response);
 }
 
 static enum next step_head(struct exchange *x) ON_LOOP
@@ -248,11 +348,13 @@ static enum next step_head(struct exchange *x) ON_LOOP
 	enum next wait = send_more(x, WAIT_HEAD);
 	if (wait == STEP_END)
 		return wait;
-	const struct response *response = &x->download.response;
+	struct response *response = &x->download.response;
 	switch (download_head(&x->download, &x->line->conn)) {
 	case PULL_HEAD:
+		if (response->status == 101)
+			return take_switch(x, response);
 		return response->status < 200 ? take_interim(x, response) : take_head(x, response);
-	case PULL_BAD: return may_retry(x) ? retry(x) : fail(x, x->download.failure);
+	case PULL_BAD: return may_retry(x) ? retry(x) : fail(x, head_failure(x));
 	default: return wait;
 	}
 }
@@ -294,6 +396,9 @@ static void count_end(const struct exchange *x)
 	switch (x->failure) {
 	case ERR_ORIGIN_CONNECT:
 	case ERR_ORIGIN_RESOLVE: meter_add(&m->connect_failed, 1); break;
+	case ERR_ORIGIN_ALERT:
+	case ERR_ORIGIN_TLS: meter_add(&m->tls_failed, 1); break;
+	case ERR_ORIGIN_CERT: meter_add(&m->distrusted, 1); break;
 	case ERR_ORIGIN_CONNECT_SLOW:
 	case ERR_ORIGIN_SLOW:
 	case ERR_ORIGIN_STALLED: meter_add(&m->timed_out, 1); break;
@@ -320,7 +425,8 @@ static enum next step_end(struct exchange *x) ON_LOOP
 static int64_t limit_ms(const struct exchange *x, enum next wait)
 {
 	const char *options = (const char *)&x->origin->options;
-	size_t limit = waits[wait].limit;
+	/* How long a tunnel may be silent is its session's to say. */
+	size_t limit = x->download.is_raw ? 0 : waits[wait].limit;
 	return limit ? *(const int64_t *)(const void *)(options + limit) : 0;
 }
 
@@ -412,6 +518,7 @@ static struct exchange *take(struct origin *o) ON_LOOP
 		o->spare_count--;
 	origin_ref(o);
 	x->pool = NULL;
+	x->detail = SLICE_NONE;
 	x->wait = DONE;
 	x->failure = ERR_NONE;
 	x->refusal = ERR_ORIGIN_CONNECT;
@@ -458,4 +565,9 @@ void exchange_cancel(struct exchange **exchange)
 struct slice exchange_address(const struct exchange *x)
 {
 	return x->pool ? x->pool->text : SLICE_NONE;
+}
+
+struct slice exchange_detail(const struct exchange *x)
+{
+	return x->detail;
 }

@@ -24,7 +24,8 @@ static const struct conf_field fields[] = {
 	 .doc = "What routes, logs and metrics call it."},
 	{"addresses", CONF_STRINGS, AT(addresses), 1, 256, .example = "[http://127.0.0.1:8000]",
 	 .check = address_check_url,
-	 .doc = "Where it is reached, as http://host:port. All of them serve the same content."},
+	 .doc = "Where it is reached, as http://host:port or all as https://host:port. All of them serve "
+		"the same content."},
 	{"host", CONF_STRING, AT(host), .fallback = "", .check = check_host,
 	 .doc = "Host that the origin is asked for; empty = the one that the client asked for."},
 	{"connect-timeout", CONF_DURATION, AT(connect_ms), 10, CONF_HOURS(1), "2s",
@@ -46,12 +47,14 @@ static const struct conf_field fields[] = {
 	 .doc = "Connections in use, for each worker, all addresses together; 0 = no limit."},
 	{"head-size", CONF_SIZE, AT(head_bytes), KIB, 16 * MIB, "64k",
 	 .doc = "Largest head of an answer. A larger one is a failure of the origin."},
+	{"tls", CONF_SECTION, AT(tls), .table = &tls_client_options_table,
+	 .doc = "How it is trusted when its addresses are https://."},
 };
 /* clang-format on */
 
 const struct conf_table origin_options_table = {
-	"an origin",
-	sizeof(struct origin_options),
-	fields,
-	COUNT_OF(fields),
+	.name = "an origin",
+	.struct_bytes = sizeof(struct origin_options),
+	.fields = fields,
+	.count = COUNT_OF(fields),
 };

@@ -12,7 +12,8 @@ struct endpoint {
 	struct origin *origin;
 	struct pool *pools;
 	unsigned pool_count;
-	bool is_asking; /* no answer yet */
+	char *server_name; /* of its pools, owned: exchanges outlive the options' strings */
+	bool is_asking;    /* no answer yet */
 };
 
 // clang-format off
@@ -179,6 +180,17 @@ void origin_leave(struct origin *o, struct ticket *t)
 
 /* ---- life ---- */
 
+/* RFC 6066 3, RFC 9110 4.3.4: the name that the operator wrote, which is not what the client asked
+ * for, unless he named another. */
+static void secure_pools(struct endpoint *e, struct slice host)
+{
+	const struct origin *o = e->origin;
+	struct slice name = o->options.tls.server_name;
+	e->server_name = slice_to_str(name.len ? name : host);
+	for (unsigned k = 0; k < e->pool_count; k++)
+		pool_secure(&e->pools[k], &o->tls, slice_str(e->server_name));
+}
+
 /* Gives each endpoint its pools, and literals their address. Returns whether there are names. */
 static bool place_endpoints(struct origin *o) ON_LOOP
 {
@@ -195,6 +207,8 @@ static bool place_endpoints(struct origin *o) ON_LOOP
 		pool += e->pool_count;
 		for (unsigned k = 0; k < e->pool_count; k++)
 			pool_init(&e->pools[k], o->home, &o->options, o->meters);
+		if (o->tls.client)
+			secure_pools(e, at.host);
 		if (is_literal)
 			list_address(e, &address);
 		has_names |= !is_literal;
@@ -226,10 +240,14 @@ static void close_kept(struct origin *o) ON_LOOP
 
 static void destroy(struct origin *o) ON_LOOP
 {
-	close_kept(o);
 	resolver_free(&o->resolver);
-	for (unsigned i = 0; i < o->endpoint_count; i++)
+	for (unsigned i = 0; i < o->pool_count; i++)
+		pool_unlist(&o->pools[i]);
+	for (unsigned i = 0; i < o->endpoint_count; i++) {
 		lookup_fini(&o->endpoints[i].lookup, o->home);
+		free(o->endpoints[i].server_name);
+	}
+	tls_client_unref(&o->tls.client);
 	for (struct list *link; (link = list_take_first(&o->spares));)
 		exchange_free_spare(link);
 	free(o->endpoints);
@@ -238,8 +256,8 @@ static void destroy(struct origin *o) ON_LOOP
 	free(o);
 }
 
-struct origin *origin_new(
-    struct loop *home, const struct origin_options *options, struct origin_meters *meters)
+struct origin *origin_new(struct loop *home, const struct origin_options *options,
+    struct origin_meters *meters, const struct origin_tls *tls)
 {
 	struct origin *o = calloc(1, sizeof(*o));
 	if (!o)
@@ -249,6 +267,10 @@ struct origin *origin_new(
 	o->home = home;
 	o->options = *options;
 	o->meters = meters;
+	if (tls && tls->client) {
+		o->tls = *tls;
+		(void)tls_client_ref(tls->client);
+	}
 	o->limits.line_bytes = o->limits.head_bytes = options->head_bytes;
 	o->limits.fields = ORIGIN_FIELDS;
 	list_init(&o->waiting);

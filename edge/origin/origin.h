@@ -5,8 +5,9 @@
  * it. Names are resolved by c-ares on the loop and kept fresh; the last good addresses stay in use
  * while a resolver fails.
  *
- * Addresses take turns. One that lately took no connection is passed over while others are there;
- * an exchange tries each at most once.
+ * Addresses take turns. One that lately took no connection, or none that could be made safe, is
+ * passed over while others are there; an exchange tries each at most once. All addresses speak TLS,
+ * or none does.
  *
  * Life: origin_new -> exchanges -> origin_free; the last exchange takes the origin with it.
  */
@@ -28,6 +29,8 @@ struct endpoint;
 	X(reused, COUNTER, "origin_reuses_total", "", "Requests sent on a kept connection.") \
 	X(retries, COUNTER, "origin_retries_total", "", "Requests sent again after a kept connection died.") \
 	X(connect_failed, COUNTER, "origin_failures_total", "why=\"connect\"", "Failed exchanges.") \
+	X(tls_failed, COUNTER, "origin_failures_total", "why=\"tls\"", "Failed exchanges.") \
+	X(distrusted, COUNTER, "origin_failures_total", "why=\"certificate\"", "Failed exchanges.") \
 	X(timed_out, COUNTER, "origin_failures_total", "why=\"timeout\"", "Failed exchanges.") \
 	X(malformed, COUNTER, "origin_failures_total", "why=\"malformed\"", "Failed exchanges.") \
 	X(truncated, COUNTER, "origin_failures_total", "why=\"truncated\"", "Failed exchanges.") \
@@ -56,6 +59,7 @@ struct origin {
 	struct loop *home;
 	struct origin_options options; /* a copy: numbers outlive origin_free, strings do not */
 	struct origin_meters *meters;
+	struct origin_tls tls;      /* the client counted; NULL = plain */
 	struct h1_limits limits;    /* of an answer's head */
 	struct endpoint *endpoints; /* one per configured address */
 	unsigned endpoint_count;
@@ -75,9 +79,10 @@ struct origin {
 };
 
 /* Makes the group for one loop. options must stay until origin_free (the settings snapshot is
- * counted). own: origin_free. fail: NULL without memory. */
-struct origin *origin_new(struct loop *, const struct origin_options *, struct origin_meters *)
-    ON_LOOP;
+ * counted), the loop's side of TLS as long as the loop; tls NULL, or its client: plain.
+ * own: origin_free. fail: NULL without memory. */
+struct origin *origin_new(struct loop *, const struct origin_options *, struct origin_meters *,
+    const struct origin_tls *tls) ON_LOOP;
 /* Closes kept connections; exchanges under way go on and the group goes with the last. Nulls. */
 void origin_free(struct origin **) ON_LOOP;
 

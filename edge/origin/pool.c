@@ -10,6 +10,12 @@ void pool_init(struct pool *p, struct loop *home, const struct origin_options *o
 	list_init(&p->kept);
 }
 
+void pool_secure(struct pool *p, const struct origin_tls *tls, struct slice server_name)
+{
+	p->tls = *tls;
+	p->server_name = server_name;
+}
+
 static void print_text(struct pool *p)
 {
 	char host[INET6_ADDRSTRLEN];
@@ -19,6 +25,40 @@ static void print_text(struct pool *p)
 	    (int)len, host, address_port(&p->address));
 	p->text = slice_of(p->text_bytes, (size_t)n);
 }
+
+/* ---- sessions ---- */
+
+static void drop_session(struct pool *p)
+{
+	SSL_SESSION_free(p->session);
+	p->session = NULL;
+}
+
+/* Takes the session that a connection has brought. An address out of service needs none. */
+static void take_session(struct pooled *c) ON_LOOP
+{
+	struct pool *p = c->pool;
+	SSL_SESSION *session = c->conn.layer ? tls_line_take_session(&c->conn) : NULL;
+	if (!session)
+		return;
+	if (p->is_listed) {
+		drop_session(p);
+		p->session = session;
+	} else {
+		SSL_SESSION_free(session);
+	}
+}
+
+/* The handshake is over. A session that did not serve is not offered again. */
+static void end_offer(struct pooled *c, bool has_served)
+{
+	if (c->offered && !has_served && c->pool->session == c->offered)
+		drop_session(c->pool);
+	SSL_SESSION_free(c->offered);
+	c->offered = NULL;
+}
+
+/* ---- in service ---- */
 
 void pool_list(struct pool *p, const struct address *address)
 {
@@ -41,6 +81,7 @@ void pool_unlist(struct pool *p)
 {
 	p->is_listed = false;
 	pool_close_kept(p);
+	drop_session(p);
 }
 
 /* ---- kept or in use ---- */
@@ -77,13 +118,23 @@ static void leave_kept(struct pooled *c)
 	deadline_clear(&c->idle);
 }
 
+/* Open, and nothing was said that nobody asked for. What TLS says for itself is read on the way. */
+static bool is_quiet(struct pooled *c) ON_LOOP
+{
+	char byte;
+	size_t bytes;
+	bool is_quiet = conn_read(&c->conn, &byte, sizeof(byte), &bytes) == IO_AGAIN;
+	take_session(c);
+	return is_quiet;
+}
+
 static void on_ready(struct conn *conn, int events)
 {
 	role_loop();
 	struct pooled *c = CONTAINER_OF(conn, struct pooled, conn);
 	if (c->user)
 		c->ready(c->user, events);
-	else
+	else if (!is_quiet(c))
 		pool_close(&c);
 }
 
@@ -95,14 +146,6 @@ static void on_idle(struct deadline *d)
 }
 
 /* ---- taking and giving back ---- */
-
-/* Open, and nothing was said that nobody asked for. */
-static bool is_quiet(struct pooled *c) ON_LOOP
-{
-	char byte;
-	size_t bytes;
-	return conn_read(&c->conn, &byte, sizeof(byte), &bytes) == IO_AGAIN;
-}
 
 struct pooled *pool_take(struct pool *p, pooled_ready_f *ready, void *user)
 {
@@ -139,6 +182,24 @@ enum err pool_connect(struct pool *p, pooled_ready_f *ready, void *user, struct 
 	return ERR_NONE;
 }
 
+enum err pool_begin_tls(struct pooled *c)
+{
+	struct pool *p = c->pool;
+	enum err e = tls_line_connect(
+	    &c->conn, p->tls.local, p->tls.client, p->server_name, p->session);
+	if (e == ERR_NONE && p->session && SSL_SESSION_up_ref(p->session))
+		c->offered = p->session;
+	return e;
+}
+
+enum shake pool_shake(struct pooled *c)
+{
+	enum shake shake = tls_line_shake(&c->conn);
+	if (shake != SHAKE_AGAIN)
+		end_offer(c, shake == SHAKE_DONE && tls_line_is_resumed(&c->conn));
+	return shake;
+}
+
 void pool_keep(struct pooled **pooled)
 {
 	struct pooled *c = *pooled;
@@ -148,6 +209,7 @@ void pool_keep(struct pooled **pooled)
 		return;
 	}
 	*pooled = NULL;
+	take_session(c);
 	leave_use(c);
 	enter_kept(c);
 }
@@ -162,6 +224,8 @@ void pool_close(struct pooled **pooled)
 		leave_use(c);
 	else
 		leave_kept(c);
+	take_session(c);
+	end_offer(c, false);
 	conn_close(&c->conn);
 	free(c);
 }

@@ -25,7 +25,7 @@ enum err upload_begin(
 	u->is_chunked = request->framing == FRAMING_CHUNKED;
 	u->due = request->framing == FRAMING_LENGTH ? request->content_length : 0;
 	must(spec->body || (request->framing != FRAMING_CHUNKED && u->due == 0));
-	u->is_last = false;
+	u->is_last = u->is_raw = false;
 	u->failure = ERR_NONE;
 	u->bytes = 0;
 	buf_clear(&u->framing);
@@ -36,6 +36,14 @@ enum err upload_begin(
 	if (spec->body && !flow_attach(&u->body, spec->body, 0, home))
 		return ERR_BAD_FRAMING;
 	return ERR_NONE;
+}
+
+void upload_switch(struct upload *u)
+{
+	must(u->body.flow != NULL);
+	u->is_raw = true;
+	u->due = UINT64_MAX;
+	u->state = PUSH_MORE;
 }
 
 void upload_end(struct upload *u)
@@ -106,6 +114,7 @@ static void advance(struct upload *u, size_t wrote)
 static enum push explain(struct upload *u, enum flow_state seen)
 {
 	bool is_whole = u->is_chunked ? u->is_last : u->due == 0;
+	is_whole |= u->is_raw && seen == FLOW_COMPLETE;
 	if (is_whole)
 		return PUSH_DONE;
 	if (seen == FLOW_FILLING)
@@ -140,5 +149,7 @@ enum push upload_push(struct upload *u, struct conn *c)
 	do {
 		u->state = push_once(u, c);
 	} while (u->state == PUSH_MORE);
+	if (u->is_raw && u->state == PUSH_DONE)
+		conn_shut(c);
 	return u->state;
 }

@@ -28,8 +28,9 @@ struct upload {
 	struct mail *wake;       /* for PUSH_STARVED */
 	struct buf framing;      /* head, chunk sizes, last chunk: goes before the body's bytes */
 	size_t framing_sent;
-	uint64_t due; /* bytes of the body that follow: all of it, or of this chunk */
+	uint64_t due; /* bytes of the body that follow: all of it, of this chunk, or any number */
 	bool is_chunked;
+	bool is_raw;     /* after upload_switch */
 	bool is_last;    /* the last chunk is in `framing` */
 	enum push state; /* of the last push */
 	enum err failure;
@@ -47,6 +48,8 @@ enum err upload_begin(
     struct upload *, const struct exchange_spec *, struct loop *home, struct mail *wake);
 /* Writes what there is. */
 enum push upload_push(struct upload *, struct conn *) ON_LOOP;
+/* The origin has switched: the body follows as it is, and its end ends our side. */
+void upload_switch(struct upload *);
 /* Whether it can begin anew on another connection: no byte of the body was taken. */
 bool upload_can_restart(const struct upload *);
 void upload_restart(struct upload *);

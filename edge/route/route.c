@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/route/route.h"
 
+#include "edge/http/target.h"
+
 #define AT(member) offsetof(struct route, member)
 
 /* ---- options ---- */
@@ -41,14 +43,19 @@ static const struct conf_field fields[] = {
 	 .doc = "Name of the origin that answers."},
 	{"cache", CONF_SECTION, AT(cache), .table = &cache_policy_table, .inherits = "cache",
 	 .doc = "The keys of cache above, for this route alone; what is not named here is as there."},
+	{"security", CONF_SECTION, AT(security), .table = &security_table, .inherits = "security",
+	 .doc = "The keys of security above, for this route alone; what is not named here is as there."},
+	{"websocket", CONF_BOOL, AT(websocket), .fallback = "true",
+	 .doc = "Whether a client's wish to switch to WebSocket reaches the origin; false passes the "
+		"request on without it."},
 };
 /* clang-format on */
 
 const struct conf_table route_table = {
-	"a route",
-	sizeof(struct route),
-	fields,
-	COUNT_OF(fields),
+	.name = "a route",
+	.struct_bytes = sizeof(struct route),
+	.fields = fields,
+	.count = COUNT_OF(fields),
 };
 
 /* ---- finding ---- */
@@ -57,14 +64,6 @@ const struct conf_table route_table = {
 struct fit {
 	size_t host, path;
 };
-
-static struct slice host_of(struct slice authority)
-{
-	bool bracketed = slice_starts(authority, SL("["));
-	size_t end = slice_find(authority, bracketed ? ']' : ':') + bracketed;
-	struct slice host = slice_first(authority, end);
-	return slice_ends(host, SL(".")) ? slice_first(host, host.len - 1) : host;
-}
 
 /* 0 = no; "*" is 1, a wildcard as long as it is, an exact host above all. */
 static size_t fit_host(struct slice pattern, struct slice host)
@@ -99,7 +98,7 @@ const struct route *route_find(
 {
 	const struct route *all = routes->list.at, *best = NULL;
 	struct fit best_fit = { 0 };
-	struct slice host = host_of(authority);
+	struct slice host = authority_host(authority);
 	if (slice_eq(path, SL("*")))
 		path = SL("/");
 	for (size_t i = 0; i < routes->list.count; i++) {

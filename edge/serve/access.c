@@ -66,7 +66,9 @@ static struct slice client_text(const struct access_entry *e, char *room, size_t
 
 static const char *protocol_of(const struct request *request)
 {
-	return request->version == 20 ? "HTTP/2" : request->version == 10 ? "HTTP/1.0" : "HTTP/1.1";
+	return request->version == 20 ? "HTTP/2.0"
+	    : request->version == 10  ? "HTTP/1.0"
+				      : "HTTP/1.1";
 }
 
 /* `,"name":"value"`, or null for nothing: every line has the same members. */
@@ -127,11 +129,13 @@ static void write_json(struct buf *line, const struct access_entry *e)
 	json_request(line, e);
 	json_number(line, "status", e->status, true);
 	json_number(line, "bytes", (int64_t)e->bytes_out, true);
+	json_number(line, "bytes_in", (int64_t)e->bytes_in, true);
 	json_ms(line, "dur_ms", e->duration_us);
 	json_cache(line, e);
 	json_text(line, "origin", e->origin);
 	json_ms(line, "origin_ms", e->origin_us);
 	json_text(line, "proto", slice_str(protocol_of(e->request)));
+	json_text(line, "tls", e->tls);
 	json_text(line, "route", e->route);
 	json_text(line, "failure", slice_str(e->failure ? err_name(e->failure) : NULL));
 	buf_add(line, SL("}\n"));

@@ -56,6 +56,7 @@ struct access_entry {
 	struct slice origin;  /* address that answered, or empty */
 	int64_t origin_us;    /* until its head arrived; -1 = none */
 	struct slice route;
+	struct slice tls; /* version, "TLSv1.3"; empty = plain */
 };
 
 struct access_log;

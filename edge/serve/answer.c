@@ -31,6 +31,27 @@ static void add_note(struct buf *b, const struct note *note)
 		buf_add(b, note->is_from_store ? SL("X-Cache: HIT\r\n") : SL("X-Cache: MISS\r\n"));
 }
 
+/* What keeps browsers safe, as far as the answer does not say it itself. */
+static void add_security(const struct answer_form *form, const struct fields *said)
+{
+	bool is_secure = slice_eq(form->request->scheme, SL("https"));
+	if (form->security)
+		security_lines(form->security, is_secure, said, form->lines);
+}
+
+/* Only where something is to be added are the stored lines read again. */
+static bool add_security_of(const struct answer_form *form, const struct object *object)
+{
+	const struct security *security = form->security;
+	struct fields said;
+	if (!security || (!security->headers && security->hsts_ms == 0))
+		return true;
+	if (!object_fields(object, &said, form->arena))
+		return false;
+	add_security(form, &said);
+	return true;
+}
+
 /* ---- picking stored lines ---- */
 
 typedef bool drop_line_f(enum field_id, struct slice name);
@@ -149,6 +170,12 @@ static enum shape shape_of(
 	return SHAPE_WHOLE;
 }
 
+/* An answer that makes a tunnel: what the origin sends from then on is its body. */
+static bool is_tunnel(const struct object *object)
+{
+	return object->status == 101;
+}
+
 static bool answer_whole(const struct answer_form *form, struct object *object,
     struct delivery *delivery, struct answer *a)
 {
@@ -156,7 +183,7 @@ static bool answer_whole(const struct answer_form *form, struct object *object,
 	a->has_length = object->body && !status_has_no_body(object->status) &&
 	    object_length(object, &a->length);
 	a->has_body = object->body && form->request->method != METHOD_HEAD &&
-	    !status_has_no_body(object->status);
+	    (is_tunnel(object) || !status_has_no_body(object->status));
 	return !a->has_body || delivery_begin(delivery, object, NULL, NULL, form->home);
 }
 
@@ -198,7 +225,10 @@ bool answer_object(const struct answer_form *form, struct object *object, const 
 		a->lines[0] = lines_without(form->arena, object->head, describes_body);
 		break;
 	}
-	add_note(form->lines, note);
+	ready = ready && add_security_of(form, object);
+	/* A handshake is no answer that a cache could have had a part in. */
+	if (!is_tunnel(object))
+		add_note(form->lines, note);
 	a->lines[1] = buf_slice(form->lines);
 	return ready && !form->arena->overflow && !form->lines->overflow;
 }
@@ -226,23 +256,33 @@ void text_source_init(struct text_source *t, struct slice text)
 	t->rest = text;
 }
 
+/* What went wrong between us and the origin, for whoever reads answers by program (RFC 9209 2). */
+static void add_proxy_status(struct buf *b, struct slice name, enum err why)
+{
+	struct proxy_status said = {
+		.name = name,
+		.error = slice_str(err_proxy_error(why)),
+		.details = slice_str(err_text(why)),
+	};
+	if (said.error.len == 0)
+		return;
+	buf_add(b, SL("Proxy-Status: "));
+	proxy_status_write(b, &said);
+	buf_add(b, SL("\r\n"));
+}
+
 /* The methods served here, for the 405 that names them (RFC 9110 15.5.6). */
 static const char allowed[] = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
 
-void answer_failure(const struct answer_form *form, enum err why, const struct note *note,
-    struct text_source *text, struct answer *a)
+/* A line of plain text, and what every answer of our own says. */
+static void answer_text(const struct answer_form *form, uint16_t status, struct slice body,
+    const struct note *note, struct text_source *text, struct answer *a) ON_LOOP
 {
-	uint16_t status = err_status(why);
-	struct slice body = arena_printf(
-	    form->arena, "%u %.*s: %s\n", status, SLICE_ARG(status_reason(status)), err_text(why));
+	static const struct fields nothing;
 	text_source_init(text, body);
 	add_line(form->lines, SL("Date"), slice_of(loop_date(form->home), DATE_LEN));
 	add_line(form->lines, SL("Content-Type"), SL("text/plain; charset=utf-8"));
-	add_line(form->lines, SL("Cache-Control"), SL("no-store"));
-	if (status == 405)
-		buf_add(form->lines, slice_of(allowed, sizeof(allowed) - 1));
-	if (status == 503)
-		add_line(form->lines, SL("Retry-After"), SL("1"));
+	add_security(form, &nothing);
 	add_note(form->lines, note);
 	*a = (struct answer){
 		.status = status,
@@ -251,4 +291,28 @@ void answer_failure(const struct answer_form *form, enum err why, const struct n
 		.has_length = true,
 		.length = body.len,
 	};
+}
+
+void answer_redirect(const struct answer_form *form, struct slice location, const struct note *note,
+    struct text_source *text, struct answer *a)
+{
+	struct slice body = arena_printf(
+	    form->arena, "308 Permanent Redirect: %.*s\n", SLICE_ARG(location));
+	add_line(form->lines, SL("Location"), location);
+	answer_text(form, 308, body, note, text, a);
+}
+
+void answer_failure(const struct answer_form *form, enum err why, const struct note *note,
+    struct text_source *text, struct answer *a)
+{
+	uint16_t status = err_status(why);
+	struct slice body = arena_printf(
+	    form->arena, "%u %.*s: %s\n", status, SLICE_ARG(status_reason(status)), err_text(why));
+	add_line(form->lines, SL("Cache-Control"), SL("no-store"));
+	if (status == 405)
+		buf_add(form->lines, slice_of(allowed, sizeof(allowed) - 1));
+	if (status == 503)
+		add_line(form->lines, SL("Retry-After"), SL("1"));
+	add_proxy_status(form->lines, note->status.name, why);
+	answer_text(form, status, body, note, text, a);
 }

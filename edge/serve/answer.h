@@ -2,12 +2,14 @@
 /*
  * Turns an object, or a failure, into the head of an answer: evaluates the client's conditions and
  * ranges against what is stored (RFC 9110 13, 14), picks the field lines that such an answer
- * carries, and adds our own: Age, Cache-Status, X-Cache.
+ * carries, and adds our own: Age, Cache-Status, Proxy-Status, X-Cache, and what the route's security
+ * asks for.
  */
 #pragma once
 
 #include "edge/base/buf.h"
 #include "edge/http/cache_status.h"
+#include "edge/route/security.h"
 #include "edge/serve/deliver.h"
 
 /* What the answer tells about how it came to be. */
@@ -24,6 +26,7 @@ struct answer_form {
 	struct buf *lines;   /* our own lines are written here; stays until the answer was sent */
 	struct loop *home;
 	const struct request *request;
+	const struct security *security; /* the route's; NULL: none was found yet */
 	bool evaluates; /* conditions and ranges are ours to judge: the origin has not seen them */
 };
 
@@ -41,6 +44,9 @@ struct text_source {
 };
 void text_source_init(struct text_source *, struct slice text);
 
+/* Composes the answer that sends a client elsewhere, for good: 308. */
+void answer_redirect(const struct answer_form *, struct slice location, const struct note *,
+    struct text_source *, struct answer *ret_answer) ON_LOOP;
 /* Composes the answer to a request that fails: a line of plain text says why. */
 void answer_failure(const struct answer_form *, enum err, const struct note *, struct text_source *,
     struct answer *ret_answer) ON_LOOP;

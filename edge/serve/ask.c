@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/serve/ask.h"
 
+#include "edge/http/websocket.h"
+
 /* The part of a request that outlives its client. */
 static bool copy_request(struct request *to, struct arena *arena, const struct request *from)
 {
@@ -83,6 +85,9 @@ bool ask_make(
 	if (!add_fields(ask, arena, spec))
 		return false;
 	add_validators(ask, arena, spec->stored);
+	const struct request *request = &ask->request;
+	if (request->upgrade.len > 0 && !websocket_ask(&ask->fields, arena, request->version))
+		return false;
 	return forwarded_write(&ask->fields, arena, spec->forwarded, &ask->request, our_name) &&
 	    !arena->overflow;
 }

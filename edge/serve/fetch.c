@@ -69,8 +69,10 @@ static void tell(struct fetch *f, struct fetch_result *result) ON_LOOP
 		object_unref(&result->object);
 		return;
 	}
-	if (f->exchange)
+	if (f->exchange) {
 		result->address = exchange_address(f->exchange);
+		result->detail = exchange_detail(f->exchange);
+	}
 	result->head_us = f->worker->loop.now.us - f->began.us;
 	f->client->on_answer(f->client, result);
 }
@@ -473,7 +475,6 @@ static void on_end(void *owner, enum err failure)
 {
 	role_loop();
 	struct fetch *f = owner;
-	f->exchange = NULL;
 	f->is_in_event = true;
 	bool had_head = f->times.response.ms != 0;
 	if (f->object)

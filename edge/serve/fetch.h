@@ -25,6 +25,7 @@ struct fetch_result {
 	bool is_stored;
 	bool is_validated;    /* a 304 confirmed what was stored */
 	struct slice address; /* of the origin; borrowed for the call */
+	struct slice detail;  /* of its failure, for people; empty = none; borrowed for the call */
 	int64_t head_us;      /* from the start to the head */
 };
 

@@ -2,7 +2,8 @@
 /*
  * The journey of a request:
  *
- *	receive -> route -> lookup -> hit
+ *	receive -> route -> redirect to https
+ *	                 -> lookup -> hit
  *	                           -> hit, and a refresh in the background
  *	                           -> claim -> fetch (new, or to validate what is stored)
  *	                           |        -> load (it is on disk)
@@ -19,6 +20,7 @@
 
 #include "cache/rule/vary.h"
 #include "edge/http/target.h"
+#include "edge/serve/gate.h"
 #include "edge/serve/trip.h"
 
 enum step {
@@ -31,6 +33,7 @@ enum step {
 	STEP_FETCH,   /* ask the origin, for all who wait */
 	STEP_PASS,    /* ask the origin, for this client alone */
 	STEP_ANSWER,  /* compose and send */
+	STEP_DIVERT,  /* send the client to https */
 	STEP_FAIL,    /* compose and send an error */
 	STEP_WAIT,    /* an event goes on: a letter, a fetch's answer, the client */
 };
@@ -38,20 +41,9 @@ enum step {
 /* How often a request looks again after what it waited for did not fit it; then it goes alone. */
 enum { LOOKS_MAX = 3 };
 
-/* Larders in a row may share a name; a request that met it this often goes round in a circle. */
-enum { LOOPS_MAX = 8 };
-
 static void run(struct trip *, enum step) ON_LOOP;
 
 /* ---- receive, route ---- */
-
-static struct forwarded judge_peer(const struct trip *t)
-{
-	const struct request *request = &t->stream->request;
-	struct ip peer = { 0 };
-	(void)ip_of_sockaddr(&t->stream->peer->any, &peer);
-	return forwarded_judge(t->plan->site.trusted, peer, request->scheme, &request->fields);
-}
 
 static enum step fail(struct trip *t, enum err why)
 {
@@ -62,17 +54,11 @@ static enum step fail(struct trip *t, enum err why)
 
 static enum step step_receive(struct trip *t) ON_LOOP
 {
-	struct request *request = &t->stream->request;
 	trip_keep_target(t);
-	unsigned met = via_count(&request->fields, t->plan->site.name);
-	if (met >= LOOPS_MAX)
-		return fail(t, ERR_LOOP);
-	t->is_circling = met > 0;
-	/* What ends at this hop decides nothing here: the origin does not see it either. */
-	fields_strip_hop(&request->fields);
-	t->forwarded = judge_peer(t);
-	request->scheme = t->forwarded.scheme;
-	t->control = control_of_request(&request->fields);
+	enum err refused = gate_receive(t->stream, &t->plan->site, &t->forwarded, &t->is_circling);
+	if (refused != ERR_NONE)
+		return fail(t, refused);
+	t->control = control_of_request(&t->stream->request.fields);
 	return STEP_ROUTE;
 }
 
@@ -95,10 +81,19 @@ static enum step step_route(struct trip *t)
 	t->route = route_find(t->plan->site.routes, request->authority, request->path);
 	if (!t->route)
 		return fail(t, ERR_NO_ROUTE);
+	enum err refused = ERR_NONE;
+	enum gate gate = gate_judge(t->stream, &t->route->security, &refused);
+	if (gate != GATE_OPEN)
+		return gate == GATE_REDIRECT ? STEP_DIVERT : fail(t, refused);
 	t->query.key = key_make(
 	    request, &t->route->cache, t->worker->cache->secret, &t->stream->arena);
 	if (t->query.key.text.len == 0)
 		return fail(t, ERR_HEAD_TOO_LARGE);
+	if (request->upgrade.len > 0 && t->route->websocket)
+		return pass(t, SL("bypass"), REASON_TUNNEL);
+	if (request->upgrade.len > 0 && request->version == 20)
+		return fail(t, ERR_UPGRADE_REFUSED); /* any 2xx would be taken for the switch */
+	request->upgrade = SLICE_NONE;
 	if (!t->route->cache.enabled)
 		return pass(t, SL("bypass"), REASON_BYPASS);
 	if (request->method != METHOD_GET && request->method != METHOD_HEAD)
@@ -138,7 +133,7 @@ static enum step miss(struct trip *t, struct slice forward, enum reason reason)
 static bool is_known_uncacheable(const struct trip *t)
 {
 	return t->query.reason != REASON_AUTHORIZATION ||
-	    fields_find(&t->stream->request.fields, FIELD_AUTHORIZATION);
+	    fields_have_credentials(&t->stream->request.fields);
 }
 
 /*
@@ -207,7 +202,8 @@ static enum step step_judge(struct trip *t) ON_LOOP
 		return hit(t, reason == REASON_FRESH ? RESULT_HIT : RESULT_STALE);
 	case FRESH_SERVE_REFRESH:
 		t->reason = reason;
-		refresh(t);
+		if (!gate_replays(t->stream))
+			refresh(t);
 		return hit(t, RESULT_STALE);
 	case FRESH_VALIDATE:
 		return miss(t, is_asked_for(reason) ? SL("request") : SL("stale"), reason);
@@ -280,28 +276,22 @@ static enum step step_load(struct trip *t) ON_LOOP
 	return t->is_loading ? STEP_WAIT : STEP_FETCH;
 }
 
-static struct fetch_spec fetch_spec(struct trip *t, enum fetch_kind kind)
+/* Why the origin must not see this request, or not yet (RFC 8470 5.2). */
+static enum err bars_origin(const struct trip *t)
 {
-	return (struct fetch_spec){
-		.kind = kind,
-		.plan = t->plan,
-		.route = t->route,
-		.request = &t->stream->request,
-		.control = &t->control,
-		.forwarded = &t->forwarded,
-		.key = t->query.key,
-		.at = t->query.at,
-		.stored = t->query.object,
-		.reason = t->reason,
-	};
+	if (t->control.only_if_cached)
+		return ERR_ONLY_IF_CACHED;
+	return gate_replays(t->stream) ? ERR_TOO_EARLY : ERR_NONE;
 }
 
 static enum step step_fetch(struct trip *t) ON_LOOP
 {
-	struct fetch_spec spec = fetch_spec(t, FETCH_SHARED);
-	if (t->control.only_if_cached) {
-		claim_end(&t->claim, CLAIM_RELEASED, NULL, REASON_ONLY_IF_CACHED);
-		return fail(t, ERR_ONLY_IF_CACHED);
+	struct fetch_spec spec = trip_fetch_spec(t, FETCH_SHARED);
+	enum err barred = bars_origin(t);
+	if (barred != ERR_NONE) {
+		if (t->claim)
+			claim_end(&t->claim, CLAIM_LOOK, NULL, REASON_NONE);
+		return fail(t, barred);
 	}
 	spec.claim = t->claim;
 	spec.client = &t->client;
@@ -316,7 +306,9 @@ static enum step step_fetch(struct trip *t) ON_LOOP
 
 static enum step step_pass(struct trip *t) ON_LOOP
 {
-	struct fetch_spec spec = fetch_spec(t, FETCH_PRIVATE);
+	struct fetch_spec spec = trip_fetch_spec(t, FETCH_PRIVATE);
+	if (gate_replays(t->stream))
+		return fail(t, ERR_TOO_EARLY);
 	if (t->stream->request.method != METHOD_HEAD)
 		spec.stored = NULL;
 	spec.body = t->stream->body;
@@ -331,7 +323,7 @@ static enum step step_pass(struct trip *t) ON_LOOP
 /* Asks the origin behind the client's back, unless somebody does so already (RFC 5861 3). */
 static void refresh(struct trip *t)
 {
-	struct fetch_spec spec = fetch_spec(t, FETCH_REFRESH);
+	struct fetch_spec spec = trip_fetch_spec(t, FETCH_REFRESH);
 	struct cache *cache = t->worker->cache;
 	if (claim_take(cache->claims, t->query.at.hash, claim_times(t), NULL, 0, &spec.claim) !=
 	    CLAIM_MINE)
@@ -430,20 +422,12 @@ static void on_patience_over(struct deadline *d)
 	run(t, pass(t, t->forward.len ? t->forward : SL("uri-miss"), REASON_WAIT_TIMEOUT));
 }
 
-/* Whether the fetch of this request would be one for everyone: see miss. */
-static bool asks_for_all(const struct trip *t)
-{
-	const struct request *request = &t->stream->request;
-	return request->method == METHOD_GET && !t->control.no_store &&
-	    !t->control.only_if_cached && !fields_find(&request->fields, FIELD_RANGE);
-}
-
 static void on_loaded(struct cold_load *load, struct object *object)
 {
 	role_loop();
 	struct trip *t = CONTAINER_OF(load, struct trip, load);
 	bool is_answer = object && object->kind == OBJECT_ANSWER;
-	bool is_given_up = !object && t->stream && !asks_for_all(t);
+	bool is_given_up = !object && t->stream && !trip_asks_for_all(t);
 	t->is_loading = false;
 	t->looks++;
 	if (object)
@@ -508,6 +492,21 @@ static enum step step_answer(struct trip *t) ON_LOOP
 	return STEP_WAIT;
 }
 
+static enum step step_divert(struct trip *t) ON_LOOP
+{
+	struct slice location = gate_location(t->stream, &t->route->security, t->target);
+	struct note note = trip_note(t);
+	struct answer_form form = trip_form(t);
+	struct answer answer;
+	if (!location.at)
+		return fail(t, t->stream->arena.overflow ? ERR_HEAD_TOO_LARGE : ERR_BAD_HOST);
+	answer_redirect(&form, location, &note, &t->text, &answer);
+	t->result = RESULT_REDIRECT;
+	t->status = answer.status;
+	stream_answer(t->stream, &answer, &t->text.source);
+	return STEP_WAIT;
+}
+
 static enum step step_fail(struct trip *t) ON_LOOP
 {
 	struct note note = trip_note(t);
@@ -534,6 +533,7 @@ static const struct {
 	[STEP_FETCH] = { "fetch", step_fetch },
 	[STEP_PASS] = { "pass", step_pass },
 	[STEP_ANSWER] = { "answer", step_answer },
+	[STEP_DIVERT] = { "divert", step_divert },
 	[STEP_FAIL] = { "fail", step_fail },
 };
 

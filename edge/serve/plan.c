@@ -10,7 +10,8 @@ static void plan_free(struct plan *plan) ON_LOOP
 	free(plan);
 }
 
-static bool add_origins(struct plan *plan, struct loop *loop, struct origin_meters *meters) ON_LOOP
+static bool add_origins(struct plan *plan, struct loop *loop, struct origin_meters *meters,
+    struct tls_local *local) ON_LOOP
 {
 	const struct origin_options *options = plan->site.origins->at;
 	size_t count = plan->site.origins->count;
@@ -18,7 +19,12 @@ static bool add_origins(struct plan *plan, struct loop *loop, struct origin_mete
 	if (!plan->origins)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		plan->origins[i] = origin_new(loop, &options[i], meters);
+		const struct site *site = &plan->site;
+		struct origin_tls tls = {
+			.client = site->origin_tls ? site->origin_tls[i] : NULL,
+			.local = local,
+		};
+		plan->origins[i] = origin_new(loop, &options[i], meters, &tls);
 		if (!plan->origins[i])
 			return false;
 		plan->origin_count++;
@@ -26,7 +32,8 @@ static bool add_origins(struct plan *plan, struct loop *loop, struct origin_mete
 	return true;
 }
 
-struct plan *plan_new(struct loop *loop, const struct site *site, struct origin_meters *meters)
+struct plan *plan_new(struct loop *loop, const struct site *site, struct origin_meters *meters,
+    struct tls_local *local)
 {
 	struct plan *plan = malloc(sizeof(*plan));
 	if (!plan) {
@@ -34,7 +41,7 @@ struct plan *plan_new(struct loop *loop, const struct site *site, struct origin_
 		return NULL;
 	}
 	*plan = (struct plan){ .site = *site, .refs = 1 };
-	if (add_origins(plan, loop, meters))
+	if (add_origins(plan, loop, meters, local))
 		return plan;
 	plan_free(plan);
 	return NULL;

@@ -43,6 +43,7 @@ struct plan {
 };
 
 /* own: plan_unref. Takes over the caller's hold on the site. fail: NULL, the site dropped. */
-struct plan *plan_new(struct loop *, const struct site *, struct origin_meters *) ON_LOOP;
+struct plan *plan_new(
+    struct loop *, const struct site *, struct origin_meters *, struct tls_local *) ON_LOOP;
 struct plan *plan_ref(struct plan *) ON_LOOP;
 void plan_unref(struct plan **) ON_LOOP;

@@ -82,6 +82,24 @@ void trip_keep_target(struct trip *t)
 	t->target = is_whole ? slice_of(path.at, path.len + 1 + query.len) : path;
 }
 
+/* ---- asking ---- */
+
+struct fetch_spec trip_fetch_spec(struct trip *t, enum fetch_kind kind)
+{
+	return (struct fetch_spec){
+		.kind = kind,
+		.plan = t->plan,
+		.route = t->route,
+		.request = &t->stream->request,
+		.control = &t->control,
+		.forwarded = &t->forwarded,
+		.key = t->query.key,
+		.at = t->query.at,
+		.stored = t->query.object,
+		.reason = t->reason,
+	};
+}
+
 /* ---- the answer ---- */
 
 void trip_keep_origin(struct trip *t, const struct fetch_result *result)
@@ -90,6 +108,10 @@ void trip_keep_origin(struct trip *t, const struct fetch_result *result)
 	if (len)
 		memcpy(t->address_text, result->address.at, len);
 	t->address = slice_of(t->address_text, len);
+	len = min_size(result->detail.len, sizeof(t->detail_text));
+	if (len)
+		memcpy(t->detail_text, result->detail.at, len);
+	t->detail = slice_of(t->detail_text, len);
 	t->head_us = result->head_us;
 	t->forward_status = result->status;
 }
@@ -145,6 +167,13 @@ bool trip_asks_for_less(const struct trip *t)
 	return false;
 }
 
+bool trip_asks_for_all(const struct trip *t)
+{
+	const struct request *request = &t->stream->request;
+	return request->method == METHOD_GET && !t->control.no_store &&
+	    !t->control.only_if_cached && !fields_find(&request->fields, FIELD_RANGE);
+}
+
 struct answer_form trip_form(struct trip *t)
 {
 	buf_clear(&t->lines);
@@ -154,6 +183,7 @@ struct answer_form trip_form(struct trip *t)
 		.home = &t->worker->loop,
 		.request = &t->stream->request,
 		.evaluates = t->evaluates,
+		.security = t->route ? &t->route->security : NULL,
 	};
 }
 
@@ -167,7 +197,8 @@ static void count(struct trip *t, enum err failure, struct mono now)
 	meter_add(&w->results[t->result][t->reason], 1);
 	if (failure != ERR_NONE)
 		meter_add(&w->meters.aborted, 1);
-	histogram_add(&w->request_seconds, now.us - t->stream->began.us);
+	if (t->status != 101) /* a tunnel lasts as long as its ends like */
+		histogram_add(&w->request_seconds, now.us - t->stream->began.us);
 }
 
 static void write_log(const struct trip *t, enum err failure, struct mono now)
@@ -193,6 +224,7 @@ static void write_log(const struct trip *t, enum err failure, struct mono now)
 		.origin = t->address,
 		.origin_us = t->head_us,
 		.route = t->route ? t->route->path : SLICE_NONE,
+		.tls = stream->secure ? stream->secure->version : SLICE_NONE,
 	};
 	char id[17];
 	snprintf(id, sizeof(id), "%016" PRIx64, t->worker->next_id++);
@@ -213,7 +245,7 @@ static void reset(struct trip *t) ON_LOOP
 	t->failure = ERR_NONE;
 	t->reason = REASON_NONE;
 	t->result = RESULT_PASS;
-	t->forward = t->address = t->target = SLICE_NONE;
+	t->forward = t->address = t->detail = t->target = SLICE_NONE;
 	t->forward_status = t->status = 0;
 	t->is_stored = t->is_collapsed = t->evaluates = false;
 	t->head_us = -1;

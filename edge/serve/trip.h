@@ -62,6 +62,8 @@ struct trip {
 	struct wall began;
 	struct slice address; /* of the origin, in address_text; empty = none was asked */
 	char address_text[64];
+	struct slice detail; /* of the origin's failure, in detail_text; empty = no more is known */
+	char detail_text[FAILURE_BYTES];
 	int64_t head_us; /* from the start of the fetch to its head; -1 = none */
 	uint16_t status; /* of the answer; 0 = none was composed */
 };
@@ -75,12 +77,16 @@ void trip_release(struct trip *) ON_LOOP;
 
 /* Takes down, for the log, the target as the client sent it: before anything is made of it. */
 void trip_keep_target(struct trip *);
+/* What a fetch of that kind is to know of the request. */
+struct fetch_spec trip_fetch_spec(struct trip *, enum fetch_kind);
 /* Takes down what a fetch tells of the origin, for the log and for Cache-Status. */
 void trip_keep_origin(struct trip *, const struct fetch_result *);
 /* What the answer tells about how it came to be. */
 struct note trip_note(const struct trip *);
 /* Whether the request has a range, or a condition that a fetch for everyone would not pass on. */
 bool trip_asks_for_less(const struct trip *);
+/* Whether its fetch would be one for everyone: of a whole answer that may be kept. */
+bool trip_asks_for_all(const struct trip *);
 /* What composing the answer works with. The lines of an earlier form are gone. */
 struct answer_form trip_form(struct trip *);
 

@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 
+#include "edge/serve/arrival.h"
 #include "edge/serve/fetch.h"
 #include "edge/serve/journey.h"
 #include "edge/serve/trip.h"
@@ -24,6 +25,7 @@ struct slice result_name(enum result result)
 		[RESULT_MISS] = { "miss", 4 },
 		[RESULT_COLLAPSED] = { "collapsed", 9 },
 		[RESULT_PASS] = { "pass", 4 },
+		[RESULT_REDIRECT] = { "redirect", 8 },
 		[RESULT_ERROR] = { "error", 5 },
 	};
 	return names[result];
@@ -39,6 +41,8 @@ enum err worker_init(struct worker *w, unsigned index, struct cache *cache,
 	if (getrandom(&w->next_id, sizeof(w->next_id), 0) != (ssize_t)sizeof(w->next_id))
 		return ERR_SYSTEM;
 	enum err e = loop_init(&w->loop, "larder-worker", index, w);
+	if (e == ERR_NONE)
+		e = tls_local_init(&w->tls);
 	if (e != ERR_NONE)
 		return e;
 	return front_init(&w->front, &w->loop, &journey_events, w, connections);
@@ -48,7 +52,9 @@ static void on_accept(struct listener *listener, int fd, const struct address *p
 {
 	role_loop();
 	struct worker *w = listener->owner;
-	session_accept(&w->front, fd, peer);
+	size_t index = (size_t)(listener - w->listeners);
+	must(index < w->plan->site.entrance_count);
+	arrival_accept(&w->front, &w->tls, &w->plan->site.entrances[index], fd, peer);
 }
 
 enum err worker_listen(struct worker *w, struct slice address)
@@ -64,7 +70,7 @@ enum err worker_listen(struct worker *w, struct slice address)
 
 enum err worker_set_site(struct worker *w, const struct site *site)
 {
-	struct plan *plan = plan_new(&w->loop, site, &w->origin_meters);
+	struct plan *plan = plan_new(&w->loop, site, &w->origin_meters, &w->tls);
 	if (!plan)
 		return ERR_NO_MEMORY;
 	plan_unref(&w->plan);
@@ -105,5 +111,6 @@ void worker_close(struct worker *w)
 void worker_fini(struct worker *w)
 {
 	buf_fini(&w->lines);
+	tls_local_fini(&w->tls);
 	loop_fini(&w->loop);
 }

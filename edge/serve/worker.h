@@ -10,6 +10,7 @@
 #include "edge/loop/listen.h"
 #include "edge/serve/access.h"
 #include "edge/serve/plan.h"
+#include "edge/tls/local.h"
 #include "edge/wire/session.h"
 
 /* What became of a request, for the log and the metrics. */
@@ -20,6 +21,7 @@ enum result {
 	RESULT_MISS,
 	RESULT_COLLAPSED,
 	RESULT_PASS,
+	RESULT_REDIRECT,
 	RESULT_ERROR,
 	RESULT_COUNT,
 };
@@ -49,6 +51,7 @@ struct worker {
 	_Atomic(struct access_log *) access; /* NULL = off */
 	/* home loop */
 	struct front front;
+	struct tls_local tls;
 	struct plan *plan;
 	struct list spare_trips;
 	struct list fetches; /* under way */

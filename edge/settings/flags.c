@@ -29,6 +29,9 @@ static const struct {
 		"  larder run --origin http://app1:3000 --origin http://app2:3000 \\\n"
 		"             --listen http://0.0.0.0:80 --store /var/cache/larder\n"
 		"      two servers with the same content, port 80, objects kept on disk\n"
+		"  larder run --origin http://app:3000 --listen http://0.0.0.0:80 \\\n"
+		"             --listen https://0.0.0.0:443 --cert shop.pem --key shop.key\n"
+		"      http and https; repeat --cert and --key for more names\n"
 		"  larder run -c /etc/larder/larder.yaml --log-level debug\n"
 		"      all from the file, but for one key\n",
 	    },
@@ -89,7 +92,8 @@ static const struct {
 
 /* ---- the flags ---- */
 
-/* A flag sets a configuration key when it has `open`, else something of struct flags. */
+/* A flag sets a configuration key when it has `open`, else something of struct flags, or it is the
+ * second half of one that does. */
 struct flag {
 	const char *name; /* with its dashes */
 	const char *letter;
@@ -100,7 +104,17 @@ struct flag {
 	const char *doc;
 };
 
-enum { FLAG_CONFIG, FLAG_WRITE, FLAG_DIFFERS, FLAG_DEFAULTS, FLAG_HELP, FLAG_ORIGIN };
+enum {
+	FLAG_CONFIG,
+	FLAG_WRITE,
+	FLAG_DIFFERS,
+	FLAG_DEFAULTS,
+	FLAG_HELP,
+	FLAG_ORIGIN,
+	FLAG_LISTEN,
+	FLAG_CERT,
+	FLAG_KEY
+};
 
 /* clang-format off */
 static const struct flag table[] = {
@@ -117,8 +131,12 @@ static const struct flag table[] = {
 	[FLAG_ORIGIN] = {"--origin", NULL, "URL",
 		"origins: [{name: default, addresses: [", "]}]", true, LOADING,
 		"the server behind; repeat for more addresses of the same content"},
-	{"--listen", NULL, "URL", "listen: [", "]", true, LOADING,
+	[FLAG_LISTEN] = {"--listen", NULL, "URL", "listen: [", "]", true, LOADING,
 		"where clients are served; repeat for more (http://0.0.0.0:8080)"},
+	[FLAG_CERT] = {"--cert", NULL, "FILE", "tls: {certificates: [", "]}", true, LOADING,
+		"certificate of https listeners, PEM; repeat with --key for more"},
+	[FLAG_KEY] = {"--key", NULL, "FILE", .repeats = true, .verbs = LOADING,
+		.doc = "its private key; the first --key belongs to the first --cert"},
 	{"--admin", NULL, "ADDRESS", "admin: ", "", false, LOADING,
 		"host:port, unix:/path or off (off)"},
 	{"--store", NULL, "DIR", "store: {path: ", "}", false, LOADING,
@@ -280,6 +298,32 @@ static enum flags_verdict read_flag(struct flags *flags, const char *word, struc
 	return FLAGS_RUN;
 }
 
+static size_t count_given(const struct flags *flags, const struct flag *f)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < flags->given_count; i++)
+		count += flags->given[i].flag == f;
+	return count;
+}
+
+static bool is_given(const struct flags *flags, const struct flag *f)
+{
+	return count_given(flags, f) > 0;
+}
+
+static enum flags_verdict check_pairs(const struct flags *flags)
+{
+	size_t certs = count_given(flags, &table[FLAG_CERT]);
+	size_t keys = count_given(flags, &table[FLAG_KEY]);
+	if (certs == keys)
+		return FLAGS_RUN;
+	fprintf(stderr,
+	    "larder: %zu --cert and %zu --key; each certificate needs its key: "
+	    "--cert FILE --key FILE\n",
+	    certs, keys);
+	return FLAGS_WRONG;
+}
+
 static enum flags_verdict read_file(struct flags *flags, const char *word)
 {
 	if (!(BIT(flags->verb) & READING)) {
@@ -315,7 +359,7 @@ enum flags_verdict flags_read(struct flags *flags, int argc, const char *const *
 		else
 			verdict = is_flag ? read_flag(flags, word, &rest) : read_file(flags, word);
 	}
-	return verdict;
+	return verdict == FLAGS_RUN ? check_pairs(flags) : verdict;
 }
 
 void flags_fini(struct flags *flags)
@@ -327,12 +371,24 @@ void flags_fini(struct flags *flags)
 
 /* ---- loading ---- */
 
-static bool is_given(const struct flags *flags, const struct flag *f)
+/* Writes a value; of a certificate, with the key that was given for it. */
+static void write_value(struct buf *out, const struct flags *flags, const struct given *given)
 {
-	for (size_t i = 0; i < flags->given_count; i++)
-		if (flags->given[i].flag == f)
-			return true;
-	return false;
+	if (given->flag != &table[FLAG_CERT]) {
+		buf_add_json(out, slice_str(given->value));
+		return;
+	}
+	size_t before = 0;
+	for (const struct given *g = flags->given; g < given; g++)
+		before += g->flag == given->flag;
+	const struct given *key = flags->given;
+	while (key->flag != &table[FLAG_KEY] || before-- > 0)
+		key++;
+	buf_add(out, SL("{cert: "));
+	buf_add_json(out, slice_str(given->value));
+	buf_add(out, SL(", key: "));
+	buf_add_json(out, slice_str(key->value));
+	buf_add_char(out, '}');
 }
 
 /* Writes the YAML of all that was given for a flag. Of a flag that does not repeat, the last. */
@@ -347,7 +403,7 @@ static void write_yaml(struct buf *out, const struct flags *flags, const struct 
 			out->len = start;
 		if (out->len > start)
 			buf_add(out, SL(", "));
-		buf_add_json(out, slice_str(flags->given[i].value));
+		write_value(out, flags, &flags->given[i]);
 	}
 	buf_add(out, slice_str(f->close));
 }

@@ -8,6 +8,7 @@
 #include "edge/base/log.h"
 #include "edge/conf/print.h"
 #include "edge/serve/worker.h"
+#include "edge/settings/keeper.h"
 #include "edge/settings/notify.h"
 #include "edge/settings/process.h"
 #include "edge/settings/verbs.h"
@@ -28,6 +29,9 @@ struct server {
 	const struct flags *flags;
 	struct loop control;
 	struct settings *settings; /* in force */
+	struct premises *premises; /* made of them */
+	struct keyring keyring;
+	struct keeper keeper;
 	struct cache cache;
 	struct access_log *access;
 	struct seat *seats;
@@ -45,43 +49,6 @@ struct server {
 	char why[WHY_BYTES];
 };
 
-/* ---- the settings as workers see them ---- */
-
-/* One hold on the settings for one worker, with what is derived from them. */
-struct held {
-	struct settings *settings;
-	struct arena arena;
-	struct proxies trusted;
-};
-
-static void drop_held(void *owner)
-{
-	struct held *held = owner;
-	settings_unref(&held->settings);
-	arena_fini(&held->arena);
-	free(held);
-}
-
-static struct site make_site(struct settings *settings)
-{
-	struct held *held = must_alloc(sizeof(*held));
-	held->settings = settings_ref(settings);
-	/* The loader has checked each of them. */
-	size_t bad;
-	const struct conf_strings *texts = &settings->trusted_proxies;
-	arena_init(&held->arena, 64 * KIB);
-	must(proxies_parse(texts->at, texts->count, &held->arena, &held->trusted, &bad));
-	return (struct site){
-		.limits = &settings->limits,
-		.routes = &settings->routes,
-		.origins = &settings->origins,
-		.trusted = &held->trusted,
-		.name = settings->name,
-		.owner = held,
-		.drop = drop_held,
-	};
-}
-
 /* ---- failing ---- */
 
 static bool say(struct server *s, const char *what, enum err e)
@@ -97,7 +64,10 @@ static bool load_settings(struct server *s, enum exit_code *ret_code)
 	struct conf_errors errors;
 	conf_errors_init(&errors);
 	s->settings = flags_settings(s->flags, &errors);
-	if (!s->settings) {
+	if (s->settings)
+		s->premises = premises_new(
+		    s->settings, &s->keyring, (struct premises_before){ 0 }, &errors);
+	if (!s->premises) {
 		*ret_code = verb_refuse(&errors);
 		return false;
 	}
@@ -129,7 +99,7 @@ static bool init_workers(struct server *s)
 static bool listen_all(struct server *s)
 {
 	for (size_t i = 0; i < s->settings->listen.count; i++) {
-		struct slice address = s->settings->listen.at[i];
+		struct slice address = settings_listen_at(s->settings, i)->address;
 		if (!listener_is_free(address)) {
 			snprintf(s->why, sizeof(s->why), "%.*s: %s", SLICE_ARG(address),
 			    strerror(EADDRINUSE));
@@ -249,7 +219,7 @@ static bool start_workers(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct seat *seat = &s->seats[i];
 		atomic_store(&seat->worker.access, s->access);
-		seat->first_site = make_site(s->settings);
+		seat->first_site = premises_site(s->premises);
 		mail_init(&seat->drain, deliver_drain);
 		mail_init(&seat->close, deliver_close);
 		mail_init(&seat->drained, deliver_drained);
@@ -291,6 +261,7 @@ static void add_metrics(struct server *s)
 		metrics_add_table(m, &h2_meter_table, &w->front.h2.meters, "");
 		metrics_add_table(m, &serve_meter_table, &w->meters, "");
 		metrics_add_table(m, &origin_meter_table, &w->origin_meters, "");
+		metrics_add_table(m, &tls_meter_table, &w->tls.meters, "");
 		metrics_add_array(m, &results, &w->results[0][0], "");
 		metrics_add_histogram(m, "http_request_seconds",
 		    "From a request's first byte to the end of its answer.", &w->request_seconds,
@@ -318,15 +289,25 @@ static void dump(void *owner, struct buf *b)
 	conf_dump(b, &settings_table, s->settings);
 }
 
-static void reload(struct server *, struct conf_errors *) ON_LOOP;
+static void list_certs(void *owner, struct buf *b)
+{
+	const struct server *s = owner;
+	certs_list(b, s->premises, wall_now());
+}
 
-static void admin_asks_reload(void *owner, struct admin_reload *asked)
+static void reload(struct server *, struct conf_errors *) ON_LOOP;
+static void renew(struct server *, struct conf_errors *) ON_LOOP;
+
+static void admin_asks_reload(void *owner, enum admin_what what, struct admin_reload *asked)
 {
 	role_loop();
 	struct server *s = owner;
 	struct conf_errors errors;
 	conf_errors_init(&errors);
-	reload(s, &errors);
+	if (what == ADMIN_CERTS)
+		renew(s, &errors);
+	else
+		reload(s, &errors);
 	admin_reloaded(&asked, errors.count == 0, buf_slice(&errors.text));
 	conf_errors_fini(&errors);
 }
@@ -341,6 +322,7 @@ static bool start_admin(struct server *s) ON_LOOP
 		.owner = s,
 		.unready = unready,
 		.dump = dump,
+		.certs = list_certs,
 		.reload = admin_asks_reload,
 	};
 	s->has_admin = true;
@@ -369,7 +351,8 @@ static void warn_of_restart(const struct settings *now, const struct settings *n
 {
 	bool same_listen = now->listen.count == next->listen.count;
 	for (size_t i = 0; same_listen && i < now->listen.count; i++)
-		same_listen = slice_eq(now->listen.at[i], next->listen.at[i]);
+		same_listen = slice_eq(
+		    settings_listen_at(now, i)->address, settings_listen_at(next, i)->address);
 	bool same = same_listen && now->workers == next->workers &&
 	    slice_eq(now->admin, next->admin) && slice_eq(now->store.path, next->store.path) &&
 	    now->store.size_bytes == next->store.size_bytes &&
@@ -382,12 +365,56 @@ static void warn_of_restart(const struct settings *now, const struct settings *n
 			 "take effect at the next start only");
 }
 
+/* Puts new premises in force: for new connections at once, for open ones with their next request. */
+static void move_in(struct server *s, struct premises *next) ON_LOOP
+{
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		struct site_letter *letter = must_alloc(sizeof(*letter));
+		mail_init(&letter->mail, deliver_site);
+		letter->worker = &s->seats[i].worker;
+		letter->site = premises_site(next);
+		mail_post(&letter->worker->loop, &letter->mail);
+	}
+	keeper_take(&s->keeper, next);
+	premises_unref(&s->premises);
+	s->premises = next;
+}
+
+/* Reads the certificates again. What cannot be read stays as it is: see premises.h. */
+static void renew(struct server *s, struct conf_errors *errors) ON_LOOP
+{
+	struct premises_before before = { s->premises, true };
+	keeper_look(&s->keeper);
+	struct premises *next = premises_new(s->settings, &s->keyring, before, errors);
+	if (next)
+		move_in(s, next);
+	if (errors->count > 0)
+		log_error("tls: certificates: what was in force stays: %.*s",
+		    SLICE_ARG(buf_slice(&errors->text)));
+	else
+		log_info("tls: certificates loaded, in force for new connections");
+}
+
+static void on_files_changed(void *owner)
+{
+	role_loop();
+	struct conf_errors errors;
+	conf_errors_init(&errors);
+	renew(owner, &errors);
+	conf_errors_fini(&errors);
+}
+
 static void reload(struct server *s, struct conf_errors *errors)
 {
 	notify_reloading();
+	struct premises *premises = NULL;
 	struct settings *next = flags_settings(s->flags, errors);
-	metrics_reloaded(&s->metrics, next != NULL);
-	if (!next) {
+	if (next)
+		premises = premises_new(
+		    next, &s->keyring, (struct premises_before){ s->premises, false }, errors);
+	metrics_reloaded(&s->metrics, premises != NULL);
+	if (!premises) {
+		settings_unref(&next);
 		log_error("config: %u problems, the configuration before stays in force:\n%.*s",
 		    errors->count, SLICE_ARG(buf_slice(&errors->text)));
 		notify_ready();
@@ -396,13 +423,7 @@ static void reload(struct server *s, struct conf_errors *errors)
 	warn_of_restart(s->settings, next);
 	log_set_level((enum log_level)next->log.level);
 	hot_set_budget(s->cache.hot, next->store.hot_bytes);
-	for (unsigned i = 0; i < s->worker_count; i++) {
-		struct site_letter *letter = must_alloc(sizeof(*letter));
-		mail_init(&letter->mail, deliver_site);
-		letter->worker = &s->seats[i].worker;
-		letter->site = make_site(next);
-		mail_post(&letter->worker->loop, &letter->mail);
-	}
+	move_in(s, premises);
 	settings_unref(&s->settings);
 	s->settings = next;
 	log_info("config: loaded, in force for new requests");
@@ -476,7 +497,7 @@ static void tell_ready(struct server *s)
 	notify_ready();
 	printf("larder: ready");
 	for (size_t i = 0; i < s->settings->listen.count; i++)
-		printf(" %.*s", SLICE_ARG(s->settings->listen.at[i]));
+		printf(" %.*s", SLICE_ARG(settings_listen_at(s->settings, i)->address));
 	printf(", %u worker%s\n", s->worker_count, s->worker_count == 1 ? "" : "s");
 	fflush(stdout);
 	log_info("start: ready, version %s", LARDER_VERSION);
@@ -496,6 +517,8 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	    !open_access_log(s))
 		return false;
 	add_metrics(s);
+	keeper_init(&s->keeper, &s->control, &s->keyring, &s->metrics, on_files_changed, s);
+	keeper_take(&s->keeper, s->premises);
 	if (!start_admin(s) || !start_workers(s))
 		return false;
 	return true;
@@ -523,10 +546,13 @@ static void take_down(struct server *s) ON_LOOP
 		cache_fini(&s->cache);
 	for (unsigned i = 0; s->seats && i < s->worker_count; i++)
 		worker_fini(&s->seats[i].worker);
+	keeper_stop(&s->keeper);
 	metrics_fini(&s->metrics);
 	if (s->control.ev)
 		loop_fini(&s->control);
 	pid_file_drop(&s->pid_file);
+	premises_unref(&s->premises);
+	keyring_fini(&s->keyring);
 	settings_unref(&s->settings);
 	free(s->seats);
 }

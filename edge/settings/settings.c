@@ -6,6 +6,10 @@
 #include "edge/conf/print.h"
 
 enum { ARENA_BYTES = 64 << 20 };
+#define LISTEN_DEFAULT "http://0.0.0.0:8080"
+#define SELF_SIGNED                                                                                \
+	"openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext "          \
+	"subjectAltName=DNS:localhost -keyout key.pem -out cert.pem"
 
 /* ---- options ---- */
 
@@ -41,10 +45,10 @@ static const struct conf_field store_fields[] = {
 };
 /* clang-format on */
 static const struct conf_table store_table = {
-	"store",
-	sizeof(struct store_settings),
-	store_fields,
-	COUNT_OF(store_fields),
+	.name = "store",
+	.struct_bytes = sizeof(struct store_settings),
+	.fields = store_fields,
+	.count = COUNT_OF(store_fields),
 };
 #undef AT
 
@@ -63,10 +67,34 @@ static const struct conf_field log_fields[] = {
 };
 /* clang-format on */
 static const struct conf_table log_table = {
-	"log",
-	sizeof(struct log_settings),
-	log_fields,
-	COUNT_OF(log_fields),
+	.name = "log",
+	.struct_bytes = sizeof(struct log_settings),
+	.fields = log_fields,
+	.count = COUNT_OF(log_fields),
+};
+#undef AT
+
+#define AT(member) offsetof(struct listen_options, member)
+/* clang-format off */
+static const struct conf_field listen_fields[] = {
+	{"address", CONF_STRING, AT(address), .example = LISTEN_DEFAULT, .check = address_check_url,
+	 .doc = "http://host:port, or https://host:port, which needs a certificate. 0.0.0.0 is every "
+		"IPv4 address of the machine, [::] every IPv6 address."},
+	{"proxy-protocol", CONF_STRINGS, AT(proxy_protocol), 0, 1000, "[]",
+	 .check = address_check_block,
+	 .doc = "Addresses and blocks of balancers whose connections begin with a PROXY protocol "
+		"header (version 1 or 2), which says who the client is. It is asked of them, and "
+		"believed of nobody else."},
+	{"tls", CONF_SECTION, AT(tls), .table = &tls_options_table, .inherits = "tls",
+	 .doc = "The keys of tls below, for this listener alone; what is not named here is as there."},
+};
+/* clang-format on */
+static const struct conf_table listen_table = {
+	.name = "a listener",
+	.struct_bytes = sizeof(struct listen_options),
+	.fields = listen_fields,
+	.count = COUNT_OF(listen_fields),
+	.shorthand = "address",
 };
 #undef AT
 
@@ -75,9 +103,9 @@ static const struct conf_table log_table = {
 static const struct conf_field fields[] = {
 	{"workers", CONF_UINT, AT(workers), 0, 256, "0",
 	 .doc = "Threads that serve requests; 0 = one for each processor."},
-	{"listen", CONF_STRINGS, AT(listen), 1, 64, "[\"http://0.0.0.0:8080\"]",
-	 .check = address_check_url,
-	 .doc = "Where clients are served, as http://host:port."},
+	{"listen", CONF_SECTIONS, AT(listen), 1, 64, "[\"" LISTEN_DEFAULT "\"]",
+	 .table = &listen_table,
+	 .doc = "Where clients are served."},
 	{"admin", CONF_STRING, AT(admin), .fallback = "off", .check = address_check_admin,
 	 .doc = "Where purges, metrics and larderctl are served: host:port, unix:/path or off. Whoever "
 		"reaches it may do everything."},
@@ -88,12 +116,16 @@ static const struct conf_field fields[] = {
 	{"pid-file", CONF_STRING, AT(pid_file), .fallback = "",
 	 .doc = "File that holds the process id while Larder runs; empty = none."},
 	{"stop-timeout", CONF_DURATION, AT(stop_ms), 0, CONF_HOURS(1), "25s",
-	 .doc = "How long a graceful stop waits for answers under way."},
+	 .doc = "How long a graceful stop waits for answers under way, and for tunnels to end."},
 	{"trusted-proxies", CONF_STRINGS, AT(trusted_proxies), 0, 1000, "[]",
 	 .check = address_check_block,
 	 .doc = "Addresses and blocks of proxies before Larder, whose X-Forwarded fields are believed."},
 	{"limits", CONF_SECTION, AT(limits), .table = &limits_table,
 	 .doc = "What a client may send, how large and how slowly."},
+	{"tls", CONF_SECTION, AT(tls), .table = &tls_options_table,
+	 .doc = "How https:// listeners speak TLS, unless one says otherwise."},
+	{"security", CONF_SECTION, AT(security), .table = &security_table,
+	 .doc = "What is asked of connections and said to browsers, unless a route says otherwise."},
 	{"store", CONF_SECTION, AT(store), .table = &store_table,
 	 .doc = "Where answers are kept."},
 	{"log", CONF_SECTION, AT(log), .table = &log_table,
@@ -111,13 +143,93 @@ static const struct conf_field fields[] = {
 #undef AT
 
 const struct conf_table settings_table = {
-	"the configuration",
-	sizeof(struct settings),
-	fields,
-	COUNT_OF(fields),
+	.name = "the configuration",
+	.struct_bytes = sizeof(struct settings),
+	.fields = fields,
+	.count = COUNT_OF(fields),
 };
 
 /* ---- checks over the whole ---- */
+
+/* Whether an address asks for TLS. One that was refused does not. */
+static bool is_https(struct slice url)
+{
+	struct host_port at;
+	return address_of_url(url, &at) && at.is_https;
+}
+
+/* What TLS towards clients lacks. False when it was told. */
+static bool check_tls(struct conf_load *load, struct conf_path path, const struct tls_options *tls)
+{
+	if (tls->client_certificate != TLS_CLIENT_OFF && tls->client_ca.len == 0)
+		conf_problem(load, path,
+		    "clients are asked for a certificate and no CA is trusted to sign one; name its "
+		    "PEM file as client-ca");
+	else if (tls->client_crl.len > 0 && tls->client_ca.len == 0)
+		conf_problem(load, path, "client-crl without client-ca; name both, or neither");
+	else if (tls->early_data && !tls->tickets)
+		conf_problem(load, path,
+		    "early-data needs tickets, since only a session that is resumed has it; write "
+		    "tickets: true");
+	else
+		return true;
+	return false;
+}
+
+static void check_twin_listeners(struct conf_load *load, const struct settings *s, size_t i)
+{
+	struct slice address = settings_listen_at(s, i)->address;
+	struct host_port at, other;
+	bool is_twin = false;
+	if (!address_of_url(address, &at))
+		return;
+	for (size_t j = 0; j < i; j++)
+		is_twin |= address_of_url(settings_listen_at(s, j)->address, &other) &&
+		    at.port == other.port && slice_eq_nocase(at.host, other.host);
+	if (is_twin)
+		conf_problem(load, (struct conf_path){ "listen", i, "address" },
+		    "\"%.*s\" is listened on already; one port serves http or https, once",
+		    SLICE_ARG(problem_quote(address)));
+}
+
+static void check_listeners(struct conf_load *load, const struct settings *s)
+{
+	bool well = check_tls(load, (struct conf_path){ "tls", 0, NULL }, &s->tls);
+	for (size_t i = 0; i < s->listen.count; i++) {
+		const struct listen_options *listen = settings_listen_at(s, i);
+		check_twin_listeners(load, s, i);
+		if (well)
+			check_tls(load, (struct conf_path){ "listen", i, "tls" }, &listen->tls);
+		if (is_https(listen->address) && listen->tls.certificates.count == 0)
+			conf_problem(load, (struct conf_path){ "listen", i, "address" },
+			    "\"%.*s\" has no certificate; name one under tls.certificates, or by "
+			    "--cert FILE --key FILE. To try without a CA: " SELF_SIGNED,
+			    SLICE_ARG(problem_quote(listen->address)));
+	}
+}
+
+/* What the list that browsers are shipped with asks for (hstspreload.org). False when it was told. */
+static bool check_preload(
+    struct conf_load *load, struct conf_path path, const struct security *security)
+{
+	if (!security->hsts_preload ||
+	    (security->hsts_subdomains && security->hsts_ms >= (int64_t)CONF_DAYS(365)))
+		return true;
+	conf_problem(load, path,
+	    "hsts-preload is refused by the browsers' list without hsts: 365d, or longer, and "
+	    "hsts-subdomains: true");
+	return false;
+}
+
+static void check_security(struct conf_load *load, const struct settings *s)
+{
+	bool well = check_preload(
+	    load, (struct conf_path){ "security", 0, "hsts-preload" }, &s->security);
+	const struct route *routes = s->routes.list.at;
+	for (size_t i = 0; well && i < s->routes.list.count; i++)
+		check_preload(
+		    load, (struct conf_path){ "routes", i, "security" }, &routes[i].security);
+}
 
 static const struct origin_options *origin_at(const struct settings *s, size_t i)
 {
@@ -138,10 +250,28 @@ static size_t find_origin(const struct settings *s, struct slice name)
 	return i;
 }
 
+/* TLS is the origin's, not an address's: one of each would leave half of the traffic in the open
+ * without anybody having said so. */
+static void check_schemes(struct conf_load *load, const struct settings *s, size_t i)
+{
+	const struct conf_strings *all = &origin_at(s, i)->addresses;
+	size_t safe = 0;
+	for (size_t j = 0; j < all->count; j++)
+		safe += is_https(all->at[j]);
+	if (safe > 0 && safe < all->count)
+		conf_problem(load, (struct conf_path){ "origins", i, "addresses" },
+		    "http:// and https:// addresses in one origin; make two origins of them");
+}
+
 static void check_origins(struct conf_load *load, const struct settings *s)
 {
 	for (size_t i = 0; i < s->origins.count; i++) {
 		struct slice name = origin_at(s, i)->name;
+		const struct tls_client_options *tls = &origin_at(s, i)->tls;
+		check_schemes(load, s, i);
+		if ((tls->cert.len > 0) != (tls->key.len > 0))
+			conf_problem(load, (struct conf_path){ "origins", i, "tls" },
+			    "a certificate without its key, or the reverse; name both cert and key");
 		if (name.len > 0 && find_origin(s, name) < i)
 			conf_problem(load, (struct conf_path){ "origins", i, "name" },
 			    "origin \"%.*s\" a second time", SLICE_ARG(problem_quote(name)));
@@ -229,6 +359,8 @@ struct settings *settings_load(
 	arena_init(&s->arena, ARENA_BYTES);
 	conf_load_begin(&load, &s->arena, sources, count);
 	conf_load_fill(&load, &settings_table, s);
+	check_listeners(&load, s);
+	check_security(&load, s);
 	check_origins(&load, s);
 	add_default_route(&load, s);
 	bind_routes(&load, s);

@@ -29,11 +29,18 @@ struct store_settings {
 	int admission;             /* enum admission of cache/tier/cold.h */
 };
 
+/* Where clients are served. */
+struct listen_options {
+	struct slice address;               /* "http://host:port" or "https://host:port" */
+	struct conf_strings proxy_protocol; /* whose connections begin with a PROXY header */
+	struct tls_options tls;             /* of an https:// address */
+};
+
 struct settings {
 	_Atomic uint32_t refs;
 	struct arena arena;
-	uint64_t workers; /* 0 = one per processor */
-	struct conf_strings listen;
+	uint64_t workers;         /* 0 = one per processor */
+	struct conf_list listen;  /* struct listen_options, at least one */
 	struct tls_options tls;   /* what each listener's starts from */
 	struct security security; /* what each route's starts from */
 	struct slice admin;       /* "HOST:PORT", "unix:PATH" or "off" */
@@ -54,11 +61,18 @@ extern const struct conf_table settings_table;
 
 /*
  * Loads sources, later ones over earlier ones, fills defaults and checks the whole: that routes
- * name origins, that nothing is there twice. One origin without routes gets a route for everything.
+ * name origins, that https has a certificate, that nothing is there twice. One origin without routes
+ * gets a route for everything. Text only: certificates are read by who uses them.
  * own: settings_unref. fail: NULL, every problem in `errors`.
  */
 struct settings *settings_load(
     const struct conf_source *sources, size_t count, struct conf_errors *errors);
+
+/* The i-th listener. */
+static inline const struct listen_options *settings_listen_at(const struct settings *s, size_t i)
+{
+	return (const struct listen_options *)s->listen.at + i;
+}
 
 /* Writes every key with its default, commented: the text of conf.d/larder.yaml. */
 void settings_print_defaults(struct buf *);

@@ -7,6 +7,7 @@
 #include "edge/conf/fmt.h"
 #include "edge/conf/print.h"
 #include "edge/conf/schema.h"
+#include "edge/settings/premises.h"
 #include "edge/settings/source.h"
 
 /* ---- telling ---- */
@@ -38,13 +39,27 @@ static const char *plural(size_t n)
 
 /* ---- check, dump, schema, version ---- */
 
+/* Reads the certificates, as a start would. */
+static bool can_be_served(struct settings *s, struct conf_errors *errors)
+{
+	struct keyring keyring = { 0 };
+	struct premises *premises = premises_new(
+	    s, &keyring, (struct premises_before){ 0 }, errors);
+	bool can = premises != NULL;
+	premises_unref(&premises);
+	keyring_fini(&keyring);
+	return can;
+}
+
 static enum exit_code check(const struct flags *flags)
 {
 	struct conf_errors errors;
 	conf_errors_init(&errors);
 	struct settings *s = flags_settings(flags, &errors);
-	if (!s)
+	if (!s || !can_be_served(s, &errors)) {
+		settings_unref(&s);
 		return verb_refuse(&errors);
+	}
 	printf("valid: %zu listener%s, %zu origin%s, %zu route%s\n", s->listen.count,
 	    plural(s->listen.count), s->origins.count, plural(s->origins.count),
 	    s->routes.list.count, plural(s->routes.list.count));

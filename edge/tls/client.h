@@ -24,3 +24,9 @@ enum err tls_client_new(
     const struct tls_client_options *, struct tls_client **ret, char *why, size_t why_room);
 struct tls_client *tls_client_ref(struct tls_client *);
 void tls_client_unref(struct tls_client **);
+
+/*
+ * Takes the newest session that the origin has given on a connection made of a tls_client's context
+ * since the last call; NULL = none. own: SSL_SESSION_free; one that nobody takes goes with the SSL.
+ */
+SSL_SESSION *tls_client_take_session(SSL *);

@@ -9,13 +9,20 @@
  *	  -> conn_read, conn_writev ... conn_close
  *
  * While it shakes hands the conn is watched for EV_READ: what the handshake writes leaves by
- * itself. With early data SHAKE_DONE comes when there is early data to read: `secure.is_early` is
+ * itself.
+ *
+ * How a peer ends: close_notify is IO_EOF. The connection's end without it is IO_EOF from a client,
+ * many of which are in a hurry and whose requests say where they end; from an origin it is IO_BROKEN,
+ * since an answer that ends with the connection might have been cut by anybody (RFC 8446 6.1).
+ *
+ * With early data SHAKE_DONE comes when there is early data to read: `secure.is_early` is
  * true until the client's Finished has been read.
  */
 #pragma once
 
 #include "edge/loop/conn.h"
 #include "edge/tls/client.h"
+#include "edge/tls/failure.h"
 #include "edge/tls/local.h"
 #include "edge/tls/server.h"
 
@@ -25,21 +32,14 @@ enum shake {
 	SHAKE_FAILED, /* close the conn; an alert is on its way */
 };
 
-/* Which of RFC 9209's TLS errors a failed handshake with an origin is. */
-enum tls_failure {
-	TLS_FAILED_PROTOCOL,
-	TLS_FAILED_CERTIFICATE, /* not trusted, not for this name, expired */
-	TLS_FAILED_ALERT,       /* the peer refused with an alert */
-	TLS_FAILED_CLOSED,
-};
-
 struct tls_line;
 
 /* Lays TLS under an open conn of a client. own: goes with the conn. The local and (a ref of) the
  * server are kept. fail: ERR_NO_MEMORY: the conn is as it was. */
 enum err tls_line_serve(struct conn *, struct tls_local *, struct tls_server *) ON_LOOP;
 /* Lays TLS under a connected conn to an origin. name: for SNI and the name check; an IP address is
- * checked as such and sends no SNI. resume: a session to offer, or NULL. */
+ * checked as such and sends no SNI. resume: a session to offer, or NULL. fail: ERR_NO_MEMORY, also for
+ * a name that no host can have: the conn is as it was. */
 enum err tls_line_connect(struct conn *, struct tls_local *, struct tls_client *, struct slice name,
     SSL_SESSION *resume) ON_LOOP;
 /* Goes on with the handshake. Counts how it ends. */
@@ -51,7 +51,10 @@ void tls_line_give_up(struct conn *, bool is_late) ON_LOOP;
 const struct secure *tls_line_secure(const struct conn *);
 /* Whether the client chose "h2" by ALPN (RFC 7301). */
 bool tls_line_is_h2(const struct conn *);
-/* Why the handshake failed: of the RFC 9209 kinds, and one line for people, static or the line's. */
+/* Whether the handshake resumed the session that was offered (RFC 8446 2.2). */
+bool tls_line_is_resumed(const struct conn *);
+/* Why the handshake failed: of the RFC 9209 kinds, and one line for people, static or the line's.
+ * TLS_FAILED_ALERT also when the origin ended the line with an alert afterwards. */
 enum tls_failure tls_line_failure(const struct conn *, const char **ret_text);
 /* A session that the origin has given us since the last call: a ref of its own, or NULL. */
 SSL_SESSION *tls_line_take_session(struct conn *) ON_LOOP;

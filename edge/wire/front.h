@@ -37,6 +37,12 @@
 	X(other, COUNTER, "http_refused_total", "why=\"other\"", "Requests refused.") \
 	X(idle_closed, COUNTER, "http_closed_total", "why=\"idle\"", "Connections closed by us.") \
 	X(send_stalled, COUNTER, "http_closed_total", "why=\"send-stalled\"", "Connections closed by us.") \
+	X(proxy_bad, COUNTER, "http_closed_total", "why=\"proxy-header\"", "Connections closed by us.") \
+	X(tunnel_idle, COUNTER, "http_closed_total", "why=\"tunnel-idle\"", "Connections closed by us.") \
+	X(tunnels_open, GAUGE, "http_tunnels", "state=\"open\"", "Tunnels (WebSocket) open.") \
+	X(tunnels, COUNTER, "http_tunnels_total", "", "Tunnels opened.") \
+	X(tunnel_in, COUNTER, "http_tunnel_bytes_total", "direction=\"in\"", "Bytes through tunnels.") \
+	X(tunnel_out, COUNTER, "http_tunnel_bytes_total", "direction=\"out\"", "Bytes through tunnels.") \
 	X(bytes_in, COUNTER, "http_received_bytes_total", "", "Bytes read from clients.") \
 	X(bytes_out, COUNTER, "http_sent_bytes_total", "", "Bytes written to clients.")
 /* clang-format on */

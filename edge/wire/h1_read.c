@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/wire/h1_read.h"
 
+#include "edge/http/websocket.h"
 #include "edge/wire/request.h"
 
 /* What may surround a body's bytes (chunk sizes, extensions, trailers) before it counts as abuse. */
@@ -84,7 +85,8 @@ static int on_head_end(llhttp_t *parser)
 	r->head_ended = true;
 	r->in_trailers = true; /* fields that come now, after the body */
 	r->name = r->value = SLICE_NONE;
-	/* Upgrade is not served: the request is an ordinary one (RFC 9110 7.8 lets us ignore it). */
+	/* llhttp would stop here: a request that asks for a switch is an ordinary one until it is
+	 * answered (RFC 9110 7.8). */
 	parser->upgrade = 0;
 	bool skips_body = r->kind == H1_ANSWER &&
 	    (r->answers_head || status_has_no_body((uint16_t)parser->status_code));
@@ -270,6 +272,8 @@ static enum err finish_request(struct h1_reader *r, struct request *request)
 		request->framing = FRAMING_LENGTH;
 	/* llhttp counts content_length down while it reads; at the head's end it is whole. */
 	request->content_length = r->parser.content_length;
+	if (websocket_is_asked(request))
+		request->upgrade = SL("websocket");
 	const struct field *host = fields_find(&r->fields, FIELD_HOST);
 	const struct aim aim = { r->target, host ? host->value : SLICE_NONE, host != NULL };
 	return request_check(request, &aim, r->limits->body_bytes, r->arena);

@@ -75,7 +75,7 @@ static void set_deadline(struct h2 *h) ON_LOOP
 	if (wait == h->timed && !is_new)
 		return;
 	deadline_set(h->front->home, &h->deadline, wait_ms(h, wait));
-	h->timed = wait;
+	h->timed = (uint8_t)wait;
 	h->requests_timed = h->requests;
 }
 

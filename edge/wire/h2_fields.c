@@ -229,6 +229,18 @@ static bool add_lines(struct arena *arena, struct slice lines, struct h2_section
 	return true;
 }
 
+static struct slice decimal(struct arena *arena, uint64_t value)
+{
+	enum { DIGITS = 20 };
+	char *to = arena_bytes(arena, DIGITS);
+	size_t at = DIGITS;
+	while (to && (value > 0 || at == DIGITS)) {
+		to[--at] = (char)('0' + value % 10);
+		value /= 10;
+	}
+	return to ? slice_of(to + at, DIGITS - at) : SLICE_NONE;
+}
+
 /* Switching protocols is CONNECT's success here (RFC 8441 5). */
 static struct slice status_text(struct arena *arena, uint16_t status)
 {
@@ -237,7 +249,7 @@ static struct slice status_text(struct arena *arena, uint16_t status)
 	case 200: return SL("200");
 	case 304: return SL("304");
 	case 404: return SL("404");
-	default: return arena_printf(arena, "%u", status);
+	default: return decimal(arena, status);
 	}
 }
 
@@ -254,8 +266,7 @@ bool h2_section_of_answer(struct arena *arena, const struct answer *a, struct h2
 		if (!add_lines(arena, a->lines[i], ret))
 			return false;
 	if (a->has_length && a->status != 101)
-		ret->at[ret->count++] = field_nv(
-		    SL("content-length"), arena_printf(arena, "%" PRIu64, a->length));
+		ret->at[ret->count++] = field_nv(SL("content-length"), decimal(arena, a->length));
 	return !arena->overflow;
 }
 

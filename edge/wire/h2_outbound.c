@@ -232,10 +232,10 @@ static enum err write_gathered(struct h2 *h) ON_LOOP
 
 static enum err write_kept(struct h2 *h) ON_LOOP
 {
-	struct iovec iov = { h->kept.at + h->kept_sent, h->kept.len - h->kept_sent };
 	size_t sent;
 	if (h->kept.len == 0)
 		return ERR_NONE;
+	struct iovec iov = { h->kept.at + h->kept_sent, h->kept.len - h->kept_sent };
 	enum io io = conn_writev(&h->conn, &iov, 1, &sent);
 	meter_add(&h->front->meters.bytes_out, sent);
 	h->kept_sent += sent;

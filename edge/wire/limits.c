@@ -22,6 +22,8 @@ static const struct conf_field fields[] = {
 	 .doc = "How long a connection without a request is kept."},
 	{"send-timeout", CONF_DURATION, AT(send_ms), 100, CONF_HOURS(1), "30s",
 	 .doc = "A client that takes no byte of its answer for so long is cut off."},
+	{"tunnel-idle", CONF_DURATION, AT(tunnel_ms), 100, CONF_DAYS(7), "5m",
+	 .doc = "A tunnel (WebSocket) in which no byte moves either way for so long is closed."},
 	{"connections", CONF_UINT, AT(connections), 1, 10000000, "20000",
 	 .doc = "Open client connections, all workers together. One more is answered 503 and closed."},
 	{"requests", CONF_UINT, AT(requests), 0, 1000000000, "10000",
@@ -41,8 +43,8 @@ static const struct conf_field fields[] = {
 /* clang-format on */
 
 const struct conf_table limits_table = {
-	"limits",
-	sizeof(struct limits),
-	fields,
-	COUNT_OF(fields),
+	.name = "limits",
+	.struct_bytes = sizeof(struct limits),
+	.fields = fields,
+	.count = COUNT_OF(fields),
 };

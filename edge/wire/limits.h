@@ -13,6 +13,7 @@ struct limits {
 	int64_t body_ms;      /* between two bytes of a request's body: 408 */
 	int64_t idle_ms;      /* a kept connection without a request: closed */
 	int64_t send_ms;      /* a client that takes no byte of its answer: closed */
+	int64_t tunnel_ms;    /* a tunnel in which neither side sends a byte: closed */
 	uint64_t connections; /* open client connections of all workers: 503 and closed */
 	uint64_t requests;    /* requests on one connection, then it is closed; 0 = no limit */
 	bool h2;              /* HTTP/2 is spoken */

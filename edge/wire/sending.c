@@ -43,7 +43,9 @@ void sending_interim(struct sending *s, const struct answer *a)
 static void write_framing(struct sending *s, const struct answer *a)
 {
 	s->delimiter = BY_NOTHING;
-	if (a->has_length) {
+	if (a->status == 101) {
+		s->delimiter = BY_TUNNEL;
+	} else if (a->has_length) {
 		buf_add(&s->out, SL("Content-Length: "));
 		buf_add_u64(&s->out, a->length);
 		buf_add(&s->out, SL("\r\n"));
@@ -69,7 +71,10 @@ void sending_begin(
 
 void sending_end_head(struct sending *s, bool closes)
 {
-	if (closes)
+	/* RFC 9110 7.8: what is switched to, the only protocol that we know. */
+	if (s->delimiter == BY_TUNNEL)
+		buf_add(&s->out, SL("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+	else if (closes)
 		buf_add(&s->out, SL("Connection: close\r\n"));
 	else if (s->version == 10)
 		buf_add(&s->out, SL("Connection: keep-alive\r\n"));
@@ -77,6 +82,12 @@ void sending_end_head(struct sending *s, bool closes)
 }
 
 /* ---- bodies ---- */
+
+/* Whether all that the source has may go out as it is. */
+static bool is_unbounded(const struct sending *s)
+{
+	return s->delimiter == BY_CLOSE || s->delimiter == BY_TUNNEL;
+}
 
 /* Readies the line that comes before the next bytes of a chunked body. */
 static void frame_chunk(struct sending *s, uint64_t bytes)
@@ -137,7 +148,7 @@ static int gather_body(struct sending *s, struct iovec *iov, int room)
 		return 0;
 	if (s->delimiter == BY_CHUNKS && s->left == 0)
 		frame_chunk(s, iov_total(iov, count));
-	return s->delimiter == BY_CLOSE ? count : iov_cut(iov, count, s->left);
+	return is_unbounded(s) ? count : iov_cut(iov, count, s->left);
 }
 
 enum err sending_gather(struct sending *s, struct gathered *ret)
@@ -167,7 +178,7 @@ void sending_took(struct sending *s, uint64_t bytes)
 	if (body == 0)
 		return;
 	s->source->advance(s->source, body);
-	if (s->delimiter == BY_CLOSE)
+	if (is_unbounded(s))
 		return;
 	s->left -= body;
 	if (s->delimiter == BY_LENGTH && s->left == 0)

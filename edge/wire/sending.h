@@ -13,6 +13,7 @@
  *	BY_LENGTH   Content-Length                short of it: the client sees that it was cut
  *	BY_CHUNKS   one chunk for each gathering  no last chunk: the client sees that it was cut
  *	BY_CLOSE    the connection ends           looks whole: the session must reset the connection
+ *	BY_TUNNEL   the connection ends, too      what was switched to has an end of its own
  *
  * The body's bytes are never copied, and a chunk is announced only once the source has shown its
  * bytes: so whatever was announced is there.
@@ -26,7 +27,7 @@
 
 enum { SENDING_IOVECS = 34 };
 
-enum delimiter { BY_NOTHING, BY_LENGTH, BY_CHUNKS, BY_CLOSE };
+enum delimiter { BY_NOTHING, BY_LENGTH, BY_CHUNKS, BY_CLOSE, BY_TUNNEL };
 
 struct sending {
 	struct buf out; /* heads, chunk sizes: goes out before the source's bytes */

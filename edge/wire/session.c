@@ -8,8 +8,7 @@ static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 enum {
 	PREFACE_BYTES = sizeof(preface) - 1,
-	KEPT_INPUT_BYTES = 64 * 1024,   /* of requests behind the current one */
-	BODY_WINDOW_BYTES = 256 * 1024, /* of a request's body under way to the origin */
+	KEPT_INPUT_BYTES = 64 * 1024, /* of requests behind the current one */
 	LINGER_MS = 2000,
 	BULK_BYTES = 96 * 1024, /* a body worth a look at the socket */
 };
@@ -74,14 +73,25 @@ static void enter(struct session *s)
 	s->depth++;
 }
 
+static bool is_tunnel(const struct session *s)
+{
+	return s->turn && turn_is_tunnel(s->turn);
+}
+
+static bool awaits_body(const struct session *s)
+{
+	return s->turn && turn_awaits_body(s->turn) && s->state != STATE_LINGER;
+}
+
 static int64_t state_timeout(const struct session *s)
 {
 	const struct limits *limits = s->front->limits;
 	switch ((enum state)s->state) {
 	case STATE_IDLE: return limits->idle_ms;
 	case STATE_HEAD: return limits->head_ms;
-	case STATE_BUSY: return s->turn->wants_body && !s->turn->body_ended ? limits->body_ms : 0;
-	case STATE_ANSWERING: return s->is_blocked ? limits->send_ms : 0;
+	case STATE_BUSY: return awaits_body(s) ? limits->body_ms : 0;
+	case STATE_ANSWERING:
+		return is_tunnel(s) ? limits->tunnel_ms : s->is_blocked ? limits->send_ms : 0;
 	case STATE_LINGER: return LINGER_MS;
 	case STATE_DEAD: break;
 	}
@@ -153,24 +163,16 @@ static bool begin_turn(struct session *s) ON_LOOP
 static void start_journey(struct session *s)
 {
 	struct turn *t = s->turn;
-	struct request *request = &t->stream.request;
 	const struct limits *limits = s->front->limits;
 	s->state = STATE_BUSY;
 	s->requests++;
 	if (!t->reader.keeps_alive || (limits->requests && s->requests >= limits->requests))
 		s->closes = true;
-	if (request->framing == FRAMING_LENGTH && request->content_length == 0)
-		request->framing = FRAMING_NONE;
-	if (request->framing != FRAMING_NONE) {
-		uint64_t length = request->framing == FRAMING_LENGTH ? request->content_length
-								     : FLOW_LENGTH_UNKNOWN;
-		t->stream.body = flow_new(length, 0, BODY_WINDOW_BYTES);
-		if (!t->stream.body) {
-			refuse(s, ERR_NO_MEMORY);
-			return;
-		}
-	}
-	s->front->events->on_request(&t->stream);
+	enum err failed = turn_make_body(t);
+	if (failed == ERR_NONE)
+		s->front->events->on_request(&t->stream);
+	else
+		refuse(s, failed);
 }
 
 /* Whether the connection begins, as far as it has come, as one of HTTP/2 does (RFC 9113 3.3). */
@@ -196,6 +198,8 @@ static size_t take_head(struct session *s, struct slice bytes) ON_LOOP
 	size_t used = 0;
 	enum h1_event event = h1_read_head(&t->reader, bytes, &used, &t->stream.request, NULL);
 	t->stream.bytes_in += used;
+	if (event == H1_HEAD && bytes.len > used && t->stream.request.upgrade.len > 0)
+		s->closes = true; /* see write_head */
 	if (event == H1_BAD)
 		refuse(s, t->reader.failure);
 	else if (event == H1_HEAD)
@@ -214,24 +218,13 @@ static void fail_body(struct session *s, enum err why)
 
 static size_t take_body(struct session *s, struct slice bytes)
 {
-	struct turn *t = s->turn;
-	size_t used = 0;
-	enum h1_event event = h1_read_body(&t->reader, bytes, &used, t->stream.body);
-	t->stream.bytes_in += used;
-	if (event == H1_BAD) {
-		fail_body(s, t->reader.failure);
-		return bytes.len;
-	}
-	if (event == H1_END) {
-		t->body_ended = true;
-		flow_finish(t->stream.body, t->reader.trailers);
-	}
-	return used;
-}
-
-static bool awaits_body(const struct session *s)
-{
-	return s->turn && s->turn->wants_body && !s->turn->body_ended && s->state != STATE_LINGER;
+	size_t used;
+	enum err failed = turn_take_body(s->turn, bytes, &used);
+	s->unsent = UINT32_MAX; /* the connection lives */
+	if (failed == ERR_NONE)
+		return used;
+	fail_body(s, failed);
+	return bytes.len;
 }
 
 /* Uses what it can of the input; one request after the other while they are answered at once. */
@@ -294,7 +287,9 @@ static void on_eof(struct session *s) ON_LOOP
 {
 	s->saw_eof = true;
 	bool is_asking = s->state == STATE_IDLE || s->state == STATE_HEAD;
-	if (is_asking || s->state == STATE_LINGER || turn_lacks_body(s->turn))
+	if (is_tunnel(s))
+		turn_end_body(s->turn); /* the other direction goes on */
+	else if (is_asking || s->state == STATE_LINGER || turn_lacks_body(s->turn))
 		session_close(s, ERR_CLIENT_GONE);
 	else
 		s->closes = true; /* it may have shut its side only: the answer still goes out */
@@ -359,8 +354,7 @@ static bool pump_once(struct session *s) ON_LOOP
 		return false;
 	}
 	meter_add(&s->front->meters.bytes_out, sent);
-	t->stream.bytes_out += sent;
-	sending_took(&t->sending, sent);
+	turn_sent(t, sent);
 	s->is_blocked = sent < next.bytes;
 	return !s->is_blocked;
 }
@@ -462,9 +456,24 @@ static void write_head(struct session *s, const struct answer *a, struct source 
 {
 	struct turn *t = s->turn;
 	sending_begin(&t->sending, a, source, t->stream.request.version);
-	if (sending_ends_by_close(&t->sending) || turn_lacks_body(t) || s->front->is_draining)
+	/* What comes behind a request to switch before its answer is meant for one protocol or the
+	 * other, and only its sender knows for which: as a request it is never read. */
+	bool is_unclear = t->switching == SWITCH_ASKED && s->in.len > 0;
+	if (sending_ends_by_close(&t->sending) || turn_lacks_body(t) || is_unclear ||
+	    s->front->is_draining)
 		s->closes = true;
 	sending_end_head(&t->sending, s->closes);
+}
+
+/* From here on bytes go both ways as they come; some may have come with the request already. */
+static void open_tunnel(struct session *s) ON_LOOP
+{
+	turn_open_tunnel(s->turn);
+	s->closes = true;
+	if (s->depth == 1)
+		take_kept(s);
+	if (s->saw_eof)
+		turn_end_body(s->turn);
 }
 
 static void h1_answer(struct stream *stream, const struct answer *a, struct source *source)
@@ -480,6 +489,8 @@ static void h1_answer(struct stream *stream, const struct answer *a, struct sour
 		conn_ready_bulk(&s->conn);
 	}
 	s->state = STATE_ANSWERING;
+	if (a->status == 101)
+		open_tunnel(s);
 	if (is_own_event)
 		pump(s);
 	else
@@ -557,7 +568,10 @@ static bool is_taking(struct session *s) ON_LOOP
 {
 	uint32_t before = s->unsent;
 	s->unsent = conn_unsent(&s->conn);
-	return s->unsent < before;
+	if (is_tunnel(s))
+		s->unsent += (uint32_t)flow_unread(s->turn->stream.body);
+	bool is_idle = s->unsent == 0 && before == UINT32_MAX && is_tunnel(s);
+	return s->unsent < before && !is_idle;
 }
 
 static void on_deadline(struct deadline *d)
@@ -573,8 +587,8 @@ static void on_deadline(struct deadline *d)
 	case STATE_ANSWERING:
 		if (is_taking(s))
 			break;
-		meter_add(&m->send_stalled, 1);
-		session_close(s, ERR_CLIENT_STALLED);
+		meter_add(is_tunnel(s) ? &m->tunnel_idle : &m->send_stalled, 1);
+		session_close(s, is_tunnel(s) ? ERR_TUNNEL_IDLE : ERR_CLIENT_STALLED);
 		break;
 	case STATE_IDLE: meter_add(&m->idle_closed, 1); /* fallthrough */
 	case STATE_LINGER:

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/wire/turn.h"
 
+#include "edge/wire/front.h"
+
 enum {
 	ARENA_BYTES = 512 * 1024,
 	SPARE_TURNS = 64,
+	BODY_WINDOW_BYTES = 256 * 1024, /* of a request's body under way to the origin */
 };
 
 static void turn_free(struct turn *t)
@@ -40,6 +43,85 @@ static void on_later(struct mail *m)
 	on_letter(t, t->events->on_later);
 }
 
+/* ---- the request's body ---- */
+
+enum err turn_make_body(struct turn *t)
+{
+	struct request *request = &t->stream.request;
+	if (request->framing == FRAMING_LENGTH && request->content_length == 0)
+		request->framing = FRAMING_NONE;
+	if (request->upgrade.len > 0)
+		t->switching = SWITCH_ASKED;
+	else if (request->framing == FRAMING_NONE)
+		return ERR_NONE;
+	uint64_t length = request->framing == FRAMING_LENGTH ? request->content_length
+							     : FLOW_LENGTH_UNKNOWN;
+	t->stream.body = flow_new(length, 0, BODY_WINDOW_BYTES);
+	return t->stream.body ? ERR_NONE : ERR_NO_MEMORY;
+}
+
+void turn_end_body(struct turn *t)
+{
+	t->body_ended = true;
+	flow_finish(t->stream.body, t->reader.trailers);
+}
+
+/* What nobody reads any more is dropped: the tunnel's other end has gone, and its last bytes are on
+ * their way. */
+static enum err take_raw(struct turn *t, struct slice bytes, size_t *ret_used)
+{
+	struct front *front = t->stream.front;
+	enum err e = flow_write(t->stream.body, bytes);
+	*ret_used = bytes.len;
+	meter_add(&front->meters.tunnel_in, bytes.len);
+	return e == ERR_CANCELLED ? ERR_NONE : e;
+}
+
+static enum err take_framed(struct turn *t, struct slice bytes, size_t *ret_used)
+{
+	enum h1_event event = h1_read_body(&t->reader, bytes, ret_used, t->stream.body);
+	if (event == H1_END)
+		turn_end_body(t);
+	return event == H1_BAD ? t->reader.failure : ERR_NONE;
+}
+
+enum err turn_take_body(struct turn *t, struct slice bytes, size_t *ret_used)
+{
+	*ret_used = 0;
+	enum err e = turn_is_tunnel(t) ? take_raw(t, bytes, ret_used)
+				       : take_framed(t, bytes, ret_used);
+	t->stream.bytes_in += *ret_used;
+	return e;
+}
+
+/* ---- the answer ---- */
+
+void turn_open_tunnel(struct turn *t)
+{
+	struct front *front = t->stream.front;
+	must(t->switching == SWITCH_ASKED);
+	t->switching = SWITCH_MADE;
+	t->wants_body = true;
+	meter_add(&front->meters.tunnels, 1);
+	meter_add(&front->meters.tunnels_open, 1);
+}
+
+static void close_tunnel(struct turn *t)
+{
+	struct front *front = t->stream.front;
+	t->switching = SWITCH_NONE;
+	meter_sub(&front->meters.tunnels_open, 1);
+}
+
+void turn_sent(struct turn *t, size_t bytes)
+{
+	struct front *front = t->stream.front;
+	t->stream.bytes_out += bytes;
+	if (turn_is_tunnel(t))
+		meter_add(&front->meters.tunnel_out, bytes);
+	sending_took(&t->sending, bytes);
+}
+
 /* ---- from request to request ---- */
 
 void turn_pool_init(struct turn_pool *pool)
@@ -74,6 +156,8 @@ struct turn *turn_take(struct turn_pool *pool)
 static void turn_reset(struct turn *t)
 {
 	struct stream *stream = &t->stream;
+	if (turn_is_tunnel(t))
+		close_tunnel(t);
 	if (stream->body) {
 		flow_filler_leave(stream->body);
 		if (!t->body_ended)
@@ -85,6 +169,7 @@ static void turn_reset(struct turn *t)
 	stream->journey = NULL;
 	stream->bytes_in = stream->bytes_out = 0;
 	t->wants_body = t->body_ended = false;
+	t->switching = SWITCH_NONE;
 	sending_reset(&t->sending);
 }
 

@@ -28,6 +28,13 @@ struct turn_events {
 	turn_event_f *on_later; /* there is something to send, at the end of the round */
 };
 
+/* What becomes of a request to switch to another protocol (RFC 9110 7.8). */
+enum switching {
+	SWITCH_NONE,
+	SWITCH_ASKED, /* stream.body is for what follows the 101; until that, nothing is of it */
+	SWITCH_MADE,  /* a tunnel: stream.body takes what comes as it is, until the client ends */
+};
+
 struct turn {
 	struct stream stream; /* first: what the journey sees */
 	/* the session's, set by it; session: NULL = given back */
@@ -37,6 +44,7 @@ struct turn {
 	struct h1_reader reader;
 	struct mail room, later;
 	bool wants_body, body_ended;
+	enum switching switching;
 	struct sending sending;
 };
 
@@ -55,8 +63,30 @@ void turn_give(struct turn_pool *, struct turn *);
 /* Frees the spare turns. */
 void turn_pool_fini(struct turn_pool *);
 
+/* Makes the body that the request's head announces, or that a tunnel will need. */
+enum err turn_make_body(struct turn *);
+/* Takes bytes of the body, and its end. ret_used: as h1_read_body says. fail: as h1_read_body,
+ * ERR_NO_MEMORY. */
+enum err turn_take_body(struct turn *, struct slice, size_t *ret_used);
+/* The body is whole, trailers and all. */
+void turn_end_body(struct turn *);
+
+/* The switch was asked for and is answered with 101: the body takes what comes from now on. */
+void turn_open_tunnel(struct turn *);
+/* Counts bytes that went out, off the answer too. */
+void turn_sent(struct turn *, size_t bytes);
+
+static inline bool turn_is_tunnel(const struct turn *t)
+{
+	return t->switching == SWITCH_MADE;
+}
 /* Whether some of the request is still to come. */
 static inline bool turn_lacks_body(const struct turn *t)
 {
-	return t->stream.body && !t->body_ended;
+	return t->stream.body && !t->body_ended && t->switching != SWITCH_ASKED;
+}
+/* Whether it is wanted. */
+static inline bool turn_awaits_body(const struct turn *t)
+{
+	return t->wants_body && turn_lacks_body(t);
 }

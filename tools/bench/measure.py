@@ -4,9 +4,11 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import selectors
 import socket
+import ssl
 import subprocess
 import urllib.request
 
@@ -58,16 +60,37 @@ def get(port, path):
         return answer.read()
 
 
-def wrk(port, path, seconds, connections, core, miss=None):
-    """Load from one thread on one core; what load.lua counted, as a dict."""
+def wrk(url, seconds, connections, core, miss=None, closes=False):
+    """HTTP/1 load from one thread on one core; what load.lua counted, as a dict. closes: each
+    request on a connection of its own."""
     script = os.path.join(os.path.dirname(__file__), "load.lua")
     command = ["taskset", "-c", core, "wrk", "-t", "1", "-c", str(connections),
-               "-d", f"{seconds}s", "--timeout", "10s", "-s", script,
-               f"http://127.0.0.1:{port}{path}"]
+               "-d", f"{seconds}s", "--timeout", "10s", "-s", script]
+    command += ["-H", "Connection: close"] if closes else []
+    command.append(url)
     environment = os.environ | ({"BENCH_MISS": miss} if miss else {})
     output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True,
                             check=True).stdout
     return json.loads(output.strip().splitlines()[-1])
+
+
+H2_UNITS = {"us": 1, "ms": 1e3, "s": 1e6}
+
+
+def h2load(url, seconds, clients, streams, core):
+    """HTTP/2 load, as wrk's; h2load tells no percentile, so p50 is its mean and p99 its maximum."""
+    command = ["taskset", "-c", core, "h2load", "-c", str(clients), "-m", str(streams),
+               "-D", str(seconds), url]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    counts = {key: int(value) for value, key in
+              re.findall(r"(\d+) (total|succeeded|failed|errored|timeout)", output)}
+    times = re.search(r"time for request: +(\S+?)([mu]?s) +(\S+?)([mu]?s) +(\S+?)([mu]?s)", output)
+    data = re.search(r"\((\d+)\) data", output)
+    return {"requests": counts["succeeded"], "bytes": int(data[1]), "duration_us": seconds * 1e6,
+            "p50_us": float(times[5]) * H2_UNITS[times[6]],
+            "p99_us": float(times[3]) * H2_UNITS[times[4]],
+            "socket_errors": counts["errored"], "timeouts": counts["timeout"],
+            "bad_status": counts["failed"] - counts["errored"]}
 
 
 # ---- idle clients ---------------------------------------------------------------------------
@@ -81,12 +104,23 @@ def raise_file_limit(wanted):
             return
 
 
-def open_idle(port, path, count):
+def trusting():
+    """What asks for TLS and trusts everyone."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def open_idle(port, path, count, is_tls):
     """Open connections, each with one answered request; returns the sockets."""
     ask = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    context = trusting() if is_tls else None
     clients = []
     for _ in range(count):
         client = socket.create_connection(("127.0.0.1", port), 10)
+        if context:
+            client = context.wrap_socket(client)
         client.sendall(ask)
         read_answer(client)
         clients.append(client)

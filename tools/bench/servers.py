@@ -24,6 +24,9 @@ START_LIMIT_S = 30
 FILES = 65536
 SPARE_FILES = 1000
 
+# What h2o serves from a folder.
+FILE_BYTES = {"1k": 1 << 10, "16k": 16 << 10, "128k": 128 << 10, "1m": 1 << 20}
+
 # Versions are asked of all, also of the load generator.
 VERSION = {
     "larder": ["{larder}", "version"],
@@ -31,7 +34,10 @@ VERSION = {
     "varnish": ["varnishd", "-V"],
     "trafficserver": ["traffic_server", "--version"],
     "haproxy": ["haproxy", "-v"],
+    "h2o": ["h2o", "-v"],
     "wrk": ["wrk", "-v"],
+    "h2load": ["h2load", "--version"],
+    "openssl": ["openssl", "version"],
 }
 
 
@@ -70,6 +76,20 @@ def limit_program():
     return str(program)
 
 
+# ---- certificates ---------------------------------------------------------------------------
+
+def make_certificate(folder):
+    """A certificate that all servers show: what sites use by default today, ECDSA on P-256."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
+                   check=True, capture_output=True)
+    # HAProxy reads both from one file.
+    both = (folder / "cert.pem").read_text() + (folder / "key.pem").read_text()
+    (folder / "both.pem").write_text(both)
+
+
 # ---- configurations -------------------------------------------------------------------------
 
 def fill(template, folder, ports):
@@ -87,8 +107,12 @@ def command_limit(_folder, ports):
 
 
 def command_larder(folder, ports):
-    return [larder(), "run", "--origin", f"http://127.0.0.1:{ports['ORIGIN']}",
+    # As many requests on a connection as the load likes: so it is with all.
+    (folder / "larder.yaml").write_text("limits: {requests: 0}\n")
+    return [larder(), "run", "--config", str(folder / "larder.yaml"), "--origin", f"http://127.0.0.1:{ports['ORIGIN']}",
             "--listen", f"http://127.0.0.1:{ports['LISTEN']}",
+            "--listen", f"https://127.0.0.1:{ports['TLS']}",
+            "--cert", str(folder / "cert.pem"), "--key", str(folder / "key.pem"),
             "--admin", f"127.0.0.1:{ports['ADMIN']}", "--workers", "1",
             "--hot-size", "256m", "--store-size", "10g", "--store", str(folder / "store"),
             "--access-log", "off"]
@@ -100,6 +124,15 @@ def command_nginx(folder, ports):
 
 def command_haproxy(folder, ports):
     return ["haproxy", "-db", "-f", fill("haproxy.cfg", folder, ports)]
+
+
+def command_h2o(folder, ports):
+    """It has no cache: files from a folder, held open and in its memory, stand in for one."""
+    files = folder / "files"
+    files.mkdir()
+    for name, size in FILE_BYTES.items():
+        (files / name).write_bytes(b"x" * size)
+    return ["h2o", "-m", "worker", "-c", fill("h2o.yaml", folder, ports)]
 
 
 def command_varnish(folder, ports):
@@ -122,6 +155,7 @@ COMMANDS = {
     "larder": command_larder,
     "nginx": command_nginx,
     "haproxy": command_haproxy,
+    "h2o": command_h2o,
     "trafficserver": command_trafficserver,
     "varnish": command_varnish,
     "limit": command_limit,
@@ -177,9 +211,10 @@ def running(command, port, core, log):
 
 @contextlib.contextmanager
 def server(name, folder, origin, core):
-    """A server that answers requests; yields its process and its port. Its folder stays until the
+    """A server that answers requests; yields its process and its ports. Its folder stays until the
     bench ends: file systems are slow to make files soon after many were removed."""
     folder.mkdir()
-    ports = free_ports("LISTEN", "ADMIN") | {"ORIGIN": origin}
+    make_certificate(folder)
+    ports = free_ports("LISTEN", "TLS", "ADMIN") | {"ORIGIN": origin}
     with running(COMMANDS[name](folder, ports), ports["LISTEN"], core, f"{folder}.log") as pid:
-        yield pid, int(ports["LISTEN"])
+        yield pid, {name: int(port) for name, port in ports.items()}

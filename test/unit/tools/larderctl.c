@@ -79,24 +79,12 @@ static void test_verbs(void)
 	CU_ASSERT_EQUAL(distance(&verbs[4], one, 1, &words), 4);
 }
 
-static void test_answers(void)
-{
-	struct answer a = { 0 };
-	buf_init(&a.bytes, 0);
-	buf_add(&a.bytes, SL("HTTP/1.1 422 Unprocessable Content\r\ncontent-length:  2\r\n\r\n{}"));
-	parse_answer(&a);
-	CU_ASSERT_EQUAL(a.status, 422);
-	CU_ASSERT(slice_eq(a.body, SL("{}")));
-	buf_fini(&a.bytes);
-}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{ "numbers", test_numbers },
 		{ "rows", test_rows },
 		{ "verbs", test_verbs },
-		{ "answers", test_answers },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -93,6 +93,10 @@ static void test_judge(void)
 		    REASON_STORED },
 		{ "RFC 9111 3.5 not proxy-revalidate", "Authorization: x\n", 200,
 		    "Cache-Control: proxy-revalidate, max-age=9\n", REASON_AUTHORIZATION },
+		/* RFC 9440 3: a certificate that the origin is told of says who asks, too */
+		{ "RFC 9440 3", "Client-Cert: :eA==:\n", 200, FRESH, REASON_AUTHORIZATION },
+		{ "RFC 9440 3 public", "Client-Cert: :eA==:\n", 200,
+		    "Cache-Control: public, max-age=9\n", REASON_STORED },
 		/* RFC 9111 7.3 */
 		{ "RFC 9111 7.3 explicit", "", 200, FRESH "Set-Cookie: a=b\n", REASON_STORED },
 		{ "RFC 9111 7.3 public", "", 200,

@@ -16,6 +16,7 @@ static struct {
 	struct admin admin;
 	struct mail stop, answer;
 	struct admin_reload *asked;
+	_Atomic enum admin_what what;
 	_Atomic(const char *) unready;
 	_Atomic bool is_slow, is_bad;
 	_Atomic enum err failed;
@@ -41,8 +42,14 @@ static void answer_reload(UNUSED struct mail *m)
 	admin_reloaded(&house.asked, !house.is_bad, house.is_bad ? errors : SLICE_NONE);
 }
 
-static void reload(UNUSED void *owner, struct admin_reload *asked)
+static void certs(UNUSED void *owner, struct buf *to)
 {
+	buf_add(to, SL("{\"certificates\":[]}\n"));
+}
+
+static void reload(UNUSED void *owner, enum admin_what what, struct admin_reload *asked)
+{
+	house.what = what;
 	if (house.asked)
 		answer_reload(NULL); /* the one before has waited long enough */
 	house.asked = asked;
@@ -60,6 +67,7 @@ static void start(struct loop *loop, UNUSED void *arg)
 		.metrics = &house.metrics,
 		.unready = unready,
 		.dump = dump,
+		.certs = certs,
 		.reload = reload,
 	};
 	house.failed = admin_start(&house.admin, loop, &options, house.why, sizeof(house.why));
@@ -172,7 +180,11 @@ static void test_reload(void)
 	for (int slow = 0; slow < 2; slow++) {
 		house.is_slow = slow;
 		house.is_bad = false;
+		CU_ASSERT_EQUAL(status_of(ask("POST /v1/certs/reload", "Content-Length: 0\r\n")),
+		    house.is_bad ? 422 : 200);
+		CU_ASSERT_EQUAL(house.what, ADMIN_CERTS);
 		const char *answer = ask("POST /v1/config/reload", "Content-Length: 0\r\n");
+		CU_ASSERT_EQUAL(house.what, ADMIN_CONFIG);
 		CU_ASSERT_EQUAL(status_of(answer), 200);
 		CU_ASSERT_STRING_EQUAL(body_of(answer), "{\"reloaded\":true}\n");
 		house.is_bad = true;

@@ -201,6 +201,32 @@ static void test_json(void)
 	town_fini(&t);
 }
 
+/* Gauges that come and go are set anew, each time all of them. */
+static void test_passing(void)
+{
+	static const struct metrics_sample some[] = { { SL("name=\"a\""), 7 },
+		{ SL("name=\"b\""), 8 } };
+	struct slice prefix = SL("larder_ends");
+	struct town t;
+	town_init(&t);
+	metrics_set_passing(&t.metrics, "ends_seconds", "When.", some, 2);
+	metrics_set_passing(&t.metrics, "ends_seconds", "When.", &some[1], 1);
+	metrics_text(&t.metrics, &t.text);
+	buf_add_char(&t.text, '\0');
+	CU_ASSERT_PTR_NOT_NULL(strstr(t.text.at,
+	    "# HELP larder_ends_seconds When.\n# TYPE larder_ends_seconds gauge\n"
+	    "larder_ends_seconds{name=\"b\"} 8\n"));
+	CU_ASSERT_PTR_NULL(strstr(t.text.at, "name=\"a\""));
+	json_t *all = json_of(&t, &prefix, 1);
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(all, "series")), 1);
+	json_decref(all);
+	metrics_set_passing(&t.metrics, "ends_seconds", "When.", NULL, 0);
+	buf_clear(&t.text);
+	metrics_text(&t.metrics, &t.text);
+	CU_ASSERT_EQUAL(slice_find_slice(buf_slice(&t.text), SL("ends_seconds")), t.text.len);
+	town_fini(&t);
+}
+
 /* Everything the house counts, as promtool sees it: syntax, units, suffixes, help. */
 static void test_promtool(void)
 {
@@ -238,6 +264,7 @@ int main(void)
 		{ "histograms", test_histogram },
 		{ "reloads", test_reload },
 		{ "JSON", test_json },
+		{ "gauges that come and go", test_passing },
 		{ "promtool", test_promtool },
 		CU_TEST_INFO_NULL,
 	};

@@ -8,15 +8,22 @@ static void test_url(void)
 	static const struct {
 		const char *url, *host;
 		uint16_t port; /* 0 = refused */
-		bool is_ipv6;
+		bool is_ipv6, is_https;
 	} rows[] = {
-		{ "http://app:3000", "app", 3000, false },
-		{ "http://app", "app", 80, false },
-		{ "HTTP://app:1", "app", 1, false },
-		{ "http://127.0.0.1:65535", "127.0.0.1", 65535, false },
-		{ "http://[::]:8080", "::", 8080, true },
-		{ "http://[fd00::1]", "fd00::1", 80, true },
+		{ "http://app:3000", "app", 3000, false, false },
+		{ "http://app", "app", 80, false, false },
+		{ "HTTP://app:1", "app", 1, false, false },
+		{ "http://127.0.0.1:65535", "127.0.0.1", 65535, false, false },
+		{ "http://[::]:8080", "::", 8080, true, false },
+		{ "http://[fd00::1]", "fd00::1", 80, true, false },
+		{ "https://app:8443", "app", 8443, false, true },
+		{ "https://app", "app", 443, false, true },
+		{ "HTTPS://[::1]", "::1", 443, true, true },
 		{ .url = "http://" },
+		{ .url = "https://" },
+		{ .url = "https:/app" },
+		{ .url = "https://app/" },
+		{ .url = "ftp://app" },
 		{ .url = "http://:80" },
 		{ .url = "http://app:" },
 		{ .url = "http://app:0" },
@@ -30,7 +37,6 @@ static void test_url(void)
 		{ .url = "http://[app]:80" },
 		{ .url = "http://[127.0.0.1]:80" },
 		{ .url = "app:80" },
-		{ .url = "https://app:443" },
 		{ .url = "" },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -43,6 +49,7 @@ static void test_url(void)
 		CU_ASSERT(slice_eq(a.host, slice_str(rows[i].host)));
 		CU_ASSERT_EQUAL(a.port, rows[i].port);
 		CU_ASSERT_EQUAL(a.is_ipv6, rows[i].is_ipv6);
+		CU_ASSERT_EQUAL(a.is_https, rows[i].is_https);
 	}
 }
 

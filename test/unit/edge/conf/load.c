@@ -20,7 +20,7 @@ struct outer {
 	int word;
 	struct slice text;
 	struct conf_strings list;
-	struct conf_list ttls, entries;
+	struct conf_list ttls, entries, doors;
 	struct inner inner;
 };
 
@@ -35,14 +35,25 @@ static const struct conf_field inner_fields[] = {
 	{ "size", CONF_SIZE, offsetof(struct inner, size), 1, KIB, "64", .doc = "" },
 	{ "tags", CONF_STRINGS, offsetof(struct inner, tags), 0, 3, "[a, b]", .doc = "" },
 };
-static const struct conf_table inner_table = { "inner", sizeof(struct inner), inner_fields, 2 };
+static const struct conf_table inner_table = {
+	.name = "inner", .struct_bytes = sizeof(struct inner), .fields = inner_fields, .count = 2
+};
 
 static const struct conf_field entry_fields[] = {
 	{ "name", CONF_STRING, offsetof(struct entry, name), .example = "x" },
 	{ "inner", CONF_SECTION, offsetof(struct entry, inner), .table = &inner_table,
 	    .inherits = "inner" },
 };
-static const struct conf_table entry_table = { "an entry", sizeof(struct entry), entry_fields, 2 };
+static const struct conf_table entry_table = {
+	.name = "an entry", .struct_bytes = sizeof(struct entry), .fields = entry_fields, .count = 2
+};
+
+/* As an entry, with its name alone as a plain value. */
+static const struct conf_table door_table = { .name = "a door",
+	.struct_bytes = sizeof(struct entry),
+	.fields = entry_fields,
+	.count = 2,
+	.shorthand = "name" };
 
 static const struct conf_field outer_fields[] = {
 	{ "flag", CONF_BOOL, offsetof(struct outer, flag), .fallback = "true" },
@@ -55,12 +66,17 @@ static const struct conf_field outer_fields[] = {
 	    .check = check_text },
 	{ "ttls", CONF_STATUS_TTLS, offsetof(struct outer, ttls), 0, 60000, "{404: 10s}",
 	    .doc = "" },
-	{ "inner", CONF_SECTION, offsetof(struct outer, inner), .table = &inner_table },
 	{ "entries", CONF_SECTIONS, offsetof(struct outer, entries), 0, 2, "[]",
 	    .table = &entry_table },
+	{ "doors", CONF_SECTIONS, offsetof(struct outer, doors), 1, 3, "[front]",
+	    .table = &door_table },
+	/* After the lists whose entries inherit from it. */
+	{ "inner", CONF_SECTION, offsetof(struct outer, inner), .table = &inner_table },
 };
-static const struct conf_table outer_table = { "the file", sizeof(struct outer), outer_fields,
-	COUNT_OF(outer_fields) };
+static const struct conf_table outer_table = { .name = "the file",
+	.struct_bytes = sizeof(struct outer),
+	.fields = outer_fields,
+	.count = COUNT_OF(outer_fields) };
 
 static struct arena arena;
 static struct conf_errors errors;
@@ -144,16 +160,38 @@ static void test_inherits(void)
 	CU_ASSERT(slice_eq(entry_at(1)->inner.tags.at[0], SL("c")));
 }
 
+static const struct entry *door_at(size_t i)
+{
+	return (const struct entry *)got.doors.at + i;
+}
+
+/* A plain value among maps is a map with the one key that its table names. */
+static void test_shorthand(void)
+{
+	CU_ASSERT(load_text(""));
+	CU_ASSERT_EQUAL_FATAL(got.doors.count, 1);
+	CU_ASSERT(slice_eq(door_at(0)->name, SL("front")) && door_at(0)->inner.size == 64);
+	setenv("UNIT_DOOR", "side", 1);
+	CU_ASSERT(load_text("doors: [back, {name: cellar, inner: {size: 9}}, \"${UNIT_DOOR}\"]\n"
+			    "inner: {size: 7}\n"));
+	CU_ASSERT_EQUAL_FATAL(got.doors.count, 3);
+	CU_ASSERT(slice_eq(door_at(0)->name, SL("back")) && door_at(0)->inner.size == 7);
+	CU_ASSERT(slice_eq(door_at(1)->name, SL("cellar")) && door_at(1)->inner.size == 9);
+	CU_ASSERT(slice_eq(door_at(2)->name, SL("side")) && door_at(2)->inner.size == 7);
+}
+
 static void test_merge(void)
 {
 	const struct conf_source sources[] = {
-		{ SL("a"), SL("number: 1\ninner: {size: 2}\nlist: [x, y]\n"), false },
-		{ SL("b"), SL("inner: {tags: []}\nlist: [z]\n"), false },
+		{ SL("a"), SL("number: 1\ninner: {size: 2}\nlist: [x, y]\ndoors: [x, y]\n"),
+		    false },
+		{ SL("b"), SL("inner: {tags: []}\nlist: [z]\ndoors: [{name: z}]\n"), false },
 		{ SL("--number"), SL("number: 4\n"), true },
 	};
 	CU_ASSERT(load_sources(sources, COUNT_OF(sources)));
 	CU_ASSERT(got.number == 4 && got.inner.size == 2 && got.inner.tags.count == 0);
 	CU_ASSERT(got.list.count == 1 && slice_eq(got.list.at[0], SL("z")));
+	CU_ASSERT(got.doors.count == 1 && slice_eq(door_at(0)->name, SL("z")));
 }
 
 static void test_errors(void)
@@ -178,6 +216,12 @@ static void test_errors(void)
 		    "f:1:11: an entry needs the key \"name\"; for example name: x\n" },
 		{ "entries: [{name: a, inner: {size: 0}}]",
 		    "f:1:35: \"0\" is out of range; write 1 to 1k\n" },
+		{ "entries: [a]", "f:1:11: an entry is a map of keys\n" },
+		{ "doors: a",
+		    "f:1:8: \"doors\" takes a list of values or maps, not a single value\n" },
+		{ "doors: [[a]]", "f:1:9: a door is a map of keys, or its \"name\" alone\n" },
+		{ "doors: [~]", "f:1:9: a door needs the key \"name\"; for example name: x\n" },
+		{ "doors: [a, \"b\\n\"]", "f:1:12: \"b?\" has a control character\n" },
 		{ "text: ${UNIT_NONE}",
 		    "f:1:7: environment variable \"UNIT_NONE\" is not set; set it, "
 		    "or write $${ for a plain ${\n" },
@@ -222,8 +266,10 @@ static void test_variables(void)
 /* A problem of the owner's stands at the nearest thing that the text names. */
 static void test_own_problems(void)
 {
-	const struct conf_source source = { SL("f"), SL("entries:\n  - name: a\n  - name: b\n"),
-		false };
+	static const char text[] = "entries:\n  - name: a\n  - name: b\n"
+				   "doors: [x]\n"
+				   "inner: {size: 7}\n";
+	const struct conf_source source = { SL("f"), slice_str(text), false };
 	struct conf_load load;
 	arena_fini(&arena);
 	arena_init(&arena, MIB);
@@ -235,13 +281,21 @@ static void test_own_problems(void)
 	conf_problem(&load, (struct conf_path){ "entries", 0, NULL }, "entry");
 	conf_problem(&load, (struct conf_path){ "entries", 0, "inner" }, "no such key");
 	conf_problem(&load, (struct conf_path){ "entries", 9, NULL }, "no such entry");
-	conf_problem(&load, (struct conf_path){ "inner", 0, NULL }, "no such section");
+	conf_problem(&load, (struct conf_path){ "list", 0, NULL }, "no such section");
+	conf_problem(&load, (struct conf_path){ "doors", 0, "name" }, "a plain value");
+	conf_problem(&load, (struct conf_path){ "inner", 0, NULL }, "map");
+	conf_problem(&load, (struct conf_path){ "inner", 0, "size" }, "key of a map");
+	conf_problem(&load, (struct conf_path){ "inner", 0, "tags" }, "no such key of a map");
 	CU_ASSERT(!conf_load_end(&load, &errors));
 	CU_ASSERT(told("f:1:1: no such section\n"
 		       "f:2:3: no such entry\n"
 		       "f:2:5: entry\n"
 		       "f:2:5: no such key\n"
-		       "f:3:11: key of entry\n"));
+		       "f:3:11: key of entry\n"
+		       "f:4:9: a plain value\n"
+		       "f:5:8: map\n"
+		       "f:5:8: no such key of a map\n"
+		       "f:5:15: key of a map\n"));
 }
 
 static void test_no_memory(void)
@@ -268,6 +322,7 @@ int main(void)
 		{ "defaults", test_defaults },
 		{ "values of each kind", test_values },
 		{ "sections that inherit", test_inherits },
+		{ "entries that are plain values", test_shorthand },
 		{ "sources lie over each other", test_merge },
 		{ "errors and their hints", test_errors },
 		{ "errors of flags", test_flag_errors },

@@ -13,21 +13,36 @@ struct entry {
 struct outer {
 	struct slice text;
 	struct conf_strings list, none;
-	struct conf_list ttls, no_ttls, entries, no_entries;
+	struct conf_list ttls, no_ttls, entries, no_entries, doors, files;
 	struct inner inner;
 };
 
 static const struct conf_field inner_fields[] = {
 	{ "size", CONF_SIZE, offsetof(struct inner, size), 1, KIB, "64", .doc = "How large." },
 };
-static const struct conf_table inner_table = { "inner", sizeof(struct inner), inner_fields, 1 };
+static const struct conf_table inner_table = {
+	.name = "inner", .struct_bytes = sizeof(struct inner), .fields = inner_fields, .count = 1
+};
 
 static const struct conf_field entry_fields[] = {
 	{ "name", CONF_STRING, offsetof(struct entry, name), .example = "x", .doc = "A name." },
 	{ "inner", CONF_SECTION, offsetof(struct entry, inner), .table = &inner_table,
 	    .inherits = "inner", .doc = "As above." },
 };
-static const struct conf_table entry_table = { "an entry", sizeof(struct entry), entry_fields, 2 };
+static const struct conf_table entry_table = {
+	.name = "an entry", .struct_bytes = sizeof(struct entry), .fields = entry_fields, .count = 2
+};
+
+static const struct conf_field door_fields[] = {
+	{ "name", CONF_STRING, offsetof(struct entry, name), .example = "front", .doc = "A name." },
+	{ "inner", CONF_SECTION, offsetof(struct entry, inner), .table = &inner_table,
+	    .inherits = "inner", .doc = "As above." },
+};
+static const struct conf_table door_table = { .name = "a door",
+	.struct_bytes = sizeof(struct entry),
+	.fields = door_fields,
+	.count = 2,
+	.shorthand = "name" };
 
 #define AT(member) offsetof(struct outer, member)
 static const struct conf_field fields[] = {
@@ -43,8 +58,15 @@ static const struct conf_field fields[] = {
 	{ "entries", CONF_SECTIONS, AT(entries), .fallback = "[]", .table = &entry_table,
 	    .doc = "Entries." },
 	{ "no-entries", CONF_SECTIONS, AT(no_entries), .table = &entry_table, .doc = "More." },
+	{ "doors", CONF_SECTIONS, AT(doors), .fallback = "[front]", .table = &door_table,
+	    .doc = "Doors." },
+	{ "files", CONF_SECTIONS, AT(files), .fallback = "[]", .example = "[{size: 9}]",
+	    .table = &inner_table, .doc = "Files." },
 };
-static const struct conf_table table = { "file", sizeof(struct outer), fields, COUNT_OF(fields) };
+static const struct conf_table table = { .name = "file",
+	.struct_bytes = sizeof(struct outer),
+	.fields = fields,
+	.count = COUNT_OF(fields) };
 
 static bool says(struct buf *got, const char *want)
 {
@@ -101,7 +123,20 @@ static void test_commented(void)
 	    "  - name: x\n"
 	    "\n"
 	    "    # As above.\n"
-	    "    inner: {}\n"));
+	    "    inner: {}\n"
+	    "\n"
+	    "# Doors. An entry that is one value is its \"name\". Default: [front], which stands here "
+	    "in full.\n"
+	    "doors:\n"
+	    "  # A name. Required.\n"
+	    "  - name: front\n"
+	    "\n"
+	    "    # As above.\n"
+	    "    inner: {}\n"
+	    "\n"
+	    "# Files. For example: [{size: 9}]. Of an entry:\n"
+	    "# - size: How large. Default: 64.\n"
+	    "files: []\n"));
 }
 
 static void test_dump(void)
@@ -114,6 +149,7 @@ static void test_dump(void)
 		.list = { list, 2 },
 		.ttls = { ttls, 2 },
 		.entries = { entries, 2 },
+		.doors = { entries, 1 },
 		.inner = { 64 },
 	};
 	struct buf out;
@@ -138,7 +174,12 @@ static void test_dump(void)
 	    "  - name: \"\"\n"
 	    "    inner:\n"
 	    "      size: 1\n"
-	    "no-entries: []\n"));
+	    "no-entries: []\n"
+	    "doors:\n"
+	    "  - name: one\n"
+	    "    inner:\n"
+	    "      size: 1k\n"
+	    "files: []\n"));
 }
 
 int main(void)

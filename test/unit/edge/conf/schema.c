@@ -7,7 +7,14 @@ static const char *const words[] = { "red", "green", NULL };
 static const struct conf_field inner_fields[] = {
 	{ "size", CONF_SIZE, 0, 1, KIB, "64", .doc = "How large." },
 };
-static const struct conf_table inner_table = { "inner", 8, inner_fields, 1 };
+static const struct conf_table inner_table = {
+	.name = "inner", .struct_bytes = 8, .fields = inner_fields, .count = 1
+};
+
+static const struct conf_table door_table = {
+	.name = "a door", .struct_bytes = 8, .fields = inner_fields, .count = 1, .shorthand = "size"
+};
+static const char *const versions[] = { "1.2", "latest", NULL };
 
 static const struct conf_field fields[] = {
 	{ "flag", CONF_BOOL, .fallback = "true", .doc = "A flag." },
@@ -20,8 +27,12 @@ static const struct conf_field fields[] = {
 	{ "ttls", CONF_STATUS_TTLS, .fallback = "{}", .doc = "Times." },
 	{ "inner", CONF_SECTION, .table = &inner_table, .doc = "Inside." },
 	{ "entries", CONF_SECTIONS, .fallback = "[]", .table = &inner_table, .doc = "Entries." },
+	{ "doors", CONF_SECTIONS, .fallback = "[]", .table = &door_table, .doc = "Doors." },
+	{ "version", CONF_WORD, .fallback = "1.2", .words = versions, .doc = "A version." },
 };
-static const struct conf_table table = { "file", 8, fields, COUNT_OF(fields) };
+static const struct conf_table table = {
+	.name = "file", .struct_bytes = 8, .fields = fields, .count = COUNT_OF(fields)
+};
 
 static json_t *schema;
 
@@ -97,6 +108,11 @@ static void test_kinds(void)
 	    "\"^[2-5][0-9][0-9]$\":" TIME "},\"additionalProperties\":false}"));
 	CU_ASSERT(property_is("inner", INNER));
 	CU_ASSERT(property_is("entries", "{\"type\":\"array\",\"items\":" INNER "}"));
+	CU_ASSERT(property_is(
+	    "doors", "{\"type\":\"array\",\"items\":{\"oneOf\":[" SIZE "}," INNER "]}}"));
+	/* A word that YAML takes for a number may come as one. */
+	CU_ASSERT(property_is(
+	    "version", "{\"anyOf\":[{\"enum\":[\"1.2\",1.2,\"latest\"]}," VARIABLE "]}"));
 }
 
 int main(void)

@@ -47,10 +47,36 @@ static void test_table(void)
 	}
 }
 
+/* RFC 9209 2 */
+static void test_proxy_status(void)
+{
+	static const struct {
+		const char *name, *error, *details, *want;
+	} rows[] = {
+		{ "larder", "dns_error", "no address",
+		    "larder; error=dns_error; details=\"no address\"" },
+		{ "edge 1", "dns_timeout", "a \"b\"",
+		    "\"edge 1\"; error=dns_timeout; details=\"a \\\"b\\\"\"" },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf b;
+		struct proxy_status status = {
+			.name = slice_str(rows[i].name),
+			.error = slice_str(rows[i].error),
+			.details = slice_str(rows[i].details),
+		};
+		buf_init(&b, 0);
+		proxy_status_write(&b, &status);
+		CHECK_SLICE(rows[i].want, buf_slice(&b), rows[i].want);
+		buf_fini(&b);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{ "table", test_table },
+		{ "Proxy-Status", test_proxy_status },
 		CU_TEST_INFO_NULL,
 	};
 	return kit_run("http/cache_status", tests);

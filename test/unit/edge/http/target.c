@@ -188,6 +188,25 @@ static void test_references(void)
 	}
 }
 
+static void test_hosts(void)
+{
+	static const struct {
+		const char *authority, *host;
+	} rows[] = {
+		{ "shop.example", "shop.example" },
+		{ "shop.example:8443", "shop.example" },
+		{ "shop.example.", "shop.example" },
+		{ "shop.example.:80", "shop.example" },
+		{ "[::1]", "[::1]" },
+		{ "[::1]:80", "[::1]" },
+		{ "192.0.2.1:80", "192.0.2.1" },
+		{ "", "" },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		CHECK_SLICE(
+		    rows[i].authority, authority_host(slice_str(rows[i].authority)), rows[i].host);
+}
+
 static void test_full_arena(void)
 {
 	struct arena full;
@@ -205,6 +224,7 @@ int main(void)
 		{ "request targets", test_targets },
 		{ "normal paths", test_paths },
 		{ "references", test_references },
+		{ "hosts", test_hosts },
 		{ "a full arena", test_full_arena },
 		CU_TEST_INFO_NULL,
 	};

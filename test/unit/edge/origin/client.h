@@ -19,6 +19,7 @@ struct rig {
 	struct origin *origin;
 	struct origin_options options;
 	struct origin_meters meters;
+	struct origin_tls tls; /* client NULL = plain */
 	struct slice addresses[3];
 	char urls[3][64];
 	unsigned awaited;
@@ -77,7 +78,7 @@ static inline void rig_add(struct rig *r, const char *host, uint16_t port)
 
 static inline void rig_start(struct rig *r) ON_LOOP
 {
-	r->origin = origin_new(&r->loop, &r->options, &r->meters);
+	r->origin = origin_new(&r->loop, &r->options, &r->meters, &r->tls);
 	must(r->origin != NULL);
 }
 

@@ -39,6 +39,7 @@ static void bench_init(struct bench *b)
 		.target_path = SL("/cart?id=1"),
 		.status = 200,
 		.bytes_out = 512,
+		.bytes_in = 61,
 		.duration_us = 1234567,
 		.result = SL("hit"),
 		.reason = REASON_FRESH,
@@ -86,19 +87,22 @@ static void test_json(void)
 	CU_ASSERT_STRING_EQUAL(line,
 	    "{\"ts\":\"2023-11-14T22:13:20.123Z\",\"id\":\"0123456789abcdef\",\"trace\":null,"
 	    "\"client\":\"192.0.2.7\",\"method\":\"GET\",\"host\":\"shop.example\","
-	    "\"path\":\"/cart?id=1\",\"status\":200,\"bytes\":512,\"dur_ms\":1234.567,"
+	    "\"path\":\"/cart?id=1\",\"status\":200,\"bytes\":512,\"bytes_in\":61,\"dur_ms\":1234.567,"
 	    "\"cache_status\":\"hit\",\"cache_reason\":\"fresh\",\"clause\":\"RFC 9111 4.2\","
 	    "\"age\":7,\"ttl\":null,\"origin\":null,\"origin_ms\":null,\"proto\":\"HTTP/1.1\","
-	    "\"route\":null,\"failure\":null}\n");
+	    "\"tls\":null,\"route\":null,\"failure\":null}\n");
 	free(line);
 	b.entry.failure = ERR_ORIGIN_SLOW;
 	b.entry.reason = REASON_BYPASS;
 	b.entry.origin = SL("192.0.2.9:80");
 	b.entry.origin_us = 45;
+	b.entry.tls = SL("TLSv1.3");
+	b.request.version = 20;
 	line = line_of(&b, ACCESS_JSON);
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"origin_ms\":0.045,"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"failure\":\"origin-slow\"}"));
 	CU_ASSERT_PTR_NULL(strstr(line, "clause"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"proto\":\"HTTP/2.0\",\"tls\":\"TLSv1.3\","));
 	free(line);
 	bench_fini(&b);
 }

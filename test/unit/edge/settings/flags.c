@@ -57,6 +57,13 @@ static void test_verdicts(void)
 		{ { "larder", "fmt", "--workers", "1" }, FLAGS_WRONG, 0 },
 		{ { "larder", "fmt", "--write=1" }, FLAGS_WRONG, 0 },
 		{ { "larder", "schema", "file" }, FLAGS_WRONG, 0 },
+		{ { "larder", "run", "--cert", "c", "--key", "k" }, FLAGS_RUN, VERB_RUN },
+		{ { "larder", "run", "--cert", "c" }, FLAGS_WRONG, 0 },
+		{ { "larder", "check", "--key", "k" }, FLAGS_WRONG, 0 },
+		{ { "larder", "run", "--cert=c", "--cert=d", "--key=k" }, FLAGS_WRONG, 0 },
+		{ { "larder", "run", "--cert", "c", "--key" }, FLAGS_WRONG, 0 },
+		{ { "larder", "fmt", "--cert", "c", "--key", "k" }, FLAGS_WRONG, 0 },
+		{ { "larder", "run", "--cert", "c", "--help" }, FLAGS_DONE, 0 },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct flags flags;
@@ -106,7 +113,7 @@ static void test_settings(void)
 	const struct origin_options *origin = s[0]->origins.at;
 	CU_ASSERT(origin->addresses.count == 2 && slice_eq(origin->name, SL("default")));
 	CU_ASSERT(slice_eq(origin->addresses.at[1], SL("http://b")));
-	CU_ASSERT(slice_eq(s[0]->listen.at[0], SL("http://127.0.0.1:8080")));
+	CU_ASSERT(slice_eq(settings_listen_at(s[0], 0)->address, SL("http://127.0.0.1:8080")));
 	CU_ASSERT(slice_eq(s[0]->admin, SL("unix:/a b")));
 	CU_ASSERT(slice_eq(s[0]->store.path, SL("/say \"s\"")));
 	CU_ASSERT(s[1]->store.hot_bytes == 8 * MIB && s[1]->store.size_bytes == GIB);
@@ -118,6 +125,27 @@ static void test_settings(void)
 		settings_unref(&s[i]);
 }
 
+/* The first key belongs to the first certificate, whatever stands between them. */
+static void test_certificates(void)
+{
+	static const char *const words[WORDS] = { "larder", "run", "--origin=http://a",
+		"--listen=https://b", "--key=k \"1\"", "--cert=c 1", "--cert=c2", "--key", "k2" };
+	struct flags flags;
+	struct conf_errors errors;
+	conf_errors_init(&errors);
+	CU_ASSERT_EQUAL(read_words(&flags, words), FLAGS_RUN);
+	struct settings *s = flags_settings(&flags, &errors);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	const struct conf_list *list = &settings_listen_at(s, 0)->tls.certificates;
+	CU_ASSERT_EQUAL_FATAL(list->count, 2);
+	const struct tls_pair_options *pairs = list->at;
+	CU_ASSERT(slice_eq(pairs[0].cert, SL("c 1")) && slice_eq(pairs[0].key, SL("k \"1\"")));
+	CU_ASSERT(slice_eq(pairs[1].cert, SL("c2")) && slice_eq(pairs[1].key, SL("k2")));
+	settings_unref(&s);
+	flags_fini(&flags);
+	conf_errors_fini(&errors);
+}
+
 static void test_errors(void)
 {
 	static const struct {
@@ -125,8 +153,10 @@ static void test_errors(void)
 		const char *want;
 	} rows[] = {
 		{ { "larder", "run", "--origin", "a:1", "--workers", "x" },
-		    "--origin: \"a:1\" has no http:// in front; write http://host:port\n"
+		    "--origin: \"a:1\" has no http:// or https:// in front; write http://host:port\n"
 		    "--workers: \"x\" is not a number; write 0, 12 or 3000\n" },
+		{ { "larder", "run", "--origin", "http://a", "--cert", "", "--key", "k" },
+		    "--cert: \"\" is no file; write the path of a PEM file\n" },
 		{ { "larder", "run", "-c", "/nowhere/a", "-c", "/nowhere/b" },
 		    "/nowhere/a: cannot be read: No such file or directory\n"
 		    "/nowhere/b: cannot be read: No such file or directory\n" },
@@ -164,6 +194,7 @@ int main(void)
 		{ "verbs, help and usage", test_verdicts },
 		{ "files", test_files },
 		{ "flags are keys", test_settings },
+		{ "certificates and their keys", test_certificates },
 		{ "errors name the flag", test_errors },
 		{ "the table of flags", test_table },
 		CU_TEST_INFO_NULL,

@@ -77,6 +77,9 @@ static void test_tables(void)
 
 /* ---- the files that we ship ---- */
 
+static const char *const shipped[] = { "conf.d/larder.yaml", "conf.d/example-shop.yaml",
+	"conf.d/example-https.yaml" };
+
 static void test_default_file(void)
 {
 	struct buf generated, file = read_file("conf.d/larder.yaml");
@@ -132,10 +135,9 @@ static bool is_formatted(struct slice text)
 
 static void test_shipped_files(void)
 {
-	static const char *const names[] = { "conf.d/larder.yaml", "conf.d/example-shop.yaml" };
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		struct buf text = read_file(names[i]);
-		struct settings *s = load_named(names[i], buf_slice(&text));
+	for (size_t i = 0; i < COUNT_OF(shipped); i++) {
+		struct buf text = read_file(shipped[i]);
+		struct settings *s = load_named(shipped[i], buf_slice(&text));
 		CU_ASSERT(told(""));
 		CU_ASSERT(is_formatted(buf_slice(&text)));
 		settings_unref(&s);
@@ -146,23 +148,26 @@ static void test_shipped_files(void)
 /* A dump of what is in force loads to the same. */
 static void test_dump_loads(void)
 {
-	struct buf dump, text = read_file("conf.d/example-shop.yaml");
-	struct settings *s = load_named("shop", buf_slice(&text));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	buf_init(&dump, 0);
-	conf_dump(&dump, &settings_table, s);
-	struct settings *again = load_named("dump", buf_slice(&dump));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(again);
-	CU_ASSERT(dumps_equal(s, again));
-	settings_unref(&s);
-	settings_unref(&again);
-	buf_fini(&dump);
-	buf_fini(&text);
+	for (size_t i = 0; i < COUNT_OF(shipped); i++) {
+		struct buf dump, text = read_file(shipped[i]);
+		struct settings *s = load_named("shipped", buf_slice(&text));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		buf_init(&dump, 0);
+		conf_dump(&dump, &settings_table, s);
+		struct settings *again = load_named("dump", buf_slice(&dump));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(again);
+		CU_ASSERT(dumps_equal(s, again));
+		settings_unref(&s);
+		settings_unref(&again);
+		buf_fini(&dump);
+		buf_fini(&text);
+	}
 }
 
 /* ---- the whole ---- */
 
 #define APP "origins: [{name: app, addresses: [\"http://a:1\"]}]\n"
+#define CERT "tls: {certificates: [{cert: c, key: k}]}\n"
 #define TWO                                                                                        \
 	"origins:\n"                                                                               \
 	"  - {name: app, addresses: [\"http://a:1\"]}\n"                                           \
@@ -195,6 +200,124 @@ static void test_bound_routes(void)
 	settings_unref(&s);
 }
 
+static void test_listeners(void)
+{
+	struct settings *s = load_text(
+	    APP "listen:\n"
+		"  - http://a:80\n"
+		"  - https://a\n"
+		"  - address: https://[::1]:8443\n"
+		"    proxy-protocol: [10.0.0.0/8, \"::1\"]\n"
+		"    tls: {min-version: 1.3, alpn: [http/1.1]}\n"
+		"tls: {certificates: [{cert: c, key: k}], tickets: false}\n");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CU_ASSERT_EQUAL_FATAL(s->listen.count, 3);
+	const struct listen_options *plain = settings_listen_at(s, 0);
+	const struct listen_options *https = settings_listen_at(s, 1);
+	const struct listen_options *own = settings_listen_at(s, 2);
+	CU_ASSERT(slice_eq(plain->address, SL("http://a:80")) && plain->proxy_protocol.count == 0);
+	CU_ASSERT(slice_eq(https->address, SL("https://a")));
+	CU_ASSERT(https->tls.certificates.count == 1 && !https->tls.tickets);
+	CU_ASSERT(https->tls.min_version == TLS_VERSION_12 && https->tls.alpn.count == 2);
+	CU_ASSERT(own->tls.certificates.count == 1 && !own->tls.tickets);
+	CU_ASSERT(own->tls.min_version == TLS_VERSION_13 && own->tls.alpn.count == 1);
+	CU_ASSERT(own->proxy_protocol.count == 2);
+	const struct tls_pair_options *pair = own->tls.certificates.at;
+	CU_ASSERT(slice_eq(pair->cert, SL("c")) && slice_eq(pair->key, SL("k")));
+	settings_unref(&s);
+}
+
+static void test_security_inherits(void)
+{
+	struct settings *s = load_text(
+	    APP "routes:\n"
+		"  - {host: a, origin: app, websocket: false, security: {https: require}}\n"
+		"  - {origin: app}\n"
+		"security: {https: redirect, hsts: 1h}\n");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	const struct route *a = route_find(&s->routes, SL("a"), SL("/"));
+	const struct route *b = route_find(&s->routes, SL("b"), SL("/"));
+	CU_ASSERT(a->security.https == HTTPS_REQUIRE && a->security.hsts_ms == 3600000);
+	CU_ASSERT(b->security.https == HTTPS_REDIRECT && b->security.https_port == 443);
+	CU_ASSERT(!a->websocket && b->websocket);
+	settings_unref(&s);
+	s = load_text(APP "security: {https: redirect}\n");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	b = route_find(&s->routes, SL("b"), SL("/"));
+	CU_ASSERT(b->security.https == HTTPS_REDIRECT && b->websocket);
+	settings_unref(&s);
+}
+
+/* What only the whole shows to be wrong about safety. */
+static void test_unsafe(void)
+{
+	static const char *const rows[][2] = {
+		{ APP "listen: [http://a, https://b]",
+		    "f:2:20: \"https://b\" has no certificate; name one under tls.certificates, or by "
+		    "--cert FILE --key FILE. To try without a CA: " SELF_SIGNED "\n" },
+		{ APP "listen:\n  - {tls: {certificates: []}, address: https://b}\n" CERT,
+		    "f:3:40: \"https://b\" has no certificate; name one under tls.certificates, or by "
+		    "--cert FILE --key FILE. To try without a CA: " SELF_SIGNED "\n" },
+		{ APP CERT "listen: [https://a:80, {address: http://A}]",
+		    "f:3:34: \"http://A\" is listened on already; one port serves http or https, "
+		    "once\n" },
+		{ APP "tls: {certificates: [{cert: c}]}",
+		    "f:2:22: a certificate needs the key \"key\"; for example key: "
+		    "/etc/larder/shop.key\n" },
+		{ APP "tls: {certificates: [{cert: \"\", key: k}]}",
+		    "f:2:29: \"\" is no file; write the path of a PEM file\n" },
+		{ APP "tls: {client-certificate: optional}\nlisten: [http://a, http://b]",
+		    "f:2:6: clients are asked for a certificate and no CA is trusted to sign one; name "
+		    "its PEM file as client-ca\n" },
+		{ APP CERT
+		    "listen:\n  - address: https://a\n    tls: {client-certificate: required}\n",
+		    "f:5:10: clients are asked for a certificate and no CA is trusted to sign one; name "
+		    "its PEM file as client-ca\n" },
+		{ APP "tls: {client-crl: x}",
+		    "f:2:6: client-crl without client-ca; name both, or neither\n" },
+		{ APP "tls: {early-data: true, tickets: false}",
+		    "f:2:6: early-data needs tickets, since only a session that is resumed has it; "
+		    "write tickets: true\n" },
+		{ APP "listen: [{address: http://a, proxy-protocol: [balancer]}]",
+		    "f:2:47: \"balancer\" is no address or block; write 10.0.0.1, 10.0.0.0/8 or "
+		    "fd00::/8\n" },
+		{ APP "security: {hsts: 365d, hsts-preload: true}",
+		    "f:2:38: hsts-preload is refused by the browsers' list without hsts: 365d, or "
+		    "longer, and hsts-subdomains: true\n" },
+		{ APP "routes:\n  - origin: app\n    security: {hsts: 364d, hsts-preload: true, "
+		      "hsts-subdomains: true}",
+		    "f:4:15: hsts-preload is refused by the browsers' list without hsts: 365d, or "
+		    "longer, and hsts-subdomains: true\n" },
+		{ "origins: [{name: a, addresses: [https://a, http://a]}]",
+		    "f:1:32: http:// and https:// addresses in one origin; make two origins of them\n" },
+		{ "origins: [{name: a, addresses: [https://a], tls: {cert: c}}]",
+		    "f:1:50: a certificate without its key, or the reverse; name both cert and key\n" },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		CU_ASSERT_PTR_NULL(load_text(rows[i][0]));
+		CU_ASSERT(told(rows[i][1]));
+	}
+}
+
+/* What looks like the above, and is allowed. */
+static void test_safe(void)
+{
+	static const char *const rows[] = {
+		APP "listen: [http://a, http://b, http://a:81]",
+		APP CERT,
+		APP CERT "listen: [https://a]",
+		APP "listen: [{address: https://a, tls: {certificates: [{cert: c, key: k}]}}]",
+		APP "tls: {client-certificate: optional, client-ca: f, client-crl: g}",
+		APP "security: {hsts: 365d, hsts-preload: true, hsts-subdomains: true}",
+		"origins: [{name: a, addresses: [https://a, https://b], tls: {cert: c, key: k}}]",
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct settings *s = load_text(rows[i]);
+		CU_ASSERT(told(""));
+		settings_unref(&s);
+	}
+}
+
 static void test_refused(void)
 {
 	static const char *const rows[][2] = {
@@ -206,11 +329,8 @@ static void test_refused(void)
 		{ "origins: [{name: app}]",
 		    "f:1:11: an origin needs the key \"addresses\"; for example "
 		    "addresses: [http://127.0.0.1:8000]\n" },
-		{ "origins: [{name: app, addresses: [\"https://a\"]}]",
-		    "f:1:35: \"https://a\" asks for TLS, which is not built yet; write "
-		    "http://host:port\n" },
 		{ APP "listen: [\"8080\"]",
-		    "f:2:10: \"8080\" has no http:// in front; write http://host:port\n" },
+		    "f:2:10: \"8080\" has no http:// or https:// in front; write http://host:port\n" },
 		{ APP "trusted-proxies: [10.0.0.0/40]",
 		    "f:2:19: \"10.0.0.0/40\" is no address or block; write 10.0.0.1, 10.0.0.0/8 or "
 		    "fd00::/8\n" },
@@ -261,6 +381,10 @@ int main(void)
 		{ "a dump loads to the same", test_dump_loads },
 		{ "one origin without routes", test_default_route },
 		{ "routes know their origin and inherit", test_bound_routes },
+		{ "listeners, alone and in full", test_listeners },
+		{ "security of routes", test_security_inherits },
+		{ "what is unsafe", test_unsafe },
+		{ "what is safe", test_safe },
 		{ "what is refused", test_refused },
 		{ "counting", test_count },
 		CU_TEST_INFO_NULL,

@@ -253,6 +253,34 @@ static void test_pipelined(void)
 	arena_fini(&arena);
 }
 
+#define SWITCH "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+/* A request to switch ends with its head; what is no such request is read as any other. */
+static void test_upgrade(void)
+{
+	static const struct {
+		const char *text, *upgrade, *body;
+	} rows[] = {
+		{ "GET / HTTP/1.1\r\nHost: a\r\n" SWITCH KEY "\r\n", "websocket", "" },
+		{ "GET / HTTP/1.1\r\nHost: a\r\n" SWITCH "\r\n", "", "" },
+		{ "GET / HTTP/1.1\r\nHost: a\r\n" SWITCH KEY "Content-Length: 2\r\n\r\nhi", "",
+		    "hi" },
+		{ "GET / HTTP/1.0\r\nHost: a\r\n" SWITCH KEY "\r\n", "", "" },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct arena arena;
+		struct outcome o;
+		arena_init(&arena, 64 * KIB);
+		read_all(H1_REQUEST, slice_str(rows[i].text), 4096, &arena, &o);
+		CU_ASSERT_EQUAL(o.event, H1_END);
+		CU_ASSERT_EQUAL(o.used, strlen(rows[i].text));
+		CU_ASSERT(slice_eq(o.request.upgrade, slice_str(rows[i].upgrade)));
+		CU_ASSERT_STRING_EQUAL(o.body, rows[i].body);
+		arena_fini(&arena);
+	}
+}
+
 int main(void)
 {
 	CU_initialize_registry();
@@ -261,6 +289,7 @@ int main(void)
 	CU_ADD_TEST(suite, test_long_lines);
 	CU_ADD_TEST(suite, test_answers);
 	CU_ADD_TEST(suite, test_pipelined);
+	CU_ADD_TEST(suite, test_upgrade);
 	CU_basic_run_tests();
 	unsigned failed = CU_get_number_of_failures();
 	CU_cleanup_registry();

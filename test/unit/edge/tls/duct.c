@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/tls/duct.c"
+
+#include "test/unit/edge/tls/ends.h"
+
+/* What one cannot be made to hold: answers to what a peer sends and whose answers it leaves. */
+static void test_held_is_bounded(void)
+{
+	setup();
+	struct wires w = wires_make(SOCK_STREAM, 4096);
+	struct duct d;
+	SSL *ssl = SSL_new(server->context);
+	role_loop();
+	CU_ASSERT_EQUAL_FATAL(duct_open(&d, w.ours, &local, ssl), ERR_NONE);
+	int i = 0;
+	for (; i < 1000 && !d.is_broken; i++) {
+		duct_add(&d, body.at, 1000);
+		duct_push(&d);
+		CU_ASSERT_TRUE(duct_held(&d) <= HELD_BYTES);
+	}
+	CU_ASSERT_TRUE(d.is_broken && i > TLS_PAD_BYTES / 1000);
+	CU_ASSERT_EQUAL(duct_held(&d), 0);
+	SSL_free(ssl);
+	duct_close(&d);
+	close(w.ours);
+	close(w.theirs);
+	teardown();
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "held is bounded", test_held_is_bounded },
+		CU_TEST_INFO_NULL,
+	};
+	return run_with_ends("duct", 4096, tests);
+}

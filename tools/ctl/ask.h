@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How larderctl asks: one request over a plain blocking socket, the whole answer in memory, and
+ * what went wrong told in one line and an exit code. A verb asks once and shows what came.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "edge/base/buf.h"
+
+#define DEFAULT_ADMIN "127.0.0.1:9000"
+
+/* What a script may rely on. */
+enum outcome {
+	OUTCOME_OK = 0,
+	OUTCOME_FAILED = 1,
+	OUTCOME_USAGE = 2,
+	OUTCOME_CONFIG = 3,
+	OUTCOME_UNREACHED = 4,
+	OUTCOME_REFUSED = 5,
+};
+
+extern const char *admin_address;
+extern bool wants_json;
+
+/* An answer of the server. `bytes` holds all of it; body is the part after the head. */
+struct answer {
+	struct buf bytes;
+	unsigned status;
+	struct slice body;
+};
+
+/* Ends the program, with a line for people. */
+_Noreturn void give_up(enum outcome, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Asks; gives up when the server cannot be reached. own: the caller frees `bytes`. */
+struct answer ask(const char *method, const char *path);
+/* Asks, and shows the answer by that function. */
+enum outcome ask_and_show(
+    const char *method, const char *path, void (*show)(const struct answer *));
+
+void show_body(const struct answer *);
+/* Shows why the server did not do it (RFC 9457), and tells the outcome. */
+enum outcome show_problem(const struct answer *);
+/* own: json_decref. fail: NULL. */
+json_t *body_json(const struct answer *);
+/* A member's text; "" when it has none. */
+const char *member(const json_t *object, const char *name);
