@@ -124,6 +124,7 @@ PROVOKED = {
     )
     + bare(HEADERS, LAST, s, section([("X", "y")])),
     "upper case": lambda s: bare(HEADERS, LAST, s, section(request("/made", ("X", "y")))),
+    "no fields": lambda s: bare(HEADERS, LAST, s),
     "no path": lambda s: bare(HEADERS, LAST, s, section(request(None))),
     "two names": lambda s: bare(HEADERS, LAST, s, section(request("/made", ("host", "b")))),
 }
@@ -264,15 +265,6 @@ def test_resets_of_closed_streams():
     with stage() as (larder, _), h2raw.connect(larder.port) as client:
         client.expect_ok("/")
         ended_for(larder, client, flood(bare(RST_STREAM, 0, 1, number(8))), "resets")
-
-
-def test_empty_heads():
-    """HEADERS without a field, on stream after stream."""
-    with stage(h2_resets=100) as (larder, origin), h2raw.connect(larder.port) as client:
-        all_streams(client)
-        frames = (bare(HEADERS, LAST, s) for s in streams(MANY))
-        ended_for(larder, client, together(frames, 10), "resets")
-        equal(origin.heard, b"")
 
 
 def test_answers_that_are_not_read():
