@@ -220,11 +220,13 @@ static const struct stream_events events = {
 
 /* ---- the listener ---- */
 
+static const struct entrance plain;
+
 static void on_accept(struct listener *l, int fd, const struct address *peer)
 {
 	role_loop();
 	struct admin *admin = l->owner;
-	session_accept(&admin->front, fd, peer);
+	arrival_accept(&admin->front, NULL, &plain, fd, peer);
 }
 
 /* Whether a process listens on that socket. The one that does must keep it. */

@@ -23,7 +23,7 @@
 
 #include "edge/admin/metrics.h"
 #include "edge/loop/listen.h"
-#include "edge/wire/session.h"
+#include "edge/serve/arrival.h"
 
 struct admin_reload;
 

@@ -48,7 +48,7 @@ typedef const char *conf_check_f(struct slice);
 struct conf_table;
 
 struct conf_field {
-	const char *key; /* lower case, hyphens */
+	const char *key; /* lower case, digits, hyphens */
 	enum conf_kind kind;
 	size_t offset;     /* in the table's struct */
 	uint64_t min, max; /* both 0 = no bound */

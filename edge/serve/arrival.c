@@ -184,6 +184,16 @@ static void send_off(struct front *front, const struct entrance *entrance, int f
 		front_send_away(front, &conn);
 }
 
+/* Nothing comes before the session. */
+static void go_in(struct front *front, int fd, const struct address *peer) ON_LOOP
+{
+	struct conn conn;
+	bool is_admitted = front_admit(front);
+	conn_open(&conn, front->home, fd, on_ready);
+	if (!is_admitted || !session_take(front, &(struct visit){ .conn = &conn, .peer = peer }))
+		front_send_away(front, &conn);
+}
+
 static void arrive(struct arrival *a, const struct entrance *entrance, int fd, bool has_header)
     ON_LOOP
 {
@@ -205,7 +215,7 @@ void arrival_accept(struct front *front, struct tls_local *local, const struct e
 {
 	bool has_header = is_herald(entrance, peer);
 	if (!entrance->tls && !has_header) {
-		session_accept(front, fd, peer);
+		go_in(front, fd, peer);
 		return;
 	}
 	struct arrival *a = front_admit(front) ? calloc(1, sizeof(*a)) : NULL;

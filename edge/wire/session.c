@@ -591,12 +591,3 @@ bool session_take(struct front *front, const struct visit *visit)
 	leave_settled(s);
 	return true;
 }
-
-void session_accept(struct front *front, int fd, const struct address *peer)
-{
-	struct conn conn;
-	bool is_admitted = front_admit(front);
-	conn_open(&conn, front->home, fd, on_ready);
-	if (!is_admitted || !session_take(front, &(struct visit){ .conn = &conn, .peer = peer }))
-		front_send_away(front, &conn);
-}

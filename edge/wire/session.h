@@ -23,6 +23,3 @@
  * session by itself (RFC 9113 3.3). False without memory: the connection is still the giver's.
  */
 MUST_USE bool session_take(struct front *, const struct visit *) ON_LOOP;
-/* Admits a connected client socket and takes it. Over the limit of connections it is told 503 and
- * closed. */
-void session_accept(struct front *, int fd, const struct address *peer) ON_LOOP;

@@ -64,7 +64,7 @@ static void check_table(const struct conf_table *t)
 		CU_ASSERT_EQUAL(f->words != NULL, f->kind == CONF_WORD);
 		CU_ASSERT_PTR_EQUAL(conf_field_of(t, slice_str(f->key)), f);
 		for (const char *c = f->key; *c; c++)
-			CU_ASSERT((*c >= 'a' && *c <= 'z') || *c == '-');
+			CU_ASSERT((*c >= 'a' && *c <= 'z') || is_digit(*c) || *c == '-');
 		if (f->table)
 			check_table(f->table);
 	}
