@@ -89,8 +89,9 @@ static enum err join_cookies(struct stream *stream)
 		if (fields->at[i].id != FIELD_COOKIE)
 			continue;
 		memcpy(to + at, crumb.at, crumb.len);
-		memcpy(to + at + crumb.len, "; ", 2);
-		at += crumb.len + 2;
+		at += crumb.len;
+		to[at++] = ';';
+		to[at++] = ' ';
 	}
 	fields_remove(fields, FIELD_COOKIE);
 	bool put = fields_put(fields, &stream->arena, FIELD_COOKIE, slice_of(to, len - 2));
