@@ -147,6 +147,13 @@ def test_a_reload_takes_all_or_nothing():
             larder.signal(signal.SIGHUP)
             larder.wait_for_metric(1, "config_reloads_total", result="refused")
             equal((shown(larder, ca), larder.get(f"/{'x' * 500}").status), (before, 200))
+            # The same files, which are good no more, are no better to a reload than others.
+            replace([pair[1]], [ca.pair("other.example")[1]])
+            larder.pairs = [pair]
+            larder.configure({"limits": {"line-size": 256}})
+            larder.signal(signal.SIGHUP)
+            larder.wait_for_metric(2, "config_reloads_total", result="refused")
+            equal((shown(larder, ca), larder.get(f"/{'x' * 500}").status), (before, 200))
             larder.pairs = [ca.pair("shop.example", "new.example")]
             larder.configure({})
             with larder.secure(ca) as wire:
@@ -160,7 +167,10 @@ def test_a_reload_takes_all_or_nothing():
 def test_listeners_keep_their_place():
     """What listens is fixed at the start: a list in another order is not another listener."""
     with Authority() as ca, Origin() as origin:
-        with SecureLarder(origin, pairs=[ca.pair("shop.example")]) as larder:
+        cert, key = ca.pair("shop.example")
+        own = {"tls": {"certificates": [{"cert": cert, "key": key}]}}
+        pairs = [ca.pair("other.example")]
+        with SecureLarder(origin, pairs=pairs, listen=own) as larder:
             listen = larder.base["listen"]
             larder.configure({"listen": listen[::-1]})
             larder.signal(signal.SIGHUP)

@@ -59,6 +59,12 @@ def send_slowly(wire, data):
         time.sleep(0.002)
 
 
+def receive(sock):
+    data = sock.recv(65536)
+    check(data, "closed")
+    return data
+
+
 def test_the_client_is_who_is_told_of():
     table = {
         "v1": (V1, "192.0.2.7"),
@@ -108,7 +114,7 @@ def test_tls_behind_the_header():
                     else:
                         send_slowly(Wire(raw), first)
                     while True:
-                        into.write(raw.recv(65536))
+                        into.write(receive(raw))
                         try:
                             tls.do_handshake()
                             break
@@ -118,7 +124,7 @@ def test_tls_behind_the_header():
                     raw.sendall(out.read())
                     got = b""
                     while b"ok" not in got:
-                        into.write(raw.recv(65536))
+                        into.write(receive(raw))
                         try:
                             got += tls.read()
                         except ssl.SSLWantReadError:
