@@ -97,7 +97,7 @@ static void conclude(struct h2 *h) ON_LOOP
 		/* The last word goes out now or never. */
 		h2_finish_all(h, h->failure);
 		e = h2_outbound_pump(h);
-		if (e != ERR_NONE || h->is_blocked || h->failure != ERR_CLIENT_ABUSE)
+		if (e != ERR_NONE || h->is_blocked)
 			h2_close(h, h->failure);
 		else
 			linger(h);

@@ -5,7 +5,7 @@
  * its connection ends. No browser and no gRPC client comes near them.
  *
  *	RESETS    streams that it cancels, or makes us cancel (CVE-2023-44487, CVE-2025-8671)
- *	CONTROLS  PING, SETTINGS, PRIORITY, PRIORITY_UPDATE, GOAWAY
+ *	CONTROLS  PING, SETTINGS, PRIORITY, PRIORITY_UPDATE and frames of unknown kinds
  *	UPDATES   WINDOW_UPDATE beyond those that our DATA calls for
  *	EMPTIES   DATA without a byte that ends nothing
  *	STALLS    streams whose window it does not open

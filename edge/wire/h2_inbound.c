@@ -225,6 +225,13 @@ static void end_request(struct h2_stream *t)
 
 /* ---- frames ---- */
 
+/* The client breaks the connection's rules. */
+static void break_off(struct h2 *h, uint32_t code)
+{
+	h->failure = ERR_BAD_REQUEST;
+	(void)nghttp2_session_terminate_session(h->ng, code);
+}
+
 /* What is behind the frame that ends the connection is not looked at. */
 static int verdict(const struct h2 *h)
 {
@@ -245,9 +252,22 @@ static int on_begin_frame(UNUSED nghttp2_session *ng, const nghttp2_frame_hd *hd
 		break;
 	case NGHTTP2_RST_STREAM: h2_charge(h, H2_ABUSE_RESETS); break;
 	case NGHTTP2_WINDOW_UPDATE: h2_charge(h, H2_ABUSE_UPDATES); break;
+	case NGHTTP2_PRIORITY:
+		/* RFC 9113 6.3; nghttp2 does not look at what it has no use for. */
+		if (hd->stream_id == 0)
+			break_off(h, NGHTTP2_PROTOCOL_ERROR);
+		h2_charge(h, H2_ABUSE_CONTROLS);
+		break;
 	default: h2_charge(h, H2_ABUSE_CONTROLS); break;
 	}
 	return verdict(h);
+}
+
+/* A frame of a kind that we do not know is ignored (RFC 9113 5.5), once on_begin_frame has seen it. */
+static int on_unknown_frame(UNUSED nghttp2_session *ng, UNUSED void **payload,
+    UNUSED const nghttp2_frame_hd *hd, UNUSED void *user)
+{
+	return NGHTTP2_ERR_CANCEL;
 }
 
 static void on_headers(struct h2 *h, struct h2_stream *t, const nghttp2_frame *frame) ON_LOOP
@@ -327,6 +347,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, UNUSED uint32_t code
 void h2_inbound_set(nghttp2_session_callbacks *c)
 {
 	nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
+	nghttp2_session_callbacks_set_unpack_extension_callback(c, on_unknown_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(c, on_header);
 	nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_invalid_header);

@@ -17,6 +17,10 @@ static void set_options(nghttp2_option *option)
 	nghttp2_option_set_max_settings(option, SETTINGS_ENTRIES);
 	nghttp2_option_set_max_send_header_block_length(option, HEAD_BYTES_MAX);
 	nghttp2_option_set_no_closed_streams(option, 1);
+	/* Frames of unknown kinds: for the guard to see them. */
+	for (int type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
+		if (type != NGHTTP2_PRIORITY_UPDATE)
+			nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 	nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
 }
 

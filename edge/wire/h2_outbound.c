@@ -218,6 +218,13 @@ static void settle(struct h2 *h) ON_LOOP
 	}
 }
 
+/* A socket that takes bytes is waited for anew; what else is waited for is not nearer for them. */
+static void note_progress(struct h2 *h, size_t sent)
+{
+	if (sent > 0 && h->timed == H2_WAIT_SOCKET)
+		h->timed = H2_WAIT_NOTHING;
+}
+
 static enum err write_gathered(struct h2 *h) ON_LOOP
 {
 	struct h2_out *out = &h->front->h2.out;
@@ -230,8 +237,7 @@ static enum err write_gathered(struct h2 *h) ON_LOOP
 	if (sent < out->total)
 		h2_out_keep(out, sent, &h->kept);
 	h->is_blocked = sent < out->total;
-	if (sent > 0)
-		h->timed = H2_WAIT_NOTHING;
+	note_progress(h, sent);
 	settle(h);
 	if (h->kept.overflow)
 		return ERR_NO_MEMORY;
@@ -248,8 +254,7 @@ static enum err write_kept(struct h2 *h) ON_LOOP
 	meter_add(&h->front->meters.bytes_out, sent);
 	h->kept_sent += sent;
 	h->is_blocked = h->kept_sent < h->kept.len;
-	if (sent > 0)
-		h->timed = H2_WAIT_NOTHING;
+	note_progress(h, sent);
 	if (!h->is_blocked) {
 		buf_fini(&h->kept);
 		h->kept_sent = 0;

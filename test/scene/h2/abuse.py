@@ -62,6 +62,10 @@ def endless(h2, i):
     return (h2.head(1, get("/"), whole=False) if i == 0 else ContinuationFrame(1, b""),)
 
 
+def unknown(h2, i):
+    return (b"\0\0\0\xbb\0\0\0\0\0",)
+
+
 # What is sent again and again, how often it does no harm, how often it is too much.
 FLOODS = {
     "streams cancelled": ("resets", cancel, 200, 1500),
@@ -69,6 +73,7 @@ FLOODS = {
     "malformed heads": ("resets", malform, 200, 1500),
     "PING": ("controls", lambda h2, i: (PingFrame(0),), 500, 3000),
     "SETTINGS": ("controls", lambda h2, i: (SettingsFrame(0),), 500, 3000),
+    "unknown frames": ("controls", unknown, 500, 3000),
     "PRIORITY": ("controls", lambda h2, i: (b"\0\0\5\2\0\0\0\0\1" + b"\0" * 5,), 500, 3000),
     "window updates": ("window-updates", lambda h2, i: (WindowUpdateFrame(0, 1),), 1000, 5000),
     "empty DATA": ("empty-frames", empty, 50, 400),

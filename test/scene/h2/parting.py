@@ -6,10 +6,11 @@ on a graceful stop, after so many requests, and when nothing is asked any more."
 import signal
 import sys
 import threading
+import time
 
 sys.path.insert(0, "test/scene/lib")
 import scene
-from h2wire import H2, NO_ERROR, GoAwayFrame, get
+from h2wire import H2, NO_ERROR, GoAwayFrame, PingFrame, get
 from larder import Larder
 from origin import Origin, answer
 from scene import check, equal
@@ -63,6 +64,18 @@ def test_nothing_asked():
             equal(h2.goaways, [(1, NO_ERROR)])
         equal(larder.metric("http_closed_total", why="idle"), 1)
         larder.wait_for_metric(0, "http_connections", state="open")
+
+
+def test_pings_are_no_requests():
+    with Origin() as origin, Larder(origin, config={"limits": {"idle-timeout": "300ms"}}) as larder:
+        with H2(larder) as h2:
+            h2.until(lambda: h2.settings)
+            end = time.monotonic() + 2
+            while time.monotonic() < end and not h2.goaways:
+                h2.send(PingFrame(0, b"12345678"))
+                h2.read()
+                time.sleep(0.02)
+            equal(h2.goaways, [(0, NO_ERROR)])
 
 
 def test_client_parts():
