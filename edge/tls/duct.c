@@ -58,7 +58,34 @@ enum io duct_flush(struct duct *d)
 	if (due > 0)
 		buf_fini(&d->held);
 	d->held_sent = 0;
+	d->is_eager = false;
 	return IO_OK;
+}
+
+void duct_hold(struct duct *d)
+{
+	struct tls_local *local = d->local;
+	bool is_first = duct_held(d) == 0;
+	if (is_first && local->pad_used > 0)
+		buf_add(&d->held, slice_of(local->pad, local->pad_used));
+	if (!is_first || d->held.overflow) {
+		duct_push(d);
+		return;
+	}
+	d->is_eager = local->pad_used > 0;
+	local->pad_used = 0;
+}
+
+void duct_resume(struct duct *d)
+{
+	struct tls_local *local = d->local;
+	if (!d->is_eager || d->held_sent > 0 || d->held.len > TLS_PAD_BYTES / 4)
+		return;
+	must(local->pad_used == 0);
+	memcpy(local->pad, d->held.at, d->held.len);
+	local->pad_used = d->held.len;
+	buf_fini(&d->held);
+	d->is_eager = false;
 }
 
 void duct_add(struct duct *d, const char *bytes, size_t len)

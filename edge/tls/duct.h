@@ -26,6 +26,7 @@ struct duct {
 	struct tls_local *local;
 	struct buf held;
 	size_t held_sent; /* of what is held */
+	bool is_eager; /* what is held was never offered to the socket: it may wait for company */
 };
 
 /* Puts itself under an SSL. own: duct_close, after SSL_free. fail: ERR_NO_MEMORY. */
@@ -43,6 +44,11 @@ static inline bool duct_has_room(const struct duct *d)
 void duct_add(struct duct *, const char *bytes, size_t len) ON_LOOP;
 /* Sends what is in the pad; the rest is held. IO_AGAIN: something is held. */
 enum io duct_push(struct duct *) ON_LOOP;
+/* Holds what is in the pad, though the socket might take it: more is about to be sealed, and both may
+ * leave in one write. It goes out by itself if nothing comes. */
+void duct_hold(struct duct *) ON_LOOP;
+/* Puts what duct_hold has held back into the pad, in front of what is sealed next. */
+void duct_resume(struct duct *) ON_LOOP;
 /* Sends what is held. */
 enum io duct_flush(struct duct *) ON_LOOP;
 static inline size_t duct_held(const struct duct *d)

@@ -250,10 +250,13 @@ static enum io line_writev(struct conn *c, struct iovec *iov, int count, size_t 
 	struct tls_line *l = line_of(c);
 	struct cursor from = { iov, count, 0 };
 	char room[TLS_RECORD_BYTES];
-	enum io io = l->ended == IO_BROKEN || l->is_shut ? IO_BROKEN : duct_flush(&l->duct);
+	if (l->ended == IO_BROKEN || l->is_shut)
+		return IO_BROKEN;
+	duct_begin(&l->duct);
+	duct_resume(&l->duct);
+	enum io io = duct_flush(&l->duct);
 	if (io != IO_OK)
 		return io;
-	duct_begin(&l->duct);
 	while (io == IO_OK && from.count > 0) {
 		struct slice record = next_record(&from, room);
 		if (record.len == 0)
@@ -526,7 +529,12 @@ enum shake tls_line_shake(struct conn *c)
 	l->is_starved = false;
 	enum shake shake = shake_on(l);
 	ERR_clear_error();
-	duct_push(&l->duct);
+	/* A client's first request mostly comes with the end of its handshake: then the ticket leaves
+	 * with the answer. */
+	if (shake == SHAKE_DONE && l->server && SSL_has_pending(l->ssl))
+		duct_hold(&l->duct);
+	else
+		duct_push(&l->duct);
 	conn_stirred(c);
 	return shake;
 }
