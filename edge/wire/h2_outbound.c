@@ -74,8 +74,8 @@ static int send_data(UNUSED nghttp2_session *ng, UNUSED nghttp2_frame *frame, co
 	h2_stream_put(t, &kit->shown, &kit->out);
 	if (t->is_tunnel)
 		meter_add(&h->front->meters.tunnel_out, length);
-	h2_guard_credit(&h->guard, H2_ABUSE_UPDATES,
-	    CREDIT_UPDATES * (unsigned)(length / CREDIT_BYTES));
+	h2_guard_credit(
+	    &h->guard, H2_ABUSE_UPDATES, CREDIT_UPDATES * (unsigned)(length / CREDIT_BYTES));
 	if (list_empty(&t->touched))
 		list_append(&h->touched, &t->touched);
 	return 0;
