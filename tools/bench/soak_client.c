@@ -41,8 +41,8 @@
 #define MINE "/mine?cc=no-store&size=1m"
 #define TAKES "/takes?cc=no-store&echo=body"
 #define WS "/ws/echo"
-#define WS_ASKS \
-	"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" \
+#define WS_ASKS                                                                                    \
+	"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"               \
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 enum {
@@ -67,10 +67,9 @@ struct line {
 
 struct visitor {
 	pthread_t thread;
-	SSL_CTX *context, *context_12;
-	SSL_SESSION *session, *session_12; /* of the last visit */
-	struct line h2;                    /* kept between streams */
-	unsigned streams;                  /* of h2 */
+	SSL_SESSION *sessions[2]; /* of the last visits */
+	struct line h2;           /* kept between streams */
+	unsigned streams;         /* of h2 */
 };
 typedef bool visit_f(struct visitor *, unsigned number);
 
@@ -78,6 +77,8 @@ static struct sockaddr_in server = { .sin_family = AF_INET };
 static unsigned long wanted;
 static atomic_ulong taken, failed;
 static visit_f *visit;
+static SSL_CTX *contexts[2]; /* of TLS 1.3 and 1.2 */
+static bool resumes;
 
 static bool fault(const char *format, ...)
 {
@@ -189,8 +190,8 @@ static bool line_secure(struct line *l, SSL_CTX *context, SSL_SESSION *session, 
 static bool ask(struct line *l, const char *method, const char *path, const char *fields)
 {
 	char head[512];
-	snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: " HOST "\r\n%s\r\n", method, path,
-	    fields);
+	snprintf(
+	    head, sizeof(head), "%s %s HTTP/1.1\r\nHost: " HOST "\r\n%s\r\n", method, path, fields);
 	return line_say(l, head);
 }
 
@@ -222,14 +223,12 @@ static bool get_hit(struct line *l)
 	return line_read_all(l, body, length) || fault("a hit was cut short");
 }
 
-static bool come_and_go(struct visitor *v, unsigned number, bool resumes)
+static bool visit_hit(struct visitor *v, unsigned number)
 {
 	struct line l;
-	bool is_12 = number % 2;
-	SSL_SESSION **session = is_12 ? &v->session_12 : &v->session;
+	SSL_SESSION **session = &v->sessions[number % 2];
 	bool knows = resumes && *session;
-	bool ok = line_secure(&l, is_12 ? v->context_12 : v->context, knows ? *session : NULL,
-		      "\x08http/1.1") &&
+	bool ok = line_secure(&l, contexts[number % 2], knows ? *session : NULL, "\x08http/1.1") &&
 	    get_hit(&l);
 	if (ok && (bool)SSL_session_reused(l.ssl) != knows)
 		ok = fault("resumed: %d", !knows);
@@ -241,46 +240,35 @@ static bool come_and_go(struct visitor *v, unsigned number, bool resumes)
 	return ok;
 }
 
-static bool visit_full(struct visitor *v, unsigned number)
-{
-	return come_and_go(v, number, false);
-}
-
-static bool visit_resumed(struct visitor *v, unsigned number)
-{
-	return come_and_go(v, number, true);
-}
-
 /* ---- aborted ---- */
 
 /* A ClientHello, made by a client that never hears an answer. */
-static size_t make_hello(struct visitor *v, unsigned number, char *to, size_t room)
+static size_t make_hello(unsigned number, char *to, size_t room)
 {
 	struct line l = { 0 };
-	prepare(&l, number % 2 ? v->context_12 : v->context, NULL, "\x02h2\x08http/1.1");
+	prepare(&l, contexts[number % 2], NULL, "\x02h2\x08http/1.1");
 	SSL_set_bio(l.ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
 	SSL_connect(l.ssl);
 	int len = BIO_read(SSL_get_wbio(l.ssl), to, (int)room);
 	SSL_free(l.ssl);
-	ERR_clear_error();
 	return len > 0 ? (size_t)len : 0;
 }
 
-static bool visit_aborted(struct visitor *v, unsigned number)
+static bool visit_aborted(struct visitor *, unsigned number)
 {
 	enum { BEFORE, HALF, WHOLE, HEARD, GARBAGE, PLAIN, BROKEN, GARBAGE_LATER, STAGES };
 	char hello[4096], answer[16384];
 	struct line l;
 	unsigned stage = number % STAGES, how = number / STAGES;
 	if (stage == GARBAGE_LATER) {
-		bool ok = line_secure(&l, how % 2 ? v->context_12 : v->context, NULL, "\x02h2");
+		bool ok = line_secure(&l, contexts[how % 2], NULL, "\x02h2");
 		if (ok)
 			ok = send(l.fd, "\x17\x03\x03\x00\x20", 5, MSG_NOSIGNAL) == 5 &&
 			    send(l.fd, hello, 32, MSG_NOSIGNAL) == 32;
 		line_leave(&l, 1 + how % 2);
 		return ok;
 	}
-	size_t len = make_hello(v, how, hello, sizeof(hello));
+	size_t len = make_hello(how, hello, sizeof(hello));
 	if (len < 100)
 		return fault("no ClientHello");
 	if (!line_open(&l))
@@ -356,10 +344,10 @@ static bool flush(struct line *l, struct frames *f)
 	return ok;
 }
 
-static bool h2_open(struct visitor *v, struct line *l)
+static bool h2_open(struct line *l)
 {
 	struct frames f = { 0 };
-	if (!line_secure(l, v->context, NULL, "\x02h2"))
+	if (!line_secure(l, contexts[0], NULL, "\x02h2"))
 		return false;
 	if (!line_say(l, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
 		return fault("no preface");
@@ -404,6 +392,14 @@ static bool h2_hear_data(struct line *l, size_t bytes)
 	return true;
 }
 
+static bool h2_hear_of(struct line *l, const bool *truth)
+{
+	while (!*truth)
+		if (!h2_hear(l))
+			return false;
+	return true;
+}
+
 /* One stream and its end. */
 static bool h2_reset(struct line *l, unsigned number)
 {
@@ -425,19 +421,11 @@ static bool h2_reset(struct line *l, unsigned number)
 	if (how == LATE) {
 		l->ponged = false;
 		put(&f, PING, 0, 0, bytes, 8);
-		if (!flush(l, &f) || !h2_hear_data(l, SIZE_MAX))
+		if (!flush(l, &f) || !h2_hear_of(l, &l->is_over) || !h2_hear_of(l, &l->ponged))
 			return false;
-		while (!l->ponged)
-			if (!h2_hear(l))
-				return false;
 	}
-	if (how == ANSWERED) {
-		if (!flush(l, &f))
-			return false;
-		while (!l->is_answered)
-			if (!h2_hear(l))
-				return false;
-	}
+	if (how == ANSWERED && (!flush(l, &f) || !h2_hear_of(l, &l->is_answered)))
+		return false;
 	put_number(&f, RST_STREAM, l->last, 8);
 	return flush(l, &f) || fault("HTTP/2: nothing can be sent");
 }
@@ -446,7 +434,7 @@ static bool visit_reset(struct visitor *v, unsigned number)
 {
 	if (v->h2.fd == 0) {
 		v->streams = 0;
-		if (!h2_open(v, &v->h2))
+		if (!h2_open(&v->h2))
 			return line_close(&v->h2), false;
 	}
 	bool ok = h2_reset(&v->h2, number);
@@ -458,11 +446,11 @@ static bool visit_reset(struct visitor *v, unsigned number)
 /* ---- cut ---- */
 
 /* Many streams, some bytes, and the connection is gone. */
-static bool cut_h2(struct visitor *v, struct line *l)
+static bool cut_h2(struct line *l)
 {
 	static const char *const paths[] = { SLOW, KEPT, MINE, HIT, KEPT, MINE, KEPT };
 	struct frames f = { 0 };
-	if (!h2_open(v, l))
+	if (!h2_open(l))
 		return false;
 	put_head(l, &f, "\x83", TAKES, false);
 	put(&f, DATA, 0, l->last, paths, sizeof(paths));
@@ -471,16 +459,15 @@ static bool cut_h2(struct visitor *v, struct line *l)
 	return flush(l, &f) && h2_hear_data(l, SOME_BYTES);
 }
 
-static bool visit_cut(struct visitor *v, unsigned number)
+static bool visit_cut(struct visitor *, unsigned number)
 {
 	enum { IN_KEPT, IN_MINE, IN_SLOW, IN_UPLOAD, IN_RECORD, IN_H2, PLACES };
 	static const char *const paths[] = { KEPT, MINE, SLOW, TAKES };
 	char some[SOME_BYTES] = { 0 };
 	struct line l;
 	unsigned place = number % PLACES, how = number / PLACES;
-	bool ok = place == IN_H2 ? cut_h2(v, &l)
-				 : line_secure(&l, how % 2 ? v->context_12 : v->context, NULL,
-				       "\x08http/1.1");
+	bool ok = place == IN_H2 ? cut_h2(&l)
+				 : line_secure(&l, contexts[how % 2], NULL, "\x08http/1.1");
 	if (ok && place == IN_RECORD)
 		ok = send(l.fd, "\x17\x03\x03\x10\x00half", 9, MSG_NOSIGNAL) == 9;
 	else if (ok && place == IN_UPLOAD)
@@ -496,12 +483,11 @@ static bool visit_cut(struct visitor *v, unsigned number)
 
 /* ---- tunnels ---- */
 
-static bool tunnel_h1(struct visitor *v, struct line *l, unsigned how)
+static bool tunnel_h1(struct line *l, unsigned how)
 {
 	char back[5];
 	size_t length;
-	if (!line_secure(l, how % 2 ? v->context_12 : v->context, NULL, "\x08http/1.1") ||
-	    !ask(l, "GET", WS, WS_ASKS))
+	if (!line_secure(l, contexts[how % 2], NULL, "\x08http/1.1") || !ask(l, "GET", WS, WS_ASKS))
 		return false;
 	int status = read_status(l, &length);
 	if (status != 101)
@@ -509,10 +495,10 @@ static bool tunnel_h1(struct visitor *v, struct line *l, unsigned how)
 	return line_say(l, "hello") && line_read_all(l, back, 5) && memcmp(back, "hello", 5) == 0;
 }
 
-static bool tunnel_h2(struct visitor *v, struct line *l)
+static bool tunnel_h2(struct line *l)
 {
 	struct frames f = { 0 };
-	if (!h2_open(v, l))
+	if (!h2_open(l))
 		return false;
 	put_head(l, &f,
 	    "\x02\x07"
@@ -530,16 +516,16 @@ static bool is_sent_home(struct line *l, bool is_h2)
 	if (!is_h2)
 		return line_say(l, "leave") && line_read(l, rest, sizeof(rest)) == 0;
 	put(&f, DATA, 0, l->last, "leave", 5);
-	return flush(l, &f) && h2_hear_data(l, SIZE_MAX);
+	return flush(l, &f) && h2_hear_of(l, &l->is_over);
 }
 
-static bool visit_tunnel(struct visitor *v, unsigned number)
+static bool visit_tunnel(struct visitor *, unsigned number)
 {
 	struct line l;
 	struct frames f = { 0 };
 	bool is_h2 = number % 2;
 	unsigned how = number / 2 % 4;
-	bool ok = is_h2 ? tunnel_h2(v, &l) : tunnel_h1(v, &l, number / 8);
+	bool ok = is_h2 ? tunnel_h2(&l) : tunnel_h1(&l, number / 8);
 	if (ok && how == 3)
 		ok = is_sent_home(&l, is_h2);
 	else if (ok && is_h2 && how == 2) {
@@ -571,27 +557,20 @@ static void *run(void *data)
 			atomic_fetch_add(&failed, 1);
 	}
 	line_close(&v->h2);
-	SSL_SESSION_free(v->session);
-	SSL_SESSION_free(v->session_12);
+	SSL_SESSION_free(v->sessions[0]);
+	SSL_SESSION_free(v->sessions[1]);
 	return NULL;
 }
 
 static visit_f *find(const char *kind)
 {
-	static const struct {
-		const char *name;
-		visit_f *visit;
-	} kinds[] = {
-		{ "full", visit_full },
-		{ "resumed", visit_resumed },
-		{ "aborted", visit_aborted },
-		{ "reset", visit_reset },
-		{ "cut", visit_cut },
-		{ "tunnel", visit_tunnel },
-	};
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (strcmp(kinds[i].name, kind) == 0)
-			return kinds[i].visit;
+	static const char *const names[] = { "full", "resumed", "aborted", "reset", "cut",
+		"tunnel" };
+	static visit_f *const visits[] = { visit_hit, visit_hit, visit_aborted, visit_reset,
+		visit_cut, visit_tunnel };
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(names[i], kind) == 0)
+			return visits[i];
 	return NULL;
 }
 
@@ -601,20 +580,19 @@ int main(int argc, char **argv)
 	visit = argc == 4 ? find(argv[2]) : NULL;
 	if (!visit)
 		return fprintf(stderr, "usage: soak_client PORT KIND COUNT\n"), 2;
+	resumes = strcmp(argv[2], "resumed") == 0;
 	signal(SIGPIPE, SIG_IGN);
 	server.sin_port = htons((uint16_t)atoi(argv[1]));
 	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	wanted = strtoul(argv[3], NULL, 10);
-	SSL_CTX *context = make_context(TLS1_3_VERSION), *context_12 = make_context(TLS1_2_VERSION);
-	for (int i = 0; i < THREADS; i++) {
-		visitors[i].context = context;
-		visitors[i].context_12 = context_12;
+	contexts[0] = make_context(TLS1_3_VERSION);
+	contexts[1] = make_context(TLS1_2_VERSION);
+	for (int i = 0; i < THREADS; i++)
 		pthread_create(&visitors[i].thread, NULL, run, &visitors[i]);
-	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(visitors[i].thread, NULL);
-	SSL_CTX_free(context);
-	SSL_CTX_free(context_12);
+	SSL_CTX_free(contexts[0]);
+	SSL_CTX_free(contexts[1]);
 	printf("%lu failed\n", atomic_load(&failed));
 	return failed > 0;
 }
