@@ -12,6 +12,7 @@ enum { HELD_BYTES = 2 * TLS_PAD_BYTES };
 static void break_off(struct duct *d)
 {
 	d->is_broken = true;
+	d->is_eager = false; /* nothing is held for the first answer any more */
 	buf_fini(&d->held);
 	d->held_sent = 0;
 }

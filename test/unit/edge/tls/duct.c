@@ -59,11 +59,35 @@ static void test_company(void)
 	teardown();
 }
 
+/* A client that went while something waited for company: the wait is over, nothing is there. */
+static void test_company_of_nobody(void)
+{
+	setup();
+	struct wires w = wires_make(SOCK_STREAM, 0);
+	struct duct d;
+	SSL *ssl = SSL_new(server->context);
+	role_loop();
+	CU_ASSERT_EQUAL_FATAL(duct_open(&d, w.ours, &local, ssl), ERR_NONE);
+	duct_add(&d, "ticket", 6);
+	duct_hold(&d);
+	close(w.theirs);
+	CU_ASSERT_EQUAL(duct_flush(&d), IO_BROKEN);
+	CU_ASSERT_FALSE(d.is_eager);
+	duct_resume(&d);
+	CU_ASSERT_EQUAL(local.pad_used, 0);
+	CU_ASSERT_EQUAL(duct_held(&d), 0);
+	SSL_free(ssl);
+	duct_close(&d);
+	close(w.ours);
+	teardown();
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{ "held is bounded", test_held_is_bounded },
 		{ "company", test_company },
+		{ "company of nobody", test_company_of_nobody },
 		CU_TEST_INFO_NULL,
 	};
 	return run_with_ends("duct", 4096, tests);
