@@ -107,6 +107,7 @@ static struct entrance make_entrance(
     struct making *m, struct slice address, const struct entrance *before)
 {
 	const struct listen_options *listen = find_listen(m->premises->settings, address);
+	must(listen || before);
 	if (!listen)
 		return (struct entrance){
 			.tls = before->tls ? tls_server_ref(before->tls) : NULL,

@@ -111,11 +111,12 @@ def test_curl_uploads():
 
 
 def test_curl_one_after_the_other():
-    """Over one connection. (By prior knowledge curl 7.88 does not share one in parallel.)"""
+    """Each on a connection of its own: by prior knowledge curl 7.88 breaks when it uses one again,
+    with nginx as with us. nghttp and Python's h2 do below what it cannot."""
     with stage() as (larder, _):
-        urls = [f"{larder.url}/numbered/{i}" for i in range(20)]
-        said = run("curl", "-sS", "--http2-prior-knowledge", *urls).decode()
-        equal(said, "".join(f"/numbered/{i}" for i in range(20)))
+        for i in range(5):
+            url = f"{larder.url}/numbered/{i}"
+            equal(run("curl", "-sS", "--http2-prior-knowledge", url).decode(), f"/numbered/{i}")
 
 
 def test_curl_does_not_upgrade():
