@@ -6,53 +6,21 @@ knowledge."""
 import hashlib
 import json
 import re
-import shutil
 import signal
 import socket
-import subprocess
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import h2.config
 import h2.connection
 import h2.events
 import h2raw
 import scene
+from h2peers import LARGE, need, node, reply, run
 from larder import Larder
-from origin import CLOSE, Origin, answer, takes_body
-from scene import case, check, equal
-from wire import PATIENCE, chunked, head
-
-NODE = Path(__file__).with_name("node.mjs")
-LARGE = bytes(range(256)) * (20 << 12)  # 20 MiB
-HINTS = head("HTTP/1.1 103 Early Hints", "Link: </a.css>; rel=preload")
-
-
-def reply(asked, wire):
-    """The body of a request has been read, but for /stuck, whose body nobody reads."""
-    path = asked.target
-    if path.startswith("/numbered/"):
-        return answer(path.encode(), "Cache-Control: max-age=60")
-    if path == "/large":
-        return answer(LARGE, "Cache-Control: no-store")
-    if path == "/digest":
-        return answer(hashlib.sha256(asked.body).hexdigest().encode())
-    if path == "/echo":
-        return answer(asked.body, f"X-Fields: {json.dumps(asked.fields)}")
-    if path == "/sum":
-        return answer(json.dumps(asked.trailers).encode())
-    if path == "/trailers":
-        lines = head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Trailer: X-Sum")
-        return lines + chunked(b"be", b"hind", trailers=("X-Sum: 42",))
-    if path == "/hints":
-        return HINTS + answer(b"after the hints", "Cache-Control: no-store")
-    if path == "/cut":
-        whole = head("HTTP/1.1 200 OK", "Content-Length: 100000") + b"x" * 500
-        return whole, CLOSE
-    if path == "/cut-chunks":
-        return head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + b"5\r\nhello\r\n", CLOSE
-    return answer(b"hello", "Cache-Control: no-store")
+from origin import Origin, answer, takes_body
+from scene import check, equal
+from wire import PATIENCE
 
 
 @contextmanager
@@ -60,18 +28,6 @@ def stage(said=reply, config=None):
     with Origin(said) as origin, Larder(origin, config=config) as larder:
         larder.url = f"http://127.0.0.1:{larder.port}"
         yield larder, origin
-
-
-def run(*command, code=0):
-    """What it prints; bytes that it reads are none."""
-    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=50)
-    equal(done.returncode, code, f"{done.stderr[-500:]} of {command[:3]}")
-    return done.stdout
-
-
-def need(program):
-    if not shutil.which(program):
-        scene.skip(f"no {program}")
 
 
 # ---- curl ----
@@ -108,15 +64,6 @@ def test_curl_uploads():
         equal(curl(larder, "/echo", "-d", "", "-X", "POST"), b"")
         cookies = curl(larder, "/echo", "-H", "Cookie: a=b; c=d", "-i").decode()
         check('["Cookie", "a=b; c=d"]' in cookies, cookies)
-
-
-def test_curl_one_after_the_other():
-    """Each on a connection of its own: by prior knowledge curl 7.88 breaks when it uses one again,
-    with nginx as with us. nghttp and Python's h2 do below what it cannot."""
-    with stage() as (larder, _):
-        for i in range(5):
-            url = f"{larder.url}/numbered/{i}"
-            equal(run("curl", "-sS", "--http2-prior-knowledge", url).decode(), f"/numbered/{i}")
 
 
 def test_curl_does_not_upgrade():
@@ -274,30 +221,8 @@ def test_python_h2_uploads():
 
 
 def test_node():
-    need("node")
     with stage() as (larder, _):
-        lines = run("node", str(NODE), larder.url).decode().splitlines()
-        found = {said.pop("test"): said for said in map(json.loads, lines)}
-    wanted = {
-        "parallel": {"good": 100},
-        "upload": {"status": 200, "same": True},
-        "abort": {"status": 200, "code": h2raw.CANCEL, "some": True},
-        "abort-upload": {"status": None, "code": h2raw.CANCEL},
-        "trailers": {"body": "behind", "trailers": {"x-sum": "42"}},
-        "hints": {"interim": [[103, "</a.css>; rel=preload"]], "status": 200},
-        "head": {"status": 200, "length": str(len(LARGE)), "body": 0},
-        "cut": {
-            "status": 200,
-            "error": "ERR_HTTP2_STREAM_ERROR",
-            "code": h2raw.INTERNAL_ERROR,
-        },
-        "ping": {"error": None, "ms": True},
-        "end": {},
-    }
-    for name, value in wanted.items():
-        with case(name):
-            equal(found.get(name), value)
-    equal(set(found), set(wanted))
+        node(larder.url)
 
 
 # ---- streams do not stop each other ----
