@@ -41,6 +41,7 @@ static struct trip *trip_new(struct worker *w, const struct trip_events *events)
 	struct trip *t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
+	w->trips++;
 	t->worker = w;
 	t->head_us = -1;
 	t->result = RESULT_PASS;
@@ -255,8 +256,11 @@ void trip_release(struct trip *t)
 {
 	if (mail_is_posted(&t->wait.mail) || mail_is_posted(&t->delivery.wake) || t->is_loading)
 		return;
+	struct worker *w = t->worker;
 	reset(t);
-	list_prepend(&t->worker->spare_trips, &t->spare_link);
+	list_prepend(&w->spare_trips, &t->spare_link);
+	if (w->is_closing)
+		trip_close_all(w);
 }
 
 void trip_end(struct trip *t, enum err failure)
@@ -281,5 +285,8 @@ void trip_close_all(struct worker *w)
 		buf_fini(&t->lines);
 		buf_fini(&t->load_key);
 		free(t);
+		w->trips--;
 	}
+	if (w->trips == 0)
+		loop_stop(&w->loop);
 }

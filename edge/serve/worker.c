@@ -104,8 +104,9 @@ void worker_close(struct worker *w)
 	w->front.on_drained = NULL;
 	front_fini(&w->front);
 	fetch_close_all(w);
-	trip_close_all(w);
 	plan_unref(&w->plan);
+	w->is_closing = true;
+	trip_close_all(w);
 }
 
 void worker_fini(struct worker *w)

@@ -54,6 +54,8 @@ struct worker {
 	struct tls_local tls;
 	struct plan *plan;
 	struct list spare_trips;
+	unsigned trips; /* under way, spare, and those that wait for a letter */
+	bool is_closing;
 	struct list fetches; /* under way */
 	struct buf lines;    /* of the head that is being made */
 	uint64_t next_id;    /* of requests: random start, so that ids of workers and runs differ */
@@ -77,6 +79,7 @@ enum err worker_set_site(struct worker *, const struct site *) ON_LOOP;
 void worker_open(struct worker *) ON_LOOP;
 /* Takes no more; `on_drained` is called when the last client has gone. */
 void worker_drain(struct worker *, void (*on_drained)(struct front *)) ON_LOOP;
-/* Lets go of everything. The loop is to be stopped after this. */
+/* Lets go of everything, then stops the loop: not before the last letter to a trip has come, such as
+ * a load's, which nobody else would take. */
 void worker_close(struct worker *) ON_LOOP;
 void worker_fini(struct worker *);

@@ -186,9 +186,7 @@ static void deliver_drain(struct mail *m)
 static void deliver_close(struct mail *m)
 {
 	role_loop();
-	struct worker *w = &CONTAINER_OF(m, struct seat, close)->worker;
-	worker_close(w);
-	loop_stop(&w->loop);
+	worker_close(&CONTAINER_OF(m, struct seat, close)->worker);
 }
 
 static void stop_now(struct server *) ON_LOOP;

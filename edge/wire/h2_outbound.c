@@ -2,8 +2,10 @@
 #include "edge/wire/h2_outbound.h"
 
 enum {
-	UPDATES_PER_DATA = 4, /* WINDOW_UPDATEs that a DATA frame of ours may be answered with */
-	CREDIT_BYTES = 1024,  /* a shorter one may be what a window is opened for bit by bit */
+	/* WINDOW_UPDATEs that so many bytes of DATA may be answered with. Less in a frame may be what
+	   a window is opened for bit by bit, and earns nothing. */
+	CREDIT_UPDATES = 4,
+	CREDIT_BYTES = 1024,
 	SHARED_BYTES = 16 * 1024, /* a longer body takes turns with others */
 };
 
@@ -72,8 +74,8 @@ static int send_data(UNUSED nghttp2_session *ng, UNUSED nghttp2_frame *frame, co
 	h2_stream_put(t, &kit->shown, &kit->out);
 	if (t->is_tunnel)
 		meter_add(&h->front->meters.tunnel_out, length);
-	if (length >= CREDIT_BYTES)
-		h2_guard_credit(&h->guard, H2_ABUSE_UPDATES, UPDATES_PER_DATA);
+	h2_guard_credit(
+	    &h->guard, H2_ABUSE_UPDATES, CREDIT_UPDATES * (unsigned)(length / CREDIT_BYTES));
 	if (list_empty(&t->touched))
 		list_append(&h->touched, &t->touched);
 	return 0;

@@ -133,22 +133,29 @@ def test_small_messages_of_grpc():
         equal(abuse(larder), {})
 
 
+def opens_windows(client, step, at_once):
+    """Takes 1 MiB, and gives each step back by itself, so many bytes together."""
+    stream, back = client.ask("/big"), 0
+    got = client.answer_of(stream)
+    update = number(step)
+    pair = bare(WINDOW_UPDATE, 0, stream, update) + bare(WINDOW_UPDATE, 0, 0, update)
+    while not got.is_over:
+        check(client.read_frame(), "silence")
+        while back + at_once <= len(got.body):
+            back += at_once
+            client.send(pair * (at_once // step))
+    equal((len(got.body), got.reset), (MIB, None))
+
+
 def test_windows_opened_in_small_steps():
-    """A client that gives back each 1 KiB it has taken, for its stream and its connection."""
-    with stage() as (larder, _), h2raw.connect(larder.port, credits=False) as client:
-        for _ in range(4):
-            stream, back = client.ask("/big"), 0
-            got = client.answer_of(stream)
-            while not got.is_over:
-                check(client.read_frame(), "silence")
-                while back + 1024 <= len(got.body):
-                    back += 1024
-                    update = number(1024)
-                    client.send(
-                        bare(WINDOW_UPDATE, 0, stream, update), bare(WINDOW_UPDATE, 0, 0, update)
-                    )
-            equal((len(got.body), got.reset), (MIB, None))
-        equal((abuse(larder), client.goaway), ({}, None))
+    """A client that gives back each 1 KiB it has taken, for its stream and its connection: as it
+    comes, or as it does where Larder or the way to it is slower than the client."""
+    for at_once in (1024, 16384):
+        with case(f"{at_once} at once"), stage() as (larder, _):
+            with h2raw.connect(larder.port, credits=False) as client:
+                for _ in range(4):
+                    opens_windows(client, 1024, at_once)
+                equal((abuse(larder), client.goaway), ({}, None))
 
 
 def test_windows_that_wait():

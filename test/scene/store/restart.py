@@ -3,6 +3,8 @@
 """What is stored on disk outlives its Larder: after an orderly end and after kill -9 the same
 answers are hits, byte for byte, without a word to the origin."""
 
+import signal
+
 import scene
 from caching import (
     Pages,
@@ -14,6 +16,7 @@ from caching import (
     lasting,
     restart,
     says,
+    start_again,
     status,
     wait_until_written,
     with_store,
@@ -292,6 +295,24 @@ def test_a_large_object_that_ram_does_not_take():
             restart(larder)
         equal(len(origin.requests), 1, "asked")
         check(larder.metric("cache_bytes", tier="hot") <= 16 * MIB, "the hot tier's budget")
+
+
+def test_stop_while_it_is_read():
+    """Clients wait for answers from disk when Larder ends: nobody who would take them is gone before
+    they come, so nothing of them is left. (It is a sanitizer that sees the difference.)"""
+    with Origin(page) as origin, with_store(origin, **{"hot-size": "1m"}) as larder:
+        for i in range(40):
+            larder.get(f"/{i}")
+        wait_until_written(larder, 40)
+        for _ in range(3):
+            wires = [larder.connect() for _ in range(20)]
+            for i, wire in enumerate(wires):
+                wire.send(head(f"GET /{i} HTTP/1.1", "Host: a"))
+            larder.signal(signal.SIGTERM)
+            equal(larder.wait(), 0)
+            for wire in wires:
+                wire.close()
+            start_again(larder)
 
 
 scene.run()
