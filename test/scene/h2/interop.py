@@ -102,7 +102,8 @@ def test_nghttp_uploads():
             run("nghttp", "-d", str(file), larder.url + "/digest").decode(),
             hashlib.sha256(LARGE).hexdigest(),
         )
-        flags = ("--no-content-length", "-H", "trailer: x-sum", "--trailer", "x-sum: 7", "-d", str(file))
+        trailer = ("-H", "trailer: x-sum", "--trailer", "x-sum: 7")
+        flags = ("--no-content-length", *trailer, "-d", str(file))
         equal(json.loads(run("nghttp", *flags, larder.url + "/sum")), [["x-sum", "7"]])
 
 

@@ -55,7 +55,12 @@ def curl(larder, *words, code=0):
 
 def test_alpn():
     """What both speak is chosen, HTTP/2 first; whoever offers nothing gets HTTP/1.1."""
-    table = {("h2", "http/1.1"): "h2", ("http/1.1", "h2"): "h2", ("http/1.1",): "http/1.1", (): None}
+    table = {
+        ("h2", "http/1.1"): "h2",
+        ("http/1.1", "h2"): "h2",
+        ("http/1.1",): "http/1.1",
+        (): None,
+    }
     with stage() as (larder, _):
         for offered, chosen in table.items():
             with larder.secure(larder.ca, NAME, alpn=offered) as wire:
@@ -174,8 +179,8 @@ def test_records_of_a_byte():
     """However TLS cuts it."""
     with stage() as (larder, _):
         with larder.secure(larder.ca, NAME, alpn=("h2",)) as wire:
-            whole = h2raw.PREFACE + bare(4)
-            whole += bare(HEADERS, END_HEADERS, 1, section(request("/digest", method="POST", authority=NAME)))
+            block = section(request("/digest", method="POST", authority=NAME))
+            whole = h2raw.PREFACE + bare(4) + bare(HEADERS, END_HEADERS, 1, block)
             whole += bare(DATA, END_STREAM, 1, b"abc")
             for byte in whole:
                 wire.send(bytes([byte]))
