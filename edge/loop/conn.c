@@ -70,15 +70,12 @@ void conn_open(struct conn *c, struct loop *home, int fd, conn_ready_f *ready)
 
 void conn_move(struct conn *to, struct conn *from, conn_ready_f *ready)
 {
-	int fd = from->io.fd;
 	ev_io_stop(from->home->ev, &from->io);
-	*to = (struct conn){ .home = from->home, .ready = ready };
-	/* Not ev_io_init: it would have libev think that the descriptor is another one now, and ask the
-	 * kernel twice for what it watches already. */
-	ev_init(&to->io, on_io);
-	to->io.fd = fd;
-	to->layer = from->layer;
-	to->layer_state = from->layer_state;
+	/* The watcher is copied, not made: libev knows by it whether the descriptor is news, or one that
+	 * the kernel watches already. */
+	*to = *from;
+	to->ready = ready;
+	to->wanted = 0;
 	from->layer = NULL;
 	from->layer_state = NULL;
 	from->io.fd = -1;

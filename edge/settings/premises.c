@@ -73,19 +73,36 @@ static bool is_https(struct slice url)
 	return address_of_url(url, &at) && at.is_https;
 }
 
+/* The protocols to offer: HTTP/2 only where it is spoken. */
+static struct conf_strings alpn_of(struct making *m, const struct listen_options *listen)
+{
+	const struct conf_strings *all = &listen->tls.alpn;
+	if (m->premises->settings->limits.h2 || all->count == 0)
+		return *all;
+	struct slice *at = arena_alloc(&m->premises->arena, all->count * sizeof(*at));
+	struct conf_strings spoken = { at, 0 };
+	must(at != NULL);
+	for (size_t i = 0; i < all->count; i++)
+		if (!slice_eq(all->at[i], SL("h2")))
+			at[spoken.count++] = all->at[i];
+	return spoken;
+}
+
 static struct tls_server *make_server(
     struct making *m, const struct listen_options *listen, const struct entrance *before)
 {
 	char why[WHY_BYTES] = "";
 	struct tickets *tickets = NULL;
 	struct tls_server *tls = NULL;
+	struct tls_options options = listen->tls;
+	options.alpn = alpn_of(m, listen);
 	enum err e = keyring_find(m->keyring, listen->tls.ticket_keys, &tickets, why, sizeof(why));
 	if (e != ERR_NONE && before && m->before.keeps_pairs) {
 		tell(m, "listener", listen->address, reason(e, why));
 		return tls_server_ref(before->tls);
 	}
 	if (e == ERR_NONE)
-		e = tls_server_new(&listen->tls, tickets,
+		e = tls_server_new(&options, tickets,
 		    before && m->before.keeps_pairs ? before->tls : NULL, &tls, why, sizeof(why));
 	if (e != ERR_NONE)
 		refuse(m, "listener", listen->address, reason(e, why));
@@ -107,6 +124,7 @@ static struct entrance make_entrance(
     struct making *m, struct slice address, const struct entrance *before)
 {
 	const struct listen_options *listen = find_listen(m->premises->settings, address);
+	must(listen || before);
 	if (!listen)
 		return (struct entrance){
 			.tls = before->tls ? tls_server_ref(before->tls) : NULL,

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "tools/origin/content.h"
+#include "tools/origin/picture.h"
+#include "tools/origin/shop.h"
 
 struct failing failing;
 
@@ -42,6 +44,23 @@ static void variant_read(struct text *t, const struct request *r)
 	text_add(t, "", 1);
 }
 
+/* What a browser shows: it is told when that was made, and may keep pictures for minutes. */
+static void make_sight(struct answer *a, const struct request *r, unsigned revision, size_t size)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	a->made_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (!strcmp(r->path, "/")) {
+		a->type = "text/html; charset=utf-8";
+		make_shop(&a->text, revision, a->variant.at);
+	} else {
+		a->type = "image/svg+xml";
+		a->lasts = "max-age=300, stale-while-revalidate=600, stale-if-error=86400";
+		make_picture(&a->text, seed_of(r->path + 10) + (revision - 1) * GOLDEN);
+	}
+	text_comment(&a->text, size);
+}
+
 static void make_body(struct answer *a, const struct request *r, const struct path *p)
 {
 	int64_t asked = r->ask.size;
@@ -52,6 +71,8 @@ static void make_body(struct answer *a, const struct request *r, const struct pa
 		a->pattern = true;
 		a->seed = fnv1a64(r->path + 8) + (p->revision - 1) * GOLDEN;
 		a->size = asked == UNSET ? PIECE_BYTES : (uint64_t)asked;
+	} else if (!strcmp(r->path, "/") || !strncmp(r->path, "/pictures/", 10)) {
+		make_sight(a, r, p->revision, size);
 	} else if (!strcmp(r->path, "/products")) {
 		make_list(a, &r->ask, p->revision, size);
 	} else if (!strncmp(r->path, "/products/", 10)) {

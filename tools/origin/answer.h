@@ -20,6 +20,8 @@ struct answer {
 	bool pattern, chunked, severed;
 	uint64_t seed, size, pos, end;
 	time_t changed;
+	const char *lasts; /* its usual Cache-Control, where that is not everybody's */
+	int64_t made_ms;   /* since 1970, for Server-Timing; 0: not told */
 	char etag[40], modified[32], range[80];
 };
 

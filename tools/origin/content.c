@@ -28,6 +28,13 @@ uint64_t splitmix64(uint64_t x)
 	return x ^ x >> 31;
 }
 
+uint64_t seed_of(const char *file)
+{
+	char id[64];
+	snprintf(id, sizeof id, "%.*s", (int)strcspn(file, "."), file);
+	return fnv1a64(id);
+}
+
 void pattern_fill(char *to, size_t len, uint64_t seed, uint64_t at)
 {
 	for (; len && at % 8; len--, at++)
@@ -60,20 +67,35 @@ static void text_prose(struct text *t, size_t size, uint64_t seed, const char *e
 	text_add(t, ending, strlen(ending));
 }
 
-static void text_product(struct text *t, uint64_t seed, const char *id, unsigned revision)
+void text_comment(struct text *t, size_t size)
 {
+	if (size <= t->len)
+		return;
+	text_print(t, "<!-- ");
+	text_prose(t, size, t->len, " -->\n");
+}
+
+struct product product_of(const char *id)
+{
+	uint64_t seed = fnv1a64(id);
+	return (struct product){ { word(seed), word(seed + 1) }, (unsigned)(seed % 500),
+		(unsigned)(seed / 500 % 100), (unsigned)(seed / 7 % 90) };
+}
+
+static void text_product(struct text *t, const char *id, unsigned revision)
+{
+	struct product p = product_of(id);
 	text_print(t, "{\"id\":");
 	text_quote(t, id);
 	text_print(t, ",\"revision\":%u,\"name\":\"%s %s\",\"price\":%u.%02u,\"currency\":\"EUR\"",
-	    revision, word(seed), word(seed + 1), (unsigned)(seed % 500),
-	    (unsigned)(seed / 500 % 100));
+	    revision, p.name[0], p.name[1], p.euros, p.cents);
 }
 
 void make_product(struct answer *a, const char *id, unsigned revision, size_t size)
 {
 	uint64_t seed = fnv1a64(id);
-	text_product(&a->text, seed, id, revision);
-	text_print(&a->text, ",\"stock\":%u,\"variant\":", (unsigned)(seed / 7 % 90));
+	text_product(&a->text, id, revision);
+	text_print(&a->text, ",\"stock\":%u,\"variant\":", product_of(id).stock);
 	text_quote(&a->text, a->variant.at);
 	text_print(&a->text, ",\"description\":\"");
 	text_prose(&a->text, size ? size : 1024 + seed % 1024, seed, "\"}\n");
@@ -91,7 +113,7 @@ void make_list(struct answer *a, const struct ask *ask, unsigned revision, size_
 		char id[24];
 		snprintf(id, sizeof id, "%" PRIu64, (page - 1) * 20 + i + 1);
 		text_print(&a->text, i ? ",\n" : "\n");
-		text_product(&a->text, fnv1a64(id), id, 1);
+		text_product(&a->text, id, 1);
 		text_print(&a->text, "}");
 	}
 	text_print(&a->text, "],\n\"note\":\"");

@@ -26,8 +26,10 @@ static const char usage[] =
     "  origin [--listen HOST:PORT] [--quiet]   (127.0.0.1:8000; port 0 picks a free one)\n\n"
     "  /products/ID   a product in JSON      /products?page=N&sort=WORD   a list of 20\n"
     "  /images/ID     bytes made from ID     any other path               an HTML page\n"
-    "  They measure 1-2 KiB, 10 KiB, 64 KiB, 4 KiB, or size=. PUT, POST, PATCH, DELETE give\n"
-    "  a path its next revision. X-Origin-Count tells how often the path was asked for.\n\n"
+    "  They measure 1-2 KiB, 10 KiB, 64 KiB, 4 KiB, or size=. For a browser there are\n"
+    "  /              a shop of 24 of them   /pictures/ID.svg             a still life\n\n"
+    "  PUT, POST, PATCH, DELETE give a path its next revision. X-Origin-Count tells how often\n"
+    "  the path was asked for, Server-Timing when what a browser shows was made.\n\n"
     "  GET  /-/stats[?path=/products/1]      POST /-/reset   zero the counters\n"
     "  POST /-/fail?status=503 | ?mode=close | ?mode=hang    POST /-/ok\n\n"
     "Ask for an answer in the query, or in fields: delay_ms=5 is also Origin-Delay-Ms: 5\n\n";

@@ -55,6 +55,8 @@ static const char *cache_control(const struct conn *c)
 		return "no-store";
 	if (c->r.ask.cc)
 		return c->r.ask.cc;
+	if (lasting && c->a.lasts)
+		return c->a.lasts;
 	return lasting ? "max-age=10, stale-while-revalidate=30, stale-if-error=600" : "";
 }
 
@@ -77,6 +79,8 @@ void put_head(struct conn *c)
 	put(t, "Content-Range", a->range);
 	for (const char *const *extra = ask->extra; *extra; extra++)
 		text_print(t, "%s\r\n", *extra);
+	if (a->made_ms)
+		text_print(t, "Server-Timing: made;desc=%" PRId64 "\r\n", a->made_ms);
 	if (c->path)
 		text_print(t, "X-Origin-Count: %" PRIu64 "\r\n", c->path->requests);
 	put_framing(t, &c->a, &c->r);

@@ -48,6 +48,16 @@ void text_quote(struct text *t, const char *s)
 	text_add(t, "\"", 1);
 }
 
+void text_html(struct text *t, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '<' || *s == '&')
+			text_print(t, "&#%d;", *s);
+		else
+			text_add(t, s, 1);
+	}
+}
+
 void text_drop(struct text *t)
 {
 	free(t->at);

@@ -15,4 +15,6 @@ void text_add(struct text *, const void *at, size_t len);
 [[gnu::format(printf, 2, 3)]] void text_print(struct text *, const char *format, ...);
 /* Adds a JSON string. */
 void text_quote(struct text *, const char *);
+/* Adds what HTML shows as this. */
+void text_html(struct text *, const char *);
 void text_drop(struct text *);

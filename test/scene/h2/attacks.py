@@ -215,7 +215,7 @@ def test_hpack_bomb():
 
 
 def test_crumbs_bomb():
-    """RFC 9113 8.2.3 joins Cookies: each is a byte on the wire, and counts as a field's bytes do."""
+    """RFC 9113 8.2.3 joins Cookies: each is a byte on the wire, but counts as a field."""
     block = section(request("/crumbs")) + literal("cookie", "a=b", 0x40) + b"\xbe" * 15000
     with stage() as (larder, _), bounded(larder, 8 * MIB), h2raw.connect(larder.port) as client:
         stream = client.new_stream()

@@ -38,7 +38,7 @@ from h2raw import (
 )
 from h2stage import attempt, closed_again, ended_by, refusal, stage, targets
 from larder import Larder
-from origin import Origin
+from origin import Origin, answer
 from scene import case, check, equal
 
 LAST = END_HEADERS | END_STREAM

@@ -7,7 +7,6 @@ import h2raw
 import scene
 from h2raw import (
     CONTINUATION,
-    DATA,
     END_HEADERS,
     END_STREAM,
     ENHANCE_YOUR_CALM,
@@ -17,7 +16,7 @@ from h2raw import (
     request,
     section,
 )
-from h2stage import attempt, lives, refusal, stage, targets
+from h2stage import attempt, lives, refusal, stage
 from scene import case, check, equal
 
 LAST = END_HEADERS | END_STREAM
@@ -118,6 +117,7 @@ TARGETS = {
 
 
 def one_broken(larder, origin, fields):
+    origin.forget()
     with h2raw.connect(larder.port) as client:
         stream = client.new_stream()
         client.headers(stream, fields)
@@ -172,7 +172,8 @@ def test_refused_with_a_status():
 
 
 def post(*fields, flags=END_HEADERS):
-    return lambda client, stream: client.headers(stream, request("/", *fields, method="POST"), flags)
+    head = request("/", *fields, method="POST")
+    return lambda client, stream: client.headers(stream, head, flags)
 
 
 def data(payload, end=True):

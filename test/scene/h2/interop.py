@@ -6,54 +6,21 @@ knowledge."""
 import hashlib
 import json
 import re
-import shutil
 import signal
 import socket
-import subprocess
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import h2.config
 import h2.connection
 import h2.events
 import h2raw
 import scene
+from h2peers import LARGE, need, node, reply, run
 from larder import Larder
-from origin import CLOSE, Origin, answer, takes_body
-from scene import case, check, equal
-from secure import Authority, SecureLarder
-from wire import PATIENCE, chunked, head
-
-NODE = Path(__file__).with_name("node.mjs")
-LARGE = bytes(range(256)) * (20 << 12)  # 20 MiB
-HINTS = head("HTTP/1.1 103 Early Hints", "Link: </a.css>; rel=preload")
-
-
-def reply(asked, wire):
-    """The body of a request has been read, but for /stuck, whose body nobody reads."""
-    path = asked.target
-    if path.startswith("/numbered/"):
-        return answer(path.encode(), "Cache-Control: max-age=60")
-    if path == "/large":
-        return answer(LARGE, "Cache-Control: no-store")
-    if path == "/digest":
-        return answer(hashlib.sha256(asked.body).hexdigest().encode())
-    if path == "/echo":
-        return answer(asked.body, f"X-Fields: {json.dumps(asked.fields)}")
-    if path == "/sum":
-        return answer(json.dumps(asked.trailers).encode())
-    if path == "/trailers":
-        lines = head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Trailer: X-Sum")
-        return lines + chunked(b"be", b"hind", trailers=("X-Sum: 42",))
-    if path == "/hints":
-        return HINTS + answer(b"after the hints", "Cache-Control: no-store")
-    if path == "/cut":
-        whole = head("HTTP/1.1 200 OK", "Content-Length: 100000") + b"x" * 500
-        return whole, CLOSE
-    if path == "/cut-chunks":
-        return head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + b"5\r\nhello\r\n", CLOSE
-    return answer(b"hello", "Cache-Control: no-store")
+from origin import Origin, answer, takes_body
+from scene import check, equal
+from wire import PATIENCE
 
 
 @contextmanager
@@ -61,18 +28,6 @@ def stage(said=reply, config=None):
     with Origin(said) as origin, Larder(origin, config=config) as larder:
         larder.url = f"http://127.0.0.1:{larder.port}"
         yield larder, origin
-
-
-def run(*command, code=0):
-    """What it prints; bytes that it reads are none."""
-    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=50)
-    equal(done.returncode, code, f"{done.stderr[-500:]} of {command[:3]}")
-    return done.stdout
-
-
-def need(program):
-    if not shutil.which(program):
-        scene.skip(f"no {program}")
 
 
 # ---- curl ----
@@ -111,17 +66,6 @@ def test_curl_uploads():
         check('["Cookie", "a=b; c=d"]' in cookies, cookies)
 
 
-def test_curl_one_after_the_other():
-    """Over one connection, and so over TLS: curl 7.88 breaks one that it takes up again by prior
-    knowledge (its pull request 10643)."""
-    with Authority() as ca, Origin(reply) as origin:
-        with SecureLarder(origin, pairs=[ca.pair("127.0.0.1")]) as larder:
-            urls = [f"https://127.0.0.1:{larder.tls_port}/numbered/{i}" for i in range(20)]
-            said = run("curl", "-sS", "--http2", "--cacert", str(ca.file), *urls).decode()
-            equal(said, "".join(f"/numbered/{i}" for i in range(20)))
-            equal(larder.metric("h2_connections_total"), 1)
-
-
 def test_curl_does_not_upgrade():
     """RFC 9113 3.1: Upgrade: h2c is history; --http2 over TCP gets HTTP/1.1."""
     with stage() as (larder, _):
@@ -158,7 +102,8 @@ def test_nghttp_uploads():
             run("nghttp", "-d", str(file), larder.url + "/digest").decode(),
             hashlib.sha256(LARGE).hexdigest(),
         )
-        flags = ("--no-content-length", "-H", "trailer: x-sum", "--trailer", "x-sum: 7", "-d", str(file))
+        trailer = ("-H", "trailer: x-sum", "--trailer", "x-sum: 7")
+        flags = ("--no-content-length", *trailer, "-d", str(file))
         equal(json.loads(run("nghttp", *flags, larder.url + "/sum")), [["x-sum", "7"]])
 
 
@@ -277,30 +222,8 @@ def test_python_h2_uploads():
 
 
 def test_node():
-    need("node")
     with stage() as (larder, _):
-        lines = run("node", str(NODE), larder.url).decode().splitlines()
-        found = {said.pop("test"): said for said in map(json.loads, lines)}
-    wanted = {
-        "parallel": {"good": 100},
-        "upload": {"status": 200, "same": True},
-        "abort": {"status": 200, "code": h2raw.CANCEL, "some": True},
-        "abort-upload": {"status": None, "code": h2raw.CANCEL},
-        "trailers": {"body": "behind", "trailers": {"x-sum": "42"}},
-        "hints": {"interim": [[103, "</a.css>; rel=preload"]], "status": 200},
-        "head": {"status": 200, "length": str(len(LARGE)), "body": 0},
-        "cut": {
-            "status": 200,
-            "error": "ERR_HTTP2_STREAM_ERROR",
-            "code": h2raw.INTERNAL_ERROR,
-        },
-        "ping": {"error": None, "ms": True},
-        "end": {},
-    }
-    for name, value in wanted.items():
-        with case(name):
-            equal(found.get(name), value)
-    equal(set(found), set(wanted))
+        node(larder.url)
 
 
 # ---- streams do not stop each other ----

@@ -8,10 +8,8 @@ import scene
 from h2raw import (
     ACK,
     CONTINUATION,
-    DATA,
     END_HEADERS,
     END_STREAM,
-    GOAWAY,
     HEADERS,
     PADDED,
     PING,
@@ -81,6 +79,7 @@ def test_no_request_within_a_request():
 
 
 def smuggle(larder, origin, fields, body):
+    origin.forget()
     with h2raw.connect(larder.port) as client:
         stream = client.new_stream()
         client.headers(stream, fields, END_HEADERS if body else LAST)

@@ -82,6 +82,7 @@ static void test_changes(void)
 /* What was written while the files were read is noticed. */
 static void test_during_a_renewal(void)
 {
+	role_loop();
 	struct keeper k;
 	start(&k);
 	keeper_look(&k);
