@@ -60,7 +60,7 @@ static int64_t wait_ms(const struct h2 *h, enum h2_wait wait)
 	case H2_WAIT_SOCKET: return limits->send_ms;
 	case H2_WAIT_REQUEST: return limits->idle_ms;
 	case H2_WAIT_PARTING: return PARTING_MS;
-	case H2_WAIT_LINGER: return LINGER_MS;
+	case H2_WAIT_LINGER: return conn_is_flushed(&h->conn) ? LINGER_MS : limits->send_ms;
 	case H2_WAIT_NOTHING: break;
 	}
 	return 0;
@@ -373,7 +373,11 @@ static void on_deadline(struct deadline *d)
 		h2_part_now(h);
 		break;
 	case H2_WAIT_PARTING: h2_part_now(h); break;
-	case H2_WAIT_LINGER:
+	case H2_WAIT_LINGER: /* a layer may still hold the last answer's end */
+		if (!conn_is_flushed(&h->conn) && conn_is_taking(&h->conn, &h->unsent))
+			break;
+		h2_close(h, ERR_NONE);
+		break;
 	case H2_WAIT_NOTHING: h2_close(h, ERR_NONE); break;
 	}
 	leave(h);

@@ -88,7 +88,7 @@ static int64_t state_timeout(const struct session *s)
 	case STATE_BUSY: return awaits_body(s) ? limits->body_ms : 0;
 	case STATE_ANSWERING:
 		return is_tunnel(s) ? limits->tunnel_ms : s->is_blocked ? limits->send_ms : 0;
-	case STATE_LINGER: return LINGER_MS;
+	case STATE_LINGER: return conn_is_flushed(&s->conn) ? LINGER_MS : limits->send_ms;
 	case STATE_DEAD: break;
 	}
 	return 0;
@@ -278,7 +278,8 @@ static void on_eof(struct session *s) ON_LOOP
 	bool is_asking = s->state == STATE_IDLE || s->state == STATE_HEAD;
 	if (is_tunnel(s))
 		turn_end_body(s->turn); /* the other direction goes on */
-	else if (is_asking || s->state == STATE_LINGER || turn_lacks_body(s->turn))
+	else if (s->state == STATE_LINGER ? conn_is_flushed(&s->conn)
+					  : is_asking || turn_lacks_body(s->turn))
 		session_close(s, ERR_CLIENT_GONE);
 	else
 		s->closes = true; /* it may have shut its side only: the answer still goes out */
@@ -553,8 +554,12 @@ static void on_deadline(struct deadline *d)
 		meter_add(is_tunnel(s) ? &m->tunnel_idle : &m->send_stalled, 1);
 		session_close(s, is_tunnel(s) ? ERR_TUNNEL_IDLE : ERR_CLIENT_STALLED);
 		break;
+	case STATE_LINGER: /* a layer may still hold the answer's end for a slow client */
+		if (!conn_is_flushed(&s->conn) && conn_is_taking(&s->conn, &s->unsent))
+			break;
+		session_close(s, ERR_NONE);
+		break;
 	case STATE_IDLE: meter_add(&m->idle_closed, 1); /* fallthrough */
-	case STATE_LINGER:
 	case STATE_DEAD: session_close(s, ERR_NONE);
 	}
 	leave_settled(s);
