@@ -168,7 +168,8 @@ static bool line_read_all(struct line *l, void *to, size_t len)
 static void prepare(struct line *l, SSL_CTX *context, SSL_SESSION *session, const char *alpn)
 {
 	l->ssl = SSL_new(context);
-	SSL_set_tlsext_host_name(l->ssl, HOST);
+	/* The macro of OpenSSL takes const away. */
+	SSL_set_tlsext_host_name(l->ssl, (char *)(uintptr_t)HOST);
 	SSL_set_alpn_protos(l->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
 	if (session)
 		SSL_set_session(l->ssl, session);
