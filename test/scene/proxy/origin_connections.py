@@ -106,6 +106,7 @@ def test_who_leaves_the_queue():
         first, second, third = (larder.connect() for _ in range(3))
         for i, client in enumerate((first, second, third)):
             client.send(head(f"POST /{i} HTTP/1.1", "Host: a"))
+            origin.wait_for(1)
             larder.wait_for_metric(i, "origin_waiting")
         second.reset()
         larder.wait_for_metric(1, "origin_waiting")

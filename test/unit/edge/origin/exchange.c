@@ -357,8 +357,8 @@ static void test_stalled_body(void)
 {
 	role_loop();
 	open_all(PLAY(ACCEPT, HEAR, SAY("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel"),
-	    PAUSE(60), SAY("lo"), HOLD));
-	rig.options.between_bytes_ms = 100;
+	    PAUSE(200), SAY("lo"), HOLD));
+	rig.options.between_bytes_ms = 400;
 	rig_start(&rig);
 	expect("GET", "200 [hello] origin-stalled");
 	close_all();
