@@ -10,7 +10,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[3]
 # A sanitizer sees each leak at the end, however few there were before.
-COUNT = 400 if os.environ.get("SAN") else 2000
+COUNT = 400 if os.environ.get("SAN") else 1000
 
 sys.stdout.flush()
 os.execv(TOP / "tools/bench/soak", ["soak", "--count", str(COUNT)])
