@@ -7,6 +7,10 @@
 /* A full pad, and the answers that reading may cause: more is a peer that only makes us answer. */
 enum { HELD_BYTES = 2 * TLS_PAD_BYTES };
 
+/* What one operation takes off the socket: OpenSSL would go on for ever with records that bring
+ * nothing (key updates), and stop the loop for everyone. The socket stays readable and tells. */
+enum { TURN_BYTES = 64 * 1024 };
+
 /* ---- to the socket ---- */
 
 static void break_off(struct duct *d)
@@ -127,7 +131,8 @@ static int on_read(BIO *bio, char *to, int room)
 			d->is_broken = true;
 			return -1;
 		}
-		d->is_drained = n < room;
+		d->taken += n > 0 ? (size_t)n : 0;
+		d->is_drained = n < room || d->taken >= TURN_BYTES;
 	}
 	if (n > 0)
 		return (int)n;
@@ -178,5 +183,6 @@ void duct_begin(struct duct *d)
 {
 	must(d->local->pad_used == 0);
 	d->is_drained = false;
+	d->taken = 0;
 	ERR_clear_error();
 }

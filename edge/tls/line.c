@@ -266,9 +266,13 @@ static enum io line_writev(struct conn *c, struct iovec *iov, int count, size_t 
 			l->ended = IO_BROKEN;
 		}
 		*ret_bytes += record.len;
-		if (!duct_has_room(&l->duct) || from.count == 0 || l->ended == IO_BROKEN)
+		if (!duct_has_room(&l->duct))
 			io = duct_push(&l->duct);
+		if (l->ended == IO_BROKEN)
+			break;
 	}
+	if (io == IO_OK) /* the pad is another line's next */
+		io = duct_push(&l->duct);
 	if (l->ended == IO_BROKEN || io == IO_BROKEN)
 		return IO_BROKEN;
 	return *ret_bytes > 0 ? IO_OK : io;

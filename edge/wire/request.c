@@ -26,9 +26,12 @@ enum err request_check(
 	return e != ERR_NONE ? e : check_expect(request);
 }
 
+/*
+ * RFC 9110 6.5.1: what decides about a message has been decided when its trailers come, and whoever
+ * merges them into the head believes them. So none of the fields that anybody here knows may trail:
+ * framing, routing, conditions, credentials, and what only we may say (Client-Cert, X-Forwarded-For).
+ */
 bool field_may_trail(enum field_id id)
 {
-	return !(field_traits(id) & (FIELD_HOP | FIELD_SINGLE | FIELD_VALIDATOR | FIELD_PINNED)) &&
-	    id != FIELD_AUTHORIZATION && id != FIELD_CACHE_CONTROL && id != FIELD_SET_COOKIE &&
-	    id != FIELD_COOKIE && id != FIELD_VARY;
+	return id == FIELD_OTHER;
 }

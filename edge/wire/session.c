@@ -37,6 +37,7 @@ struct session {
 	bool saw_eof;
 	bool is_blocked; /* the socket takes no more bytes now */
 	bool is_bulk;    /* the socket was readied for large bodies */
+	bool has_moved;  /* bytes, either way, since the deadline was set */
 	bool is_h2;      /* the client speaks HTTP/2: the connection changes hands */
 };
 
@@ -95,13 +96,16 @@ static int64_t state_timeout(const struct session *s)
 }
 
 /* Sets the deadline of the state that the event has left the session in. A head's and a linger's
- * run from their beginning; the others start anew with each event. */
+ * run from their beginning; the others start anew when bytes have moved. Not with each event: part
+ * of a TLS record is one, and brings nothing. */
 static void set_deadline(struct session *s) ON_LOOP
 {
-	bool runs_on = s->timed == s->state && (s->state == STATE_HEAD || s->state == STATE_LINGER);
-	if (!runs_on)
-		deadline_set(s->front->home, &s->deadline, state_timeout(s));
+	int64_t ms = state_timeout(s);
+	bool starts_anew = s->has_moved && s->state != STATE_HEAD && s->state != STATE_LINGER;
+	if (s->timed != s->state || starts_anew || ms == 0 || !deadline_is_set(&s->deadline))
+		deadline_set(s->front->home, &s->deadline, ms);
 	s->timed = s->state;
+	s->has_moved = false;
 }
 
 static void session_free(struct session *s)
@@ -243,7 +247,9 @@ static void watch(struct session *s) ON_LOOP
 	    flow_is_full(s->turn->stream.body, &s->turn->room, s->front->home);
 	bool has_ahead = s->in.len > 0 && s->state != STATE_HEAD && !awaits_body(s);
 	int events = s->saw_eof || is_full || has_ahead ? 0 : EV_READ;
-	conn_watch(&s->conn, events | (s->is_blocked ? EV_WRITE : 0));
+	/* Whom nothing more will be heard of, the end of the flush tells of. */
+	bool awaits_flush = s->state == STATE_LINGER && s->saw_eof;
+	conn_watch(&s->conn, events | (s->is_blocked || awaits_flush ? EV_WRITE : 0));
 }
 
 /* Goes on with input that is kept: the turn before it is over, or its body is wanted now. */
@@ -292,6 +298,7 @@ static void read_input(struct session *s) ON_LOOP
 	switch (conn_read(&s->conn, front->scratch, FRONT_SCRATCH_BYTES, &got)) {
 	case IO_OK:
 		meter_add(&front->meters.bytes_in, got);
+		s->has_moved = true;
 		take_fresh(s, slice_of(front->scratch, got));
 		break;
 	case IO_AGAIN: break;
@@ -301,6 +308,18 @@ static void read_input(struct session *s) ON_LOOP
 }
 
 /* ---- answers ---- */
+
+/* Ends a connection between two answers. What a layer still holds of the last one goes out first;
+ * lingers: so does what the client is about to say. */
+static void part(struct session *s, bool lingers) ON_LOOP
+{
+	if (!lingers && conn_is_flushed(&s->conn)) {
+		session_close(s, ERR_NONE);
+		return;
+	}
+	conn_shut(&s->conn);
+	s->state = STATE_LINGER;
+}
 
 /* The turn is over. The journey is told first; then the turn is the front's again. */
 static void done(struct session *s, enum err why) ON_LOOP
@@ -317,12 +336,8 @@ static void done(struct session *s, enum err why) ON_LOOP
 	if (s->front->is_draining)
 		s->closes = true;
 	s->state = STATE_IDLE;
-	if (unread || (s->closes && (!s->saw_eof || !conn_is_flushed(&s->conn)))) {
-		conn_shut(&s->conn);
-		s->state = STATE_LINGER;
-	} else if (s->closes) {
-		session_close(s, ERR_NONE);
-	}
+	if (unread || s->closes)
+		part(s, unread || !s->saw_eof);
 }
 
 /* Writes once. False when there is nothing more to do now. */
@@ -330,6 +345,7 @@ static bool pump_once(struct session *s) ON_LOOP
 {
 	size_t sent;
 	enum err failed = turn_send(s->turn, &s->conn, &sent, &s->is_blocked);
+	s->has_moved |= sent > 0;
 	if (failed != ERR_NONE)
 		session_close(s, failed);
 	return sent > 0 && !s->is_blocked;
@@ -416,20 +432,6 @@ static void h1_want_body(struct stream *stream)
 	leave_settled(s);
 }
 
-/* Writes the head, which says whether the connection may go on after the body (RFC 9112 9.3). */
-static void write_head(struct session *s, const struct answer *a, struct source *source)
-{
-	struct turn *t = s->turn;
-	sending_begin(&t->sending, a, source, t->stream.request.version);
-	/* What comes behind a request to switch before its answer is meant for one protocol or the
-	 * other, and only its sender knows for which: as a request it is never read. */
-	bool is_unclear = t->switching == SWITCH_ASKED && s->in.len > 0;
-	if (sending_ends_by_close(&t->sending) || turn_lacks_body(t) || is_unclear ||
-	    s->front->is_draining)
-		s->closes = true;
-	sending_end_head(&t->sending, s->closes);
-}
-
 /* From here on bytes go both ways as they come; some may have come with the request already. */
 static void open_tunnel(struct session *s) ON_LOOP
 {
@@ -447,7 +449,8 @@ static void h1_answer(struct stream *stream, const struct answer *a, struct sour
 	struct session *s = session_of(stream);
 	must(!s->turn->sending.is_begun);
 	enter(s);
-	write_head(s, a, source);
+	s->closes |= s->front->is_draining;
+	s->closes = turn_write_head(s->turn, a, source, s->closes, s->in.len > 0);
 	bool is_own_event = s->depth > 1;
 	if (s->turn->sending.source && !s->is_bulk && (!a->has_length || a->length >= BULK_BYTES)) {
 		s->is_bulk = true;
@@ -522,20 +525,11 @@ static void on_ready(struct conn *c, int events)
 	enter(s);
 	if (events & EV_WRITE && s->turn)
 		pump(s);
+	else if (s->state == STATE_LINGER && s->saw_eof && conn_is_flushed(&s->conn))
+		session_close(s, ERR_NONE);
 	if (events & EV_READ && s->state != STATE_DEAD)
 		read_input(s);
 	leave_settled(s);
-}
-
-/* Whether the client took a byte since the last look; in a tunnel, also whether the origin did. */
-static bool is_taking(struct session *s) ON_LOOP
-{
-	uint32_t before = s->unsent;
-	if (!is_tunnel(s))
-		return conn_is_taking(&s->conn, &s->unsent);
-	s->unsent = conn_unsent(&s->conn) + (uint32_t)flow_unread(s->turn->stream.body);
-	bool is_idle = s->unsent == 0 && before == UINT32_MAX;
-	return s->unsent < before && !is_idle;
 }
 
 static void on_deadline(struct deadline *d)
@@ -549,7 +543,7 @@ static void on_deadline(struct deadline *d)
 	case STATE_HEAD: refuse(s, ERR_HEAD_TIMEOUT); break;
 	case STATE_BUSY: fail_body(s, ERR_BODY_TIMEOUT); break;
 	case STATE_ANSWERING:
-		if (is_taking(s))
+		if (turn_is_taking(s->turn, &s->conn, &s->unsent))
 			break;
 		meter_add(is_tunnel(s) ? &m->tunnel_idle : &m->send_stalled, 1);
 		session_close(s, is_tunnel(s) ? ERR_TUNNEL_IDLE : ERR_CLIENT_STALLED);
@@ -559,8 +553,11 @@ static void on_deadline(struct deadline *d)
 			break;
 		session_close(s, ERR_NONE);
 		break;
-	case STATE_IDLE: meter_add(&m->idle_closed, 1); /* fallthrough */
-	case STATE_DEAD: session_close(s, ERR_NONE);
+	case STATE_IDLE:
+		meter_add(&m->idle_closed, 1);
+		part(s, false);
+		break;
+	case STATE_DEAD: break;
 	}
 	leave_settled(s);
 }
@@ -573,8 +570,8 @@ static void on_end(struct guest *guest, enum ending how)
 	if (how == ENDING_NOW)
 		session_close(s, ERR_SHUTDOWN);
 	else if (s->state == STATE_IDLE)
-		session_close(s, ERR_NONE);
-	leave(s);
+		part(s, false);
+	leave_settled(s);
 }
 
 bool session_take(struct front *front, const struct visit *visit)

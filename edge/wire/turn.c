@@ -133,6 +133,28 @@ static void count_sent(struct turn *t, size_t bytes)
 		meter_add(&front->meters.tunnel_out, bytes);
 }
 
+bool turn_write_head(
+    struct turn *t, const struct answer *a, struct source *source, bool closes, bool has_ahead)
+{
+	sending_begin(&t->sending, a, source, t->stream.request.version);
+	/* What comes behind a request to switch before its answer is meant for one protocol or the
+	 * other, and only its sender knows for which: as a request it is never read. */
+	bool is_unclear = t->switching == SWITCH_ASKED && has_ahead;
+	closes |= sending_ends_by_close(&t->sending) || turn_lacks_body(t) || is_unclear;
+	sending_end_head(&t->sending, closes);
+	return closes;
+}
+
+bool turn_is_taking(const struct turn *t, const struct conn *c, uint32_t *unsent)
+{
+	uint32_t before = *unsent;
+	if (!turn_is_tunnel(t))
+		return conn_is_taking(c, unsent);
+	*unsent = conn_unsent(c) + (uint32_t)flow_unread(t->stream.body);
+	bool is_idle = *unsent == 0 && before == UINT32_MAX;
+	return *unsent < before && !is_idle;
+}
+
 enum err turn_send(struct turn *t, struct conn *c, size_t *ret_sent, bool *ret_blocked)
 {
 	struct gathered next;
