@@ -20,8 +20,9 @@
 
 struct duct {
 	int fd;
-	size_t taken;    /* in this operation, off the socket */
-	bool is_drained; /* in this operation: the socket had less than was asked for, or had its turn */
+	size_t taken; /* in this operation, off the socket */
+	bool
+	    is_drained; /* in this operation: the socket had less than was asked for, or had its turn */
 	bool saw_eof;
 	bool is_broken; /* the socket, or no memory for what it did not take */
 	struct tls_local *local;
