@@ -146,7 +146,8 @@ def test_many():
         eventually(lambda: files() <= open_files, "files stay open")
         larder.check_growth(before, 4 * MIB, "VmRSS")
         equal(larder.metric("http_tunnels_total"), 800)
-        equal(len(origin.ended), 800)
+        # Its ends close a moment after ours.
+        eventually(lambda: len(origin.ended) == 800, f"{len(origin.ended)} instead of 800")
 
 
 scene.run()
