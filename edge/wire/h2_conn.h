@@ -45,6 +45,7 @@ struct h2 {
 	uint8_t timed;    /* enum h2_wait for which the deadline is set */
 	uint8_t depth;    /* of calls into this session: it is freed at the outermost */
 	bool saw_settings;
+	bool prioritises;  /* the client sent PRIORITY_UPDATE: its defaults are meant */
 	bool is_gathering; /* nghttp2 is being asked for frames */
 	bool is_paused;    /* there is more to gather after the write under way */
 	bool is_blocked;   /* the socket takes no more bytes now */

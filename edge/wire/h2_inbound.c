@@ -302,6 +302,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 	case NGHTTP2_HEADERS: on_headers(h, stream_of(ng, frame->hd.stream_id), frame); break;
 	case NGHTTP2_DATA: on_data_frame(h, stream_of(ng, frame->hd.stream_id), frame); break;
 	case NGHTTP2_SETTINGS: h->saw_settings = true; break;
+	case NGHTTP2_PRIORITY_UPDATE: h->prioritises = true; break;
 	case NGHTTP2_RST_STREAM: meter_add(&h->front->h2.meters.resets, 1); break;
 	case NGHTTP2_PING:
 		if (h->is_parting && (frame->hd.flags & NGHTTP2_FLAG_ACK))
