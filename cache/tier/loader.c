@@ -28,10 +28,7 @@ struct reading {
 static bool find(struct store *s, enum rocks_family family, struct slice key,
     struct rocks_value *ret_value) ON_WORKER
 {
-	enum err err = ERR_NONE;
-	enum rocks_look look = rocks_get(s->rocks, family, key, false, ret_value, &err);
-	store_tell(s, HEALTH_READS, err);
-	return look == ROCKS_FOUND;
+	return store_get(s, family, key, ret_value) == ROCKS_FOUND;
 }
 
 static enum outcome broken(struct reading *r)
@@ -107,12 +104,14 @@ static enum outcome fill_next_chunk(struct reading *r) ON_WORKER
 {
 	struct rocks_id id = rocks_id_of(r->record.span.first + r->next);
 	struct slice key, value;
+	struct mono began = mono_now();
 	enum err err;
 	if (r->walk)
 		rocks_walk_next(r->walk);
 	else
 		r->walk = rocks_walk_new(r->store->rocks, ROCKS_BODY, KEY_SLICE(id));
 	bool is_there = rocks_walk_at(r->walk, &key, &value, &err);
+	histogram_add_shared(&r->store->times.read, mono_now().us - began.us);
 	store_tell(r->store, HEALTH_READS, err);
 	return is_there && slice_eq(key, KEY_SLICE(id)) ? fill(r, value) : ABSENT;
 }
