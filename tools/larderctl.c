@@ -7,76 +7,19 @@
  * as the server said it. Nothing about caching is known here: what can be computed there is.
  */
 #include <getopt.h>
-#include <math.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "edge/base/clock.h"
 #include "tools/ctl/ask.h"
 #include "tools/ctl/cert.h"
+#include "tools/ctl/number.h"
+#include "tools/ctl/object.h"
+#include "tools/ctl/store.h"
 
-enum { NAME_BYTES = 256, TEXT_BYTES = 64 };
+enum { NAME_BYTES = 256 };
 
 static bool wants_watch, wants_help;
-
-/* ---- numbers for people ---- */
-
-enum unit { UNIT_COUNT, UNIT_BYTES, UNIT_SECONDS, UNIT_MOMENT };
-
-static enum unit unit_of(struct slice name)
-{
-	if (slice_ends(name, SL("_bytes")) || slice_ends(name, SL("_bytes_total")))
-		return UNIT_BYTES;
-	if (slice_ends(name, SL("_timestamp_seconds")) ||
-	    slice_ends(name, SL("_start_time_seconds")))
-		return UNIT_MOMENT;
-	return slice_ends(name, SL("_seconds")) ? UNIT_SECONDS : UNIT_COUNT;
-}
-
-/* Three digits and a step of the scale: "1.23 M". Small whole numbers stay whole. */
-static void scale(char *to, double value, double step, const char *const *names, const char *last)
-{
-	while (value >= step * 0.9995 && *names != last) {
-		value /= step;
-		names++;
-	}
-	int decimals = value == floor(value) || value >= 100 ? 0 : value >= 10 ? 1 : 2;
-	snprintf(to, TEXT_BYTES, "%.*f%s", decimals, value, *names);
-}
-
-static void print_duration(char *to, double s)
-{
-	static const char *const small[] = { " us", " ms", " s" };
-	long minutes = (long)(s / 60);
-	if (s < 60)
-		scale(to, s * 1e6, 1000, s > 0 ? small : small + 2, small[2]);
-	else if (minutes < 24 * 60)
-		snprintf(to, TEXT_BYTES, "%ldh %ldm", minutes / 60, minutes % 60);
-	else
-		snprintf(to, TEXT_BYTES, "%ldd %ldh", minutes / 1440, minutes / 60 % 24);
-}
-
-static void print_number(char *to, double value, enum unit unit)
-{
-	static const char *const counts[] = { "", " k", " M", " G", " T" };
-	static const char *const bytes[] = { " B", " KiB", " MiB", " GiB", " TiB" };
-	time_t moment = (time_t)value;
-	struct tm tm;
-	switch (unit) {
-	case UNIT_COUNT:
-		if (value < 1e5 && value == floor(value))
-			snprintf(to, TEXT_BYTES, "%.0f", value);
-		else
-			scale(to, value, 1000, counts, counts[4]);
-		break;
-	case UNIT_BYTES: scale(to, value, 1024, bytes, bytes[4]); break;
-	case UNIT_SECONDS: print_duration(to, value); break;
-	case UNIT_MOMENT:
-		strftime(to, TEXT_BYTES, "%Y-%m-%d %H:%M:%S", localtime_r(&moment, &tm));
-		break;
-	}
-}
 
 /* ---- stat ---- */
 
@@ -110,7 +53,7 @@ static void row_quantiles(struct row *row, const json_t *series)
 	size_t len = 0;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		char text[TEXT_BYTES];
-		print_duration(text, json_number_value(json_object_get(series, names[i])));
+		number_print_duration(text, json_number_value(json_object_get(series, names[i])));
 		len += (size_t)snprintf(
 		    row->more + len, sizeof(row->more) - len, "  %s %s", names[i], text);
 	}
@@ -122,19 +65,19 @@ static void row_fill(
 {
 	const char *kind = member(series, "kind");
 	bool is_histogram = strcmp(kind, "histogram") == 0;
-	enum unit unit = is_histogram ? UNIT_COUNT : unit_of(slice_str(member(series, "name")));
+	enum unit unit = is_histogram ? UNIT_COUNT : number_unit_of(slice_str(member(series, "name")));
 	double number = json_number_value(
 	    json_object_get(series, is_histogram ? "count" : "value"));
 	*row = (struct row){ 0 };
 	row_name(row, series);
-	print_number(row->value, number, unit);
+	number_print(row->value, number, unit);
 	if (is_histogram && number > 0)
 		row_quantiles(row, series);
 	const json_t *last = json_object_get(before, row->name);
 	double grown = number - json_number_value(last);
 	if (last && grown > 0 && strcmp(kind, "gauge") != 0) {
 		char text[TEXT_BYTES];
-		print_number(text, grown / elapsed_s, unit);
+		number_print(text, grown / elapsed_s, unit);
 		snprintf(row->rate, sizeof(row->rate), "%.60s/s", text);
 	}
 	json_object_set_new(now, row->name, json_real(number));

@@ -326,6 +326,7 @@ struct object *hot_get(struct hot *hot, struct hash128 hash, struct slice key)
 	struct object *o = find_locked(s, hash);
 	if (o && slice_eq(o->key, key)) {
 		object_ref(o);
+		o->hits++;
 		if (o->hot_hits < HITS_MAX)
 			o->hot_hits++;
 	} else {
@@ -333,6 +334,62 @@ struct object *hot_get(struct hot *hot, struct hash128 hash, struct slice key)
 	}
 	lock_drop(&s->lock);
 	return o;
+}
+
+struct object *hot_peek(struct hot *hot, struct hash128 hash)
+{
+	struct shard *s = shard_of(hot, hash);
+	lock_take(&s->lock);
+	struct object *o = find_locked(s, hash);
+	if (o)
+		object_ref(o);
+	lock_drop(&s->lock);
+	return o;
+}
+
+bool hot_place_is_end(const struct hot_place *at)
+{
+	return at->shard >= SHARDS;
+}
+
+static size_t chain_locked(const struct shard *s, uint32_t place) NEEDS_LOCK
+{
+	size_t count = 0;
+	for (const struct object *o = s->table[place]; o; o = o->hot_chain)
+		count++;
+	return count;
+}
+
+/* Whole places only: where a chain is cut nobody could go on. One that is longer than all the room
+ * is cut all the same (may_cut), or it would be the end of every walk. */
+static size_t page_locked(const struct shard *s, uint32_t *place, struct object **to, size_t room,
+    bool may_cut) NEEDS_LOCK
+{
+	size_t count = 0;
+	for (; *place < s->places; ++*place) {
+		bool fits = count + chain_locked(s, *place) <= room;
+		if (!fits && (count > 0 || !may_cut))
+			break;
+		for (struct object *o = s->table[*place]; o && count < room; o = o->hot_chain)
+			to[count++] = object_ref(o);
+	}
+	return count;
+}
+
+size_t hot_page(struct hot *hot, struct hot_place *at, struct object **to, size_t room)
+{
+	size_t count = 0;
+	bool is_through = true;
+	while (is_through && !hot_place_is_end(at) && count < room) {
+		struct shard *s = &hot->shards[at->shard];
+		lock_take(&s->lock);
+		count += page_locked(s, &at->place, to + count, room - count, count == 0);
+		is_through = at->place >= s->places;
+		lock_drop(&s->lock);
+		if (is_through)
+			*at = (struct hot_place){ at->shard + 1, 0 };
+	}
+	return count;
 }
 
 static bool is_too_large(const struct hot *hot, uint32_t units)
@@ -351,6 +408,7 @@ static void exchange_locked(struct hot *hot, struct shard *s, struct object *old
 		/* A new version is as popular as the old one was. */
 		queue = old->hot_queue;
 		o->hot_hits = old->hot_hits;
+		o->hits = old->hits;
 		unlink_locked(hot, s, old);
 	}
 	o->hot_units = units;

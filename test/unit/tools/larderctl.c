@@ -34,7 +34,7 @@ static void test_numbers(void)
 	setenv("TZ", "UTC", 1);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		char text[TEXT_BYTES];
-		print_number(text, rows[i].value, unit_of(slice_str(rows[i].name)));
+		number_print(text, rows[i].value, number_unit_of(slice_str(rows[i].name)));
 		CU_ASSERT_STRING_EQUAL(text, rows[i].text);
 	}
 }
