@@ -73,8 +73,10 @@ static void drop_show(struct errand *e)
 /* Whether a variant is the one that was asked for; all are when nothing was said. */
 static bool is_wanted(struct show *s, const struct object *o)
 {
-	if (s->fields.count == 0 || o->kind != OBJECT_ANSWER || !o->spec.len)
+	if (s->fields.count == 0 || !o->spec.len)
 		return true;
+	if (o->kind == OBJECT_VARY)
+		return false;
 	return slice_eq(vary_values(&s->fields, o->spec, &s->errand.arena), o->values);
 }
 
