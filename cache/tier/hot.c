@@ -352,39 +352,27 @@ bool hot_place_is_end(const struct hot_place *at)
 	return at->shard >= SHARDS;
 }
 
-static size_t chain_locked(const struct shard *s, uint32_t place) NEEDS_LOCK
+/* Whole places only: where a chain is cut nobody could go on. */
+static size_t page_locked(
+    const struct shard *s, uint32_t *place, struct object **to, size_t wanted) NEEDS_LOCK
 {
 	size_t count = 0;
-	for (const struct object *o = s->table[place]; o; o = o->hot_chain)
-		count++;
-	return count;
-}
-
-/* Whole places only: where a chain is cut nobody could go on. One that is longer than all the room
- * is cut all the same (may_cut), or it would be the end of every walk. */
-static size_t page_locked(const struct shard *s, uint32_t *place, struct object **to, size_t room,
-    bool may_cut) NEEDS_LOCK
-{
-	size_t count = 0;
-	for (; *place < s->places; ++*place) {
-		bool fits = count + chain_locked(s, *place) <= room;
-		if (!fits && (count > 0 || !may_cut))
-			break;
-		for (struct object *o = s->table[*place]; o && count < room; o = o->hot_chain)
+	for (; *place < s->places && count < wanted; ++*place)
+		for (struct object *o = s->table[*place]; o && count < wanted + HOT_PAGE / 2;
+		     o = o->hot_chain)
 			to[count++] = object_ref(o);
-	}
 	return count;
 }
 
-size_t hot_page(struct hot *hot, struct hot_place *at, struct object **to, size_t room)
+size_t hot_page(struct hot *hot, struct hot_place *at, struct object **to, size_t wanted)
 {
 	size_t count = 0;
-	bool is_through = true;
-	while (is_through && !hot_place_is_end(at) && count < room) {
+	must(wanted <= HOT_PAGE / 2);
+	while (!hot_place_is_end(at) && count < wanted) {
 		struct shard *s = &hot->shards[at->shard];
 		lock_take(&s->lock);
-		count += page_locked(s, &at->place, to + count, room - count, count == 0);
-		is_through = at->place >= s->places;
+		count += page_locked(s, &at->place, to + count, wanted - count);
+		bool is_through = at->place >= s->places;
 		lock_drop(&s->lock);
 		if (is_through)
 			*at = (struct hot_place){ at->shard + 1, 0 };

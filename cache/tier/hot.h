@@ -48,12 +48,14 @@ struct object *hot_peek(struct hot *, struct hash128);
 struct hot_place {
 	uint32_t shard, place;
 };
+enum { HOT_PAGE = 2000 };
 /*
- * Gives out what is there from a place on, at most `room`, and moves the place on; returns how many.
- * From page to page what stays is met, once, or again when the tier's table grew meanwhile.
- * own: a ref of each for the caller.
+ * Gives out what is there from a place on, and moves the place on; returns how many. What shares a
+ * place comes together: it may be a few more than wanted, which is half of HOT_PAGE at most. `to`
+ * has room for HOT_PAGE. From page to page what stays is met, once, or again when the tier's table
+ * grew meanwhile. own: a ref of each for the caller.
  */
-size_t hot_page(struct hot *, struct hot_place *, struct object **to, size_t room);
+size_t hot_page(struct hot *, struct hot_place *, struct object **to, size_t wanted);
 bool hot_place_is_end(const struct hot_place *);
 /* Puts an object, in place of what is at its hash. Takes its own ref. Evicts to stay in budget. */
 void hot_put(struct hot *, struct object *);

@@ -109,7 +109,6 @@ static rocksdb_options_t *control_settings(const struct rocks_options *o)
 	 * memory, and as much time as all else that is done to store it. Reads fill the page cache. */
 	rocksdb_options_set_use_direct_io_for_flush_and_compaction(s, o->direct_writes);
 	rocksdb_options_set_max_manifest_file_size(s, 16 * MIB);
-	rocksdb_options_set_skip_stats_update_on_db_open(s, 1);
 	rocksdb_options_set_stats_dump_period_sec(s, 0);
 	/* Its own log is a file in the store: on a full disk, writing there runs into an assertion.
 	 * What matters comes back as an error and goes to our log. */

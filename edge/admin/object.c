@@ -7,7 +7,7 @@
 #include "edge/admin/query.h"
 #include "edge/http/target.h"
 
-enum { LIST_DEFAULT = 100, TOP_DEFAULT = 20, PART = 1000, PARTS = 20, HEX_DIGITS = 32 };
+enum { LIST_DEFAULT = 100, TOP_DEFAULT = 20, PART = HOT_PAGE / 2, PARTS = 20, HEX_DIGITS = 32 };
 
 /* ---- what all of them share ---- */
 
@@ -259,10 +259,11 @@ static void list_hot_object(struct list_page *p, const struct object *o)
 /* True: the hot tier is through. */
 static bool list_hot(struct list_page *p)
 {
-	struct object *part[PART];
+	struct object *part[HOT_PAGE];
 	for (int parts = 0; parts < PARTS && p->shown < p->limit; parts++) {
-		size_t room = min_size(p->limit - p->shown, PART);
-		size_t count = hot_page(p->errand.admin->options.cache->hot, &p->place, part, room);
+		size_t wanted = min_size(p->limit - p->shown, PART);
+		size_t count = hot_page(
+		    p->errand.admin->options.cache->hot, &p->place, part, wanted);
 		for (size_t i = 0; i < count; i++) {
 			list_hot_object(p, part[i]);
 			object_unref(&part[i]);
@@ -311,7 +312,7 @@ static void go_on(struct list_page *p) ON_LOOP
 		return;
 	}
 	p->is_in_cold = true;
-	p->found.limit = p->limit - p->shown;
+	p->found.limit = p->limit - min_size(p->shown, p->limit);
 	if (!(p->tiers & TIER_COLD) || !cold) {
 		write_cursor(p, true);
 		finish(&p->errand);
@@ -436,7 +437,7 @@ static void on_step(struct mail *m)
 {
 	role_loop();
 	struct top *t = CONTAINER_OF(m, struct top, step);
-	struct object *part[PART];
+	struct object *part[HOT_PAGE];
 	if (!t->errand.reply) {
 		errand_end(&t->errand);
 		return;

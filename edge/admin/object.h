@@ -9,8 +9,8 @@
  *	GET /v1/objects/top       what was asked for most often of what is in RAM: &limit=
  *
  * Looking changes nothing: it counts as no hit and brings nothing from disk to RAM. What one call
- * costs is bounded: a page may be short, or empty, although more follows; the cursor tells. The
- * hot tier comes first, then the disk, without what was in RAM when the page was made. What moves
+ * costs is bounded: a page may be short, or empty, although more follows, and a few objects longer
+ * than its limit; the cursor tells. The hot tier comes first, then the disk, without what was in RAM when the page was made. What moves
  * between the tiers while one pages may come twice, or not.
  */
 #pragma once

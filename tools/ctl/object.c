@@ -270,6 +270,15 @@ enum outcome object_top(UNUSED char **args, UNUSED int count)
 	return ask_path(&path, show_top);
 }
 
+/* A page may be a few objects longer than it should be. Whether there were more. */
+static bool cut(json_t *objects, size_t limit)
+{
+	size_t count = json_array_size(objects);
+	while (json_array_size(objects) > limit)
+		json_array_remove(objects, json_array_size(objects) - 1);
+	return count > limit;
+}
+
 /* Asks for one page after the other; adds what came to `objects`. Returns how it went. */
 static enum outcome list_all(json_t *objects, size_t limit, char *cursor, size_t cursor_room)
 {
@@ -310,15 +319,15 @@ enum outcome object_list(UNUSED char **args, UNUSED int count)
 	size_t limit = read_limit(100);
 	json_t *objects = json_array();
 	enum outcome outcome = list_all(objects, limit, cursor, sizeof(cursor));
+	bool has_more = cut(objects, limit) || *cursor;
 	if (outcome == OUTCOME_OK && wants_json) {
-		json_t *all = json_pack(
-		    "{s:O,s:b}", "objects", objects, "has_more", *cursor != '\0');
+		json_t *all = json_pack("{s:O,s:b}", "objects", objects, "has_more", has_more);
 		json_dumpf(all, stdout, JSON_INDENT(1));
 		putchar('\n');
 		json_decref(all);
 	} else if (outcome == OUTCOME_OK) {
 		show_table(objects);
-		if (*cursor)
+		if (has_more)
 			fprintf(stderr, "larderctl: there is more than %zu: --limit N shows it\n",
 			    limit);
 	}
