@@ -158,14 +158,19 @@ static void show_admissions(const json_t *all, const json_t *store)
 static void show_times(const json_t *all, const char *title, const char *name)
 {
 	const json_t *h = histogram_of(all, name);
+	double count = json_number_value(json_object_get(h, "count"));
 	printf("%-10s", title);
+	if (count == 0) {
+		puts(" none yet");
+		return;
+	}
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const parts[] = { "p50", "p90", "p99" };
 		struct text took;
 		number_print_duration(took.at, json_number_value(json_object_get(h, parts[i])));
 		printf(" %s %s,", parts[i], took.at);
 	}
-	printf(" of %s\n", COUNT(json_number_value(json_object_get(h, "count"))));
+	printf(" of %s\n", COUNT(count));
 }
 
 static void show_written(const json_t *all, const char *title, const char *what)
