@@ -180,7 +180,7 @@ static void on_found(struct mail *mail)
 	look->done(look);
 }
 
-static bool begin(struct cold *cold, struct catalog *look, job_f *work)
+static bool begin(struct cold *cold, struct catalog *look, job_f *work) ON_LOOP
 {
 	look->job = (struct job){ .work = work };
 	look->err = ERR_NONE;

@@ -3,8 +3,7 @@
 
 #include <time.h>
 
-/* The object that speaks for both: what is in RAM is the newer one. */
-static const struct object *object_of(const struct sight *s)
+const struct object *sight_object(const struct sight *s)
 {
 	return s->hot ? s->hot : s->cold->object;
 }
@@ -86,7 +85,7 @@ static void add_body(struct buf *to, const struct sight *s)
 
 static void add_answer(struct buf *to, const struct sight *s, struct wall now)
 {
-	const struct object *o = object_of(s);
+	const struct object *o = sight_object(s);
 	const struct life *life = &o->life;
 	buf_addf(to, ",\"status\":%u,\"state\":\"%s\",\"age_seconds\":%" PRIi64, o->status,
 	    describe_state(life, now), life_age_s(life, now));
@@ -106,7 +105,7 @@ static void add_answer(struct buf *to, const struct sight *s, struct wall now)
 
 static void add_kind(struct buf *to, const struct sight *s, struct wall now)
 {
-	const struct object *o = object_of(s);
+	const struct object *o = sight_object(s);
 	switch (o->kind) {
 	case OBJECT_ANSWER:
 		buf_add(to, SL(",\"kind\":\"answer\""));
@@ -125,7 +124,7 @@ static void add_kind(struct buf *to, const struct sight *s, struct wall now)
 
 void describe(struct buf *to, const struct sight *s, struct wall now)
 {
-	const struct object *o = object_of(s);
+	const struct object *o = sight_object(s);
 	buf_add(to, SL("{\"url\":"));
 	buf_add_json(to, key_url(o->key));
 	add_tiers(to, s);

@@ -27,6 +27,9 @@ struct sight {
 	bool is_overtaken;
 };
 
+/* The object that speaks for both: what is in RAM is the newer one. */
+const struct object *sight_object(const struct sight *);
+
 /* Appends an object. */
 void describe(struct buf *, const struct sight *, struct wall now);
 /* What may be done with an answer now: a word for people. Static. */

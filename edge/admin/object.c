@@ -29,7 +29,7 @@ bool object_key(struct admin *admin, struct slice url, struct arena *arena, stru
 static void add(struct errand *e, struct sight sight, const char **comma)
 {
 	const struct cache *cache = e->admin->options.cache;
-	const struct object *o = sight.hot ? sight.hot : sight.cold->object;
+	const struct object *o = sight_object(&sight);
 	struct hash128 primary = hash_siphash(cache->secret, key_url(o->key));
 	sight.is_overtaken = !fence_holds(cache->fence, primary, o->seq);
 	buf_addf(&e->reply->text, "%s\n", *comma);
