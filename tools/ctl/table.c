@@ -3,7 +3,7 @@
 
 void table_init(struct table *t, const char *const *titles, size_t columns)
 {
-	must(columns <= TABLE_COLUMNS);
+	must(columns > 0 && columns <= TABLE_COLUMNS);
 	*t = (struct table){ .columns = columns, .titles = titles };
 	buf_init(&t->text, 0);
 }
@@ -37,6 +37,7 @@ static bool is_right(const char *title)
 static void measure(const struct table *t, int *widths)
 {
 	const char *at = t->text.at;
+	must(t->columns > 0);
 	for (size_t c = 0; t->titles && c < t->columns; c++)
 		widths[c] = (int)strlen(t->titles[c] + is_right(t->titles[c]));
 	for (size_t i = 0; i < t->cells; i++) {
@@ -62,6 +63,7 @@ void table_show(const struct table *t)
 {
 	int widths[TABLE_COLUMNS] = { 0 };
 	const char *at = t->text.at;
+	must(t->columns > 0);
 	measure(t, widths);
 	for (size_t c = 0; t->titles && c < t->columns; c++)
 		show_cell(t, c, t->titles[c] + is_right(t->titles[c]), widths[c]);
