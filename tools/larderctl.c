@@ -7,76 +7,21 @@
  * as the server said it. Nothing about caching is known here: what can be computed there is.
  */
 #include <getopt.h>
-#include <math.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "edge/base/clock.h"
 #include "tools/ctl/ask.h"
 #include "tools/ctl/cert.h"
+#include "tools/ctl/number.h"
+#include "tools/ctl/object.h"
+#include "tools/ctl/store.h"
 
-enum { NAME_BYTES = 256, TEXT_BYTES = 64 };
+enum { NAME_BYTES = 256 };
 
 static bool wants_watch, wants_help;
-
-/* ---- numbers for people ---- */
-
-enum unit { UNIT_COUNT, UNIT_BYTES, UNIT_SECONDS, UNIT_MOMENT };
-
-static enum unit unit_of(struct slice name)
-{
-	if (slice_ends(name, SL("_bytes")) || slice_ends(name, SL("_bytes_total")))
-		return UNIT_BYTES;
-	if (slice_ends(name, SL("_timestamp_seconds")) ||
-	    slice_ends(name, SL("_start_time_seconds")))
-		return UNIT_MOMENT;
-	return slice_ends(name, SL("_seconds")) ? UNIT_SECONDS : UNIT_COUNT;
-}
-
-/* Three digits and a step of the scale: "1.23 M". Small whole numbers stay whole. */
-static void scale(char *to, double value, double step, const char *const *names, const char *last)
-{
-	while (value >= step * 0.9995 && *names != last) {
-		value /= step;
-		names++;
-	}
-	int decimals = value == floor(value) || value >= 100 ? 0 : value >= 10 ? 1 : 2;
-	snprintf(to, TEXT_BYTES, "%.*f%s", decimals, value, *names);
-}
-
-static void print_duration(char *to, double s)
-{
-	static const char *const small[] = { " us", " ms", " s" };
-	long minutes = (long)(s / 60);
-	if (s < 60)
-		scale(to, s * 1e6, 1000, s > 0 ? small : small + 2, small[2]);
-	else if (minutes < 24 * 60)
-		snprintf(to, TEXT_BYTES, "%ldh %ldm", minutes / 60, minutes % 60);
-	else
-		snprintf(to, TEXT_BYTES, "%ldd %ldh", minutes / 1440, minutes / 60 % 24);
-}
-
-static void print_number(char *to, double value, enum unit unit)
-{
-	static const char *const counts[] = { "", " k", " M", " G", " T" };
-	static const char *const bytes[] = { " B", " KiB", " MiB", " GiB", " TiB" };
-	time_t moment = (time_t)value;
-	struct tm tm;
-	switch (unit) {
-	case UNIT_COUNT:
-		if (value < 1e5 && value == floor(value))
-			snprintf(to, TEXT_BYTES, "%.0f", value);
-		else
-			scale(to, value, 1000, counts, counts[4]);
-		break;
-	case UNIT_BYTES: scale(to, value, 1024, bytes, bytes[4]); break;
-	case UNIT_SECONDS: print_duration(to, value); break;
-	case UNIT_MOMENT:
-		strftime(to, TEXT_BYTES, "%Y-%m-%d %H:%M:%S", localtime_r(&moment, &tm));
-		break;
-	}
-}
+static const char *output; /* -o as given; NULL = not */
+static char given[16];     /* letters of options that not every verb takes, once each */
 
 /* ---- stat ---- */
 
@@ -110,7 +55,7 @@ static void row_quantiles(struct row *row, const json_t *series)
 	size_t len = 0;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		char text[TEXT_BYTES];
-		print_duration(text, json_number_value(json_object_get(series, names[i])));
+		number_print_duration(text, json_number_value(json_object_get(series, names[i])));
 		len += (size_t)snprintf(
 		    row->more + len, sizeof(row->more) - len, "  %s %s", names[i], text);
 	}
@@ -122,19 +67,20 @@ static void row_fill(
 {
 	const char *kind = member(series, "kind");
 	bool is_histogram = strcmp(kind, "histogram") == 0;
-	enum unit unit = is_histogram ? UNIT_COUNT : unit_of(slice_str(member(series, "name")));
+	enum unit unit = is_histogram ? UNIT_COUNT
+				      : number_unit_of(slice_str(member(series, "name")));
 	double number = json_number_value(
 	    json_object_get(series, is_histogram ? "count" : "value"));
 	*row = (struct row){ 0 };
 	row_name(row, series);
-	print_number(row->value, number, unit);
+	number_print(row->value, number, unit);
 	if (is_histogram && number > 0)
 		row_quantiles(row, series);
 	const json_t *last = json_object_get(before, row->name);
 	double grown = number - json_number_value(last);
 	if (last && grown > 0 && strcmp(kind, "gauge") != 0) {
 		char text[TEXT_BYTES];
-		print_number(text, grown / elapsed_s, unit);
+		number_print(text, grown / elapsed_s, unit);
 		snprintf(row->rate, sizeof(row->rate), "%.60s/s", text);
 	}
 	json_object_set_new(now, row->name, json_real(number));
@@ -270,7 +216,15 @@ static const struct verb {
 	const char *line; /* of the list */
 	const char *help;
 	enum outcome (*run)(char **args, int count);
+	const char *takes; /* letters of options that are not everybody's */
 } verbs[] = {
+	{ "stat store", "", "how the store does, on one screen",
+	    "Shows the store's state and why it is so; how full RAM and disk are; from where answers\n"
+	    "come; what was evicted and why; what admission took and refused; queues, times of reads\n"
+	    "and writes, and how often the disk wrote each byte. -o json has the exact numbers.\n\n"
+	    "  larderctl stat store\n"
+	    "  larderctl -o json stat store | jq .store.state\n",
+	    store_stat, "" },
 	{ "stat", " [--watch] [PREFIX...]", "counters and gauges, as a table",
 	    "Shows the series whose names begin with one of the prefixes; all without one.\n"
 	    "--watch looks again each second and shows rates; -o json gives exact numbers.\n\n"
@@ -278,35 +232,67 @@ static const struct verb {
 	    "  larderctl stat cache_ origin_     the cache and the origins\n"
 	    "  larderctl stat --watch http_      traffic, live\n"
 	    "  larderctl -o json stat cache_results_total | jq '.series[]'\n",
-	    run_stat },
+	    run_stat, "w" },
+	{ "object get", " URL [-H 'Name: value']...", "all that is stored at a URL",
+	    "Shows each variant with its place (RAM, disk), status, size, how long it is fresh and may\n"
+	    "be served stale, validators and hits. -H gives a field of a request, and shows only the\n"
+	    "variant that answers it. Exits 1 when nothing is stored. Looking changes nothing.\n\n"
+	    "  larderctl object get http://shop.example/\n"
+	    "  larderctl object get https://shop.example/ -H 'Accept-Language: de'\n"
+	    "  larderctl -o json object get URL | jq '.objects[].fresh_until'\n\n"
+	    "The scheme and host are those of the client's request: an https:// URL is another key.\n",
+	    object_get, "H" },
+	{ "object list", " [--host H] [--prefix P] [--tier hot|cold] [--limit N]", "what is stored",
+	    "Lists stored objects, those in RAM first, then those on disk only, in no order that means\n"
+	    "anything; 100 unless --limit says more. --prefix is of the URL, or of the path when it\n"
+	    "begins with '/'. A filter that little passes through reads all of the store: ten million\n"
+	    "objects take half a minute.\n\n"
+	    "  larderctl object list --host shop.example --prefix /images/\n"
+	    "  larderctl object list --tier cold --limit 5000\n"
+	    "  larderctl -o json object list --limit 1000000 | jq -r '.objects[].url' | sort\n",
+	    object_list, "NPTL" },
+	{ "object top", " [--limit N]", "what is asked for most often",
+	    "Shows the objects in RAM with the most hits since they came there, 20 unless --limit says\n"
+	    "more (1000 at most).\n\n"
+	    "  larderctl object top --limit 50\n",
+	    object_top, "L" },
+	{ "object export", " URL [-H 'Name: value']... [--body] [-o FILE]",
+	    "a stored answer, as bytes",
+	    "Writes the stored answer as an HTTP message: status line, fields, body; with --body the\n"
+	    "body alone. -H selects a variant, as for `object get`; -o is a file here, else stdout. It\n"
+	    "streams, so it may be of any size. Exits 1, without the file, when it was cut short.\n\n"
+	    "  larderctl object export http://shop.example/big.iso --body -o big.iso\n"
+	    "  larderctl object export http://shop.example/ | head -20\n"
+	    "  larderctl object export http://shop.example/ --body | sha256sum\n",
+	    object_export, "HBo" },
 	{ "ready", "", "whether traffic may come",
 	    "Exits 0 when Larder is ready, 1 with the reason while it starts or drains.\n\n"
 	    "  until larderctl ready; do sleep 1; done\n",
-	    run_ready },
+	    run_ready, "" },
 	{ "metrics", "", "the same as Prometheus text",
 	    "Prints what a Prometheus server scrapes from /metrics.\n\n"
 	    "  larderctl metrics | promtool check metrics\n",
-	    run_metrics },
+	    run_metrics, "" },
 	{ "config reload", "", "load the configuration again",
 	    "Reads the files again. Exits 0 once the new configuration is in force; when anything\n"
 	    "in it is wrong, shows every error, changes nothing and exits 3.\n\n"
 	    "  larder check --config /etc/larder/larder.yaml && larderctl config reload\n",
-	    run_config_reload },
+	    run_config_reload, "" },
 	{ "config dump", "", "print the configuration in force",
 	    "Prints every key with its value, defaults included, as YAML that larder reads.\n\n"
 	    "  larderctl config dump | diff - /etc/larder/larder.yaml\n",
-	    run_config_dump },
+	    run_config_dump, "" },
 	{ "cert list", "", "the certificates in force",
 	    "Shows the names, the key and the days left of each certificate that a listener shows.\n\n"
 	    "  larderctl cert list\n"
 	    "  larderctl -o json cert list | jq '.certificates[] | select(.days_left < 14)'\n",
-	    cert_list },
+	    cert_list, "" },
 	{ "cert reload", "", "read the certificates again",
 	    "Reads all certificates and keys again, as Larder does by itself when the files change.\n"
 	    "Connections stay. A pair that cannot be read is told of, stays as it was, and makes it\n"
 	    "exit 3.\n\n"
 	    "  certbot renew --deploy-hook 'larderctl cert reload'\n",
-	    cert_reload },
+	    cert_reload, "" },
 };
 
 static void show_help(const struct verb *verb)
@@ -323,11 +309,18 @@ static void show_help(const struct verb *verb)
 	       "\n"
 	       "  -o, --output      text for people (the default) or json for programs\n"
 	       "  -w, --watch       look again each second (stat)\n"
+	       "  -H, --header F    a field of a request, to select a variant (object)\n"
 	       "  -h, --help        this\n\n"
 	       "exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid,\n"
 	       "            4 cannot reach the admin listener, 5 refused\n\n"
 	       "  larderctl stat --watch http_ cache_\n"
 	       "  LARDER_ADMIN=unix:/run/larder/admin.sock larderctl config reload\n");
+}
+
+/* Whether words may follow it, and not options alone. */
+static bool takes_words(const struct verb *verb)
+{
+	return strstr(verb->args, " URL") || strstr(verb->args, "PREFIX...");
 }
 
 /* Letters to insert, drop or change to make one word of the other. */
@@ -362,13 +355,39 @@ static size_t distance(const struct verb *verb, char **args, int count, int *ret
 	return total;
 }
 
+static void read_output(const char *name)
+{
+	wants_json = strcmp(name, "json") == 0;
+	if (!wants_json && strcmp(name, "text") != 0)
+		give_up(OUTCOME_USAGE, "-o %s: write text or json", name);
+}
+
+/* Options that mean nothing to this verb are an error: their user meant something by them. */
+static void check_options(const struct verb *verb)
+{
+	static const struct {
+		char letter;
+		const char *name;
+	} names[] = { { 'w', "--watch" }, { 'H', "-H" }, { 'N', "--host" }, { 'P', "--prefix" },
+		{ 'T', "--tier" }, { 'L', "--limit" }, { 'B', "--body" } };
+	const char *takes = verb->takes;
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strchr(given, names[i].letter) && !strchr(takes, names[i].letter))
+			give_up(OUTCOME_USAGE, "`%s` takes no %s", verb->words, names[i].name);
+	if (output && strchr(takes, 'o'))
+		object_options.file = output;
+	else if (output)
+		read_output(output);
+}
+
 static enum outcome run_verb(const struct verb *verb, char **args, int count)
 {
 	if (wants_help) {
 		show_help(verb);
 		return OUTCOME_OK;
 	}
-	if (count > 0 && !*verb->args)
+	check_options(verb);
+	if (count > 0 && !takes_words(verb))
 		give_up(OUTCOME_USAGE, "`%s` takes no `%s`", verb->words, args[0]);
 	return verb->run(args, count);
 }
@@ -394,11 +413,29 @@ static enum outcome run(char **args, int count)
 	give_up(OUTCOME_USAGE, "no such verb; `larderctl --help` lists them");
 }
 
-static void read_output(const char *name)
+static bool take_option(int letter, const char *value)
 {
-	wants_json = strcmp(name, "json") == 0;
-	if (!wants_json && strcmp(name, "text") != 0)
-		give_up(OUTCOME_USAGE, "-o %s: write text or json", name);
+	struct object_options *o = &object_options;
+	switch (letter) {
+	case 'a': admin_address = value; return true;
+	case 'o': output = value; return true;
+	case 'h': wants_help = true; return true;
+	case 'w': wants_watch = true; break;
+	case 'N': o->host = value; break;
+	case 'P': o->prefix = value; break;
+	case 'T': o->tier = value; break;
+	case 'L': o->limit = value; break;
+	case 'B': o->is_body_only = true; break;
+	case 'H':
+		if (o->header_count == HEADERS_MAX)
+			give_up(OUTCOME_USAGE, "more than %d fields", HEADERS_MAX);
+		o->headers[o->header_count++] = value;
+		break;
+	default: return false;
+	}
+	if (!strchr(given, letter))
+		given[strlen(given)] = (char)letter;
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -407,6 +444,12 @@ int main(int argc, char **argv)
 		{ "admin", required_argument, NULL, 'a' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "watch", no_argument, NULL, 'w' },
+		{ "header", required_argument, NULL, 'H' },
+		{ "host", required_argument, NULL, 'N' },
+		{ "prefix", required_argument, NULL, 'P' },
+		{ "tier", required_argument, NULL, 'T' },
+		{ "limit", required_argument, NULL, 'L' },
+		{ "body", no_argument, NULL, 'B' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -414,14 +457,8 @@ int main(int argc, char **argv)
 	const char *from_env = getenv("LARDER_ADMIN");
 	if (from_env && *from_env)
 		admin_address = from_env;
-	for (int c; (c = getopt_long(argc, argv, "a:o:wh", options, NULL)) != -1;) {
-		switch (c) {
-		case 'a': admin_address = optarg; break;
-		case 'o': read_output(optarg); break;
-		case 'w': wants_watch = true; break;
-		case 'h': wants_help = true; break;
-		default: return OUTCOME_USAGE;
-		}
-	}
+	for (int c; (c = getopt_long(argc, argv, "a:o:wH:h", options, NULL)) != -1;)
+		if (!take_option(c, optarg))
+			return OUTCOME_USAGE;
 	return (int)run(argv + optind, argc - optind);
 }

@@ -28,6 +28,17 @@ const struct cold_meters *cold_meters(const struct cold *c)
 	return &c->store.meters;
 }
 
+const struct cold_times *cold_times(const struct cold *c)
+{
+	return &c->store.times;
+}
+
+void cold_measure(struct cold *c)
+{
+	meter_set(&c->store.meters.reads_queued, crew_depth(c->store.readers));
+	meter_set(&c->store.meters.budget, c->store.size_bytes);
+}
+
 struct hash_secret cold_secret(const struct cold *c)
 {
 	return c->store.ledger.secret;
@@ -175,6 +186,12 @@ bool cold_load(struct cold *c, struct cold_load *load)
 	    health_may(&c->store.health, HEALTH_READS) && crew_post(c->store.readers, &load->job);
 }
 
+bool cold_look(struct cold *c, struct job *job, struct store **ret_store)
+{
+	*ret_store = &c->store;
+	return health_may(&c->store.health, HEALTH_READS) && crew_post(c->store.readers, job);
+}
+
 /* ---- writing ---- */
 
 static bool has_body_on_disk(const struct cold *c, const struct object *o)
@@ -185,11 +202,35 @@ static bool has_body_on_disk(const struct cold *c, const struct object *o)
 	return span.first != 0 && !ledger_is_below_low(&c->store.ledger, span);
 }
 
-static bool is_admitted(const struct cold *c, const struct object *o, bool had_hits)
+/* The rule that decides about an object, as the count of its verdict. */
+static meter *judge(struct cold *c, const struct object *o, bool had_hits, bool *ret_verdict)
 {
-	if (had_hits || c->admission == ADMIT_ALWAYS)
-		return true;
-	return c->admission == ADMIT_SECOND_SIGHTING && sightings_note(c->sightings, o->hash);
+	struct cold_meters *m = &c->store.meters;
+	*ret_verdict = had_hits || c->admission == ADMIT_ALWAYS;
+	if (*ret_verdict)
+		return had_hits ? &m->admitted_hit : &m->admitted_always;
+	if (c->admission == ADMIT_HOT)
+		return &m->refused_hot;
+	*ret_verdict = sightings_note(c->sightings, o->hash);
+	return *ret_verdict ? &m->admitted_seen : &m->refused_seen;
+}
+
+static bool is_admitted(struct cold *c, const struct object *o, bool had_hits)
+{
+	bool verdict;
+	meter_add_shared(judge(c, o, had_hits, &verdict), 1);
+	return verdict;
+}
+
+/* A body that will never be in RAM would wait in vain for hits there. */
+static bool is_spool_admitted(struct cold *c, const struct object *o)
+{
+	struct cold_meters *m = &c->store.meters;
+	if (c->admission != ADMIT_HOT)
+		return is_admitted(c, o, false);
+	bool verdict = sightings_note(c->sightings, o->hash);
+	meter_add_shared(verdict ? &m->admitted_seen : &m->refused_seen, 1);
+	return verdict;
 }
 
 uint64_t cold_largest(const struct cold *c)
@@ -206,8 +247,12 @@ static bool is_too_large(const struct cold *c, const struct object *o)
 bool cold_store(struct cold *c, struct object *o, bool had_hits)
 {
 	struct cold_meters *m = &c->store.meters;
-	if (o->kind == OBJECT_PASS || !object_is_complete(o) || is_too_large(c, o))
+	if (o->kind == OBJECT_PASS || !object_is_complete(o))
 		return false;
+	if (is_too_large(c, o)) {
+		meter_add_shared(&m->refused_large, 1);
+		return false;
+	}
 	bool has_body = has_body_on_disk(c, o);
 	if (has_body && o->cold_has_head)
 		return true;
@@ -227,12 +272,12 @@ bool cold_spool(struct cold *c, struct object *o, uint64_t largest)
 {
 	struct cold_meters *m = &c->store.meters;
 	meter *refusal = NULL;
-	/* It will never be hot: what waits for that would wait in vain. */
-	bool is_admitted = c->admission == ADMIT_ALWAYS || sightings_note(c->sightings, o->hash);
 	uint64_t length = o->body->length;
-	if (length != FLOW_LENGTH_UNKNOWN && length > largest)
+	if (length != FLOW_LENGTH_UNKNOWN && length > largest) {
+		meter_add_shared(&m->refused_large, 1);
 		return false;
-	if (!is_admitted)
+	}
+	if (!is_spool_admitted(c, o))
 		refusal = &m->not_admitted;
 	else if (!health_is_well(&c->store.health, HEALTH_WRITES))
 		refusal = &m->refused_ill;

@@ -17,6 +17,7 @@
 
 #include "cache/tier/object.h"
 #include "edge/base/buf.h"
+#include "edge/base/histogram.h"
 #include "edge/base/meter.h"
 #include "edge/loop/crew.h"
 
@@ -71,6 +72,9 @@ enum cold_state cold_state(const struct cold *);
 enum cold_probe cold_probe(struct cold *, struct hash128);
 /* Reads an object. False when the crew's queue is full, or it is being forgotten: a miss. */
 bool cold_load(struct cold *, struct cold_load *) ON_LOOP;
+/* Has a thread that reads run a job of the tier's own (catalog.h), which gets the store. False as
+ * cold_load says it. */
+bool cold_look(struct cold *, struct job *, struct store **ret_store) ON_LOOP;
 /*
  * Offers an object for storing: complete answers, and vary markers. Takes its own ref. If only the
  * head is new (its body is on disk already), only the metadata is written. False when it was not
@@ -118,22 +122,45 @@ enum err cold_marks(struct cold *, cold_show_f *, void *arg);
 #define COLD_METERS(X) \
 	X(objects, GAUGE, "cache_objects", "tier=\"cold\"", "Objects in the tier (estimate).") \
 	X(bytes, GAUGE, "cache_bytes", "tier=\"cold\"", "Bytes in the tier, overhead included.") \
-	X(evicted, COUNTER, "cache_evicted_bytes_total", "tier=\"cold\"", "Bytes evicted.") \
+	X(budget, GAUGE, "cache_budget_bytes", "tier=\"cold\"", "Bytes that the tier may have.") \
+	X(evicted, COUNTER, "cache_evicted_bytes_total", "tier=\"cold\",why=\"size\"", "Bytes evicted.") \
+	X(evicted_meta, COUNTER, "cache_evicted_bytes_total", "tier=\"cold\",why=\"metadata\"", "Bytes evicted.") \
 	X(stored, COUNTER, "store_writes_total", "kind=\"object\"", "Objects written.") \
 	X(refreshed, COUNTER, "store_writes_total", "kind=\"head\"", "Heads rewritten.") \
 	X(forgotten, COUNTER, "store_writes_total", "kind=\"delete\"", "Objects removed.") \
 	X(loads, COUNTER, "store_reads_total", "result=\"found\"", "Objects read.") \
 	X(load_misses, COUNTER, "store_reads_total", "result=\"absent\"", "Reads that found nothing valid.") \
 	X(read_bytes, COUNTER, "store_read_bytes_total", "", "Bytes of bodies read from the store.") \
+	X(admitted_always, COUNTER, "store_admissions_total", "verdict=\"admitted\",rule=\"always\"", "Objects offered for writing.") \
+	X(admitted_seen, COUNTER, "store_admissions_total", "verdict=\"admitted\",rule=\"second-sighting\"", "Objects offered for writing.") \
+	X(admitted_hit, COUNTER, "store_admissions_total", "verdict=\"admitted\",rule=\"hit\"", "Objects offered for writing.") \
+	X(refused_seen, COUNTER, "store_admissions_total", "verdict=\"refused\",rule=\"second-sighting\"", "Objects offered for writing.") \
+	X(refused_hot, COUNTER, "store_admissions_total", "verdict=\"refused\",rule=\"hot\"", "Objects offered for writing.") \
+	X(refused_large, COUNTER, "store_admissions_total", "verdict=\"refused\",rule=\"size\"", "Objects offered for writing.") \
 	X(not_admitted, COUNTER, "store_refused_total", "why=\"admission\"", "Objects not written.") \
 	X(queue_full, COUNTER, "store_refused_total", "why=\"queue\"", "Objects not written.") \
 	X(refused_ill, COUNTER, "store_refused_total", "why=\"disk\"", "Objects not written.") \
 	X(failed, COUNTER, "store_errors_total", "", "Failed calls to the store.") \
 	X(state, GAUGE, "store_state", "", "0 ok, 1 read-only, 2 off.") \
-	X(queue_bytes, GAUGE, "store_queue_bytes", "", "Bytes waiting to be written.")
+	X(queue_bytes, GAUGE, "store_queue_bytes", "", "Bytes waiting to be written.") \
+	X(reads_queued, GAUGE, "store_queue_reads", "", "Reads waiting for a thread.") \
+	X(given_bodies, COUNTER, "store_given_bytes_total", "what=\"bodies\"", "Bytes given to the database to be written.") \
+	X(given_records, COUNTER, "store_given_bytes_total", "what=\"records\"", "Bytes given to the database to be written.") \
+	X(disk_bodies, COUNTER, "store_disk_written_bytes_total", "what=\"bodies\"", "Bytes written to files of the database, those written again included; to a hundredth of a GiB.") \
+	X(disk_records, COUNTER, "store_disk_written_bytes_total", "what=\"records\"", "Bytes written to files of the database, those written again included; to a hundredth of a GiB.") \
+	X(block_cache, GAUGE, "store_memory_bytes", "what=\"block-cache\"", "Memory of the database.") \
+	X(memtables, GAUGE, "store_memory_bytes", "what=\"memtables\"", "Memory of the database.")
 /* clang-format on */
 struct cold_meters {
 	METER_FIELDS(COLD_METERS)
 };
+/* How long calls to the database took, waiting for a thread not included. */
+struct cold_times {
+	struct histogram read;  /* of one record or chunk, from RAM or disk */
+	struct histogram write; /* of one group of objects */
+};
 extern const struct meter_table cold_meter_table;
 const struct cold_meters *cold_meters(const struct cold *);
+const struct cold_times *cold_times(const struct cold *);
+/* Sets the gauges that nobody else keeps. thread: any; never blocks. */
+void cold_measure(struct cold *);

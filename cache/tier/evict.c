@@ -60,11 +60,12 @@ static uint64_t low_after_eighth(const struct ledger *l)
 static enum err raise_low(struct evict *e, struct store *s, uint64_t excess, struct mono now)
 {
 	struct toll toll = toll_of(s, excess);
-	if (toll.bytes < excess) {
+	bool is_meta = toll.bytes < excess;
+	if (is_meta) {
 		toll.low = max_u64(toll.low, low_after_eighth(&s->ledger));
 		rocks_suggest_compaction(s->rocks);
 	}
-	meter_add_shared(&s->meters.evicted, toll.new_bytes);
+	meter_add_shared(is_meta ? &s->meters.evicted_meta : &s->meters.evicted, toll.new_bytes);
 	e->delete_below = toll.low;
 	e->raised_at = now;
 	return toll.low > s->ledger.low ? ledger_raise(&s->ledger, s->rocks, toll.low) : ERR_NONE;
@@ -84,10 +85,6 @@ static enum err look(struct evict *e, struct store *s, struct mono now)
 {
 	uint64_t body = rocks_disk_bytes(s->rocks, ROCKS_BODY);
 	uint64_t meta = rocks_disk_bytes(s->rocks, ROCKS_META);
-	meter_set(&s->meters.objects, rocks_key_estimate(s->rocks, ROCKS_META));
-	meter_set(&s->meters.bytes,
-	    body + meta + rocks_memtable_bytes(s->rocks, ROCKS_BODY) +
-		rocks_memtable_bytes(s->rocks, ROCKS_META));
 	e->written_bytes = 0;
 	e->looked_at = now;
 	if (body + meta <= e->budget_bytes)

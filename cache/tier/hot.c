@@ -326,6 +326,7 @@ struct object *hot_get(struct hot *hot, struct hash128 hash, struct slice key)
 	struct object *o = find_locked(s, hash);
 	if (o && slice_eq(o->key, key)) {
 		object_ref(o);
+		o->hits++;
 		if (o->hot_hits < HITS_MAX)
 			o->hot_hits++;
 	} else {
@@ -338,6 +339,50 @@ struct object *hot_get(struct hot *hot, struct hash128 hash, struct slice key)
 uint64_t hot_largest(const struct hot *hot)
 {
 	return atomic_load_explicit(&hot->budget, memory_order_relaxed) / LARGEST_SHARE;
+}
+
+struct object *hot_peek(struct hot *hot, struct hash128 hash)
+{
+	struct shard *s = shard_of(hot, hash);
+	lock_take(&s->lock);
+	struct object *o = find_locked(s, hash);
+	if (o)
+		object_ref(o);
+	lock_drop(&s->lock);
+	return o;
+}
+
+bool hot_place_is_end(const struct hot_place *at)
+{
+	return at->shard >= SHARDS;
+}
+
+/* Whole places only: where a chain is cut nobody could go on. */
+static size_t page_locked(
+    const struct shard *s, uint32_t *place, struct object **to, size_t wanted) NEEDS_LOCK
+{
+	size_t count = 0;
+	for (; *place < s->places && count < wanted; ++*place)
+		for (struct object *o = s->table[*place]; o && count < wanted + HOT_PAGE / 2;
+		     o = o->hot_chain)
+			to[count++] = object_ref(o);
+	return count;
+}
+
+size_t hot_page(struct hot *hot, struct hot_place *at, struct object **to, size_t wanted)
+{
+	size_t count = 0;
+	must(wanted <= HOT_PAGE / 2);
+	while (!hot_place_is_end(at) && count < wanted) {
+		struct shard *s = &hot->shards[at->shard];
+		lock_take(&s->lock);
+		count += page_locked(s, &at->place, to + count, wanted - count);
+		bool is_through = at->place >= s->places;
+		lock_drop(&s->lock);
+		if (is_through)
+			*at = (struct hot_place){ at->shard + 1, 0 };
+	}
+	return count;
 }
 
 static bool is_too_large(const struct hot *hot, uint32_t units)
@@ -355,6 +400,7 @@ static void exchange_locked(struct hot *hot, struct shard *s, struct object *old
 		/* A new version is as popular as the old one was. */
 		queue = old->hot_queue;
 		o->hot_hits = old->hot_hits;
+		o->hits = old->hits;
 		unlink_locked(hot, s, old);
 	}
 	o->hot_units = units;

@@ -41,6 +41,22 @@ void hot_free(struct hot **);
 
 /* The object at that hash whose key text is the same, or NULL. own: a ref for the caller. */
 struct object *hot_get(struct hot *, struct hash128, struct slice key);
+/* Whatever is at that hash, or NULL; no hit. own: a ref for the caller. */
+struct object *hot_peek(struct hot *, struct hash128);
+
+/* A place in the tier, in an order that means nothing. The beginning is all zero. */
+struct hot_place {
+	uint32_t shard, place;
+};
+enum { HOT_PAGE = 2000 };
+/*
+ * Gives out what is there from a place on, and moves the place on; returns how many. What shares a
+ * place comes together: it may be a few more than wanted, which is half of HOT_PAGE at most. `to`
+ * has room for HOT_PAGE. From page to page what stays is met, once, or again when the tier's table
+ * grew meanwhile. own: a ref of each for the caller.
+ */
+size_t hot_page(struct hot *, struct hot_place *, struct object **to, size_t wanted);
+bool hot_place_is_end(const struct hot_place *);
 /* Puts an object, in place of what is at its hash. Takes its own ref. Evicts to stay in budget. */
 void hot_put(struct hot *, struct object *);
 /* Puts an object if `expected` (NULL = nothing) is what is at its hash; else false. */

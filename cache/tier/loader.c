@@ -26,10 +26,7 @@ struct reading {
 static bool find(struct store *s, enum rocks_family family, struct slice key,
     struct rocks_value *ret_value) ON_WORKER
 {
-	enum err err = ERR_NONE;
-	enum rocks_look look = rocks_get(s->rocks, family, key, false, ret_value, &err);
-	store_tell(s, HEALTH_READS, err);
-	return look == ROCKS_FOUND;
+	return store_get(s, family, key, ret_value) == ROCKS_FOUND;
 }
 
 static enum outcome broken(struct reading *r)

@@ -109,7 +109,6 @@ static rocksdb_options_t *control_settings(const struct rocks_options *o)
 	 * memory, and as much time as all else that is done to store it. Reads fill the page cache. */
 	rocksdb_options_set_use_direct_io_for_flush_and_compaction(s, o->direct_writes);
 	rocksdb_options_set_max_manifest_file_size(s, 16 * MIB);
-	rocksdb_options_set_skip_stats_update_on_db_open(s, 1);
 	rocksdb_options_set_stats_dump_period_sec(s, 0);
 	/* Its own log is a file in the store: on a full disk, writing there runs into an assertion.
 	 * What matters comes back as an error and goes to our log. */
@@ -384,6 +383,13 @@ enum err rocks_write(struct rocks *r, struct rocks_batch *b, enum rocks_safety s
 	return judge(text);
 }
 
+uint64_t rocks_batch_bytes(struct rocks_batch *b)
+{
+	size_t bytes = 0;
+	rocksdb_writebatch_data(writebatch(b), &bytes);
+	return bytes;
+}
+
 enum err rocks_flush(struct rocks *r, enum rocks_family family)
 {
 	char *text = NULL;
@@ -412,6 +418,29 @@ uint64_t rocks_memtable_bytes(struct rocks *r, enum rocks_family family)
 uint64_t rocks_key_estimate(struct rocks *r, enum rocks_family family)
 {
 	return property(r, family, "rocksdb.estimate-num-keys");
+}
+
+uint64_t rocks_cached_bytes(struct rocks *r)
+{
+	return rocksdb_cache_get_usage(r->cache);
+}
+
+/* "... Cumulative compaction: 1.25 GB write, ..." */
+static uint64_t cumulative_bytes(const char *stats)
+{
+	static const char before[] = "Cumulative compaction: ";
+	const char *found = strstr(stats, before);
+	double gib = found ? strtod(found + strlen(before), NULL) : 0;
+	return gib > 0 ? (uint64_t)(gib * (double)GIB) : 0;
+}
+
+uint64_t rocks_written_bytes(struct rocks *r, enum rocks_family family)
+{
+	char *stats = rocksdb_property_value_cf(
+	    r->db, r->families[family], "rocksdb.cfstats-no-file-histogram");
+	uint64_t bytes = stats ? cumulative_bytes(stats) : 0;
+	rocksdb_free(stats);
+	return bytes;
 }
 
 static int by_id(const void *a, const void *b)

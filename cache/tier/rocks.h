@@ -95,6 +95,7 @@ void rocks_batch_delete(struct rocks_batch *, struct rocks *, enum rocks_family,
 void rocks_batch_clear(struct rocks_batch *);
 /* Writes all of a batch or nothing, and empties it either way. */
 enum err rocks_write(struct rocks *, struct rocks_batch *, enum rocks_safety);
+uint64_t rocks_batch_bytes(struct rocks_batch *);
 /* Starts to write the memtable out; does not wait. */
 enum err rocks_flush(struct rocks *, enum rocks_family);
 
@@ -108,6 +109,11 @@ struct rocks_file {
 uint64_t rocks_disk_bytes(struct rocks *, enum rocks_family);
 uint64_t rocks_memtable_bytes(struct rocks *, enum rocks_family);
 uint64_t rocks_key_estimate(struct rocks *, enum rocks_family);
+/* Bytes in the cache of blocks, filters and index. thread: any. */
+uint64_t rocks_cached_bytes(struct rocks *);
+/* What flushes and compactions of a family wrote since the opening, to a hundredth of a GiB: for the
+ * exact number RocksDB's statistics would have to be on, at a fifth of a probe's time. */
+uint64_t rocks_written_bytes(struct rocks *, enum rocks_family);
 /* The files of ROCKS_BODY, oldest first. own: free(). NULL: there is none. */
 struct rocks_file *rocks_files(struct rocks *, size_t *ret_count);
 /* Deletes those files of ROCKS_BODY that hold ids below `end` only. */

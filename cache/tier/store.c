@@ -21,6 +21,45 @@ enum cold_state store_state(const struct store *s)
 	return health_is_well(&s->health, HEALTH_WRITES) ? COLD_OK : COLD_READ_ONLY;
 }
 
+enum rocks_look store_get(
+    struct store *s, enum rocks_family family, struct slice key, struct rocks_value *ret_value)
+{
+	struct mono began = mono_now();
+	enum err err = ERR_NONE;
+	enum rocks_look look = rocks_get(s->rocks, family, key, false, ret_value, &err);
+	histogram_add_shared(&s->times.read, mono_now().us - began.us);
+	store_tell(s, HEALTH_READS, err);
+	return look;
+}
+
+enum err store_write(struct store *s, struct rocks_batch *batch, enum rocks_safety safety)
+{
+	bool is_body = safety == ROCKS_UNLOGGED;
+	uint64_t bytes = rocks_batch_bytes(batch);
+	struct mono began = mono_now();
+	enum err err = rocks_write(s->rocks, batch, safety);
+	histogram_add_shared(&s->times.write, mono_now().us - began.us);
+	if (!err)
+		meter_add_shared(
+		    is_body ? &s->meters.given_bodies : &s->meters.given_records, bytes);
+	return err;
+}
+
+void store_measure(struct store *s)
+{
+	struct cold_meters *m = &s->meters;
+	uint64_t memtables = 0, disk = 0;
+	for (enum rocks_family f = 0; f < ROCKS_FAMILIES; f++)
+		memtables += rocks_memtable_bytes(s->rocks, f);
+	disk = rocks_disk_bytes(s->rocks, ROCKS_BODY) + rocks_disk_bytes(s->rocks, ROCKS_META);
+	meter_set(&m->objects, rocks_key_estimate(s->rocks, ROCKS_META));
+	meter_set(&m->bytes, disk + memtables);
+	meter_set(&m->memtables, memtables);
+	meter_set(&m->block_cache, rocks_cached_bytes(s->rocks));
+	meter_set(&m->disk_bodies, rocks_written_bytes(s->rocks, ROCKS_BODY));
+	meter_set(&m->disk_records, rocks_written_bytes(s->rocks, ROCKS_META));
+}
+
 /* ---- chunks ---- */
 
 /* The bytes of a stored chunk, if it is the one that was meant and whole. */
@@ -40,11 +79,7 @@ enum err store_chunk(struct store *s, uint64_t id, uint64_t owner, uint64_t inde
     struct rocks_value *ret_value, struct slice *ret_bytes)
 {
 	struct rocks_id key = rocks_id_of(id);
-	enum err err = ERR_NONE;
-	enum rocks_look look = rocks_get(
-	    s->rocks, ROCKS_BODY, KEY_SLICE(key), false, ret_value, &err);
-	store_tell(s, HEALTH_READS, err);
-	if (look != ROCKS_FOUND)
+	if (store_get(s, ROCKS_BODY, KEY_SLICE(key), ret_value) != ROCKS_FOUND)
 		return ERR_STORE_IO;
 	meter_add_shared(&s->meters.read_bytes, ret_value->bytes.len);
 	if (check_chunk(ret_value->bytes, owner, index, ret_bytes))

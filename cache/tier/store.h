@@ -32,6 +32,7 @@ struct store {
 	/* atomic */
 	struct health health;
 	struct cold_meters meters;
+	struct cold_times times;
 	struct forget_slot forgets[FORGET_SLOTS];
 };
 
@@ -67,6 +68,14 @@ enum cold_state store_state(const struct store *);
  */
 enum err store_chunk(struct store *, uint64_t id, uint64_t owner, uint64_t index,
     struct rocks_value *ret_value, struct slice *ret_bytes) ON_WORKER;
+/* As rocks_get, not from RAM alone: takes the time, and tells how it went. thread: any that may
+ * block. */
+enum rocks_look store_get(
+    struct store *, enum rocks_family, struct slice key, struct rocks_value *ret_value) ON_WORKER;
+/* As rocks_write: takes the time and counts the bytes. thread: writer. */
+enum err store_write(struct store *, struct rocks_batch *, enum rocks_safety) ON_WORKER;
+/* Sets what only the database knows of itself, now and then. thread: writer. */
+void store_measure(struct store *) ON_WORKER;
 
 /* From now on a hash is not found. thread: any. */
 void store_forget_begin(struct store *, struct hash128);

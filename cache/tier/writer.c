@@ -16,6 +16,7 @@ enum {
 	IDLE_MS = 10000,
 	NAP_US = 2000,
 	BUSY_MS = 1000, /* something is to be done soon */
+	MEASURE_MS = 1000,
 	FLUSH_AGE_MS = 60000,
 	FLUSH_LATEST_MS = 600000,      /* then even a few bodies are worth a file of their own */
 	FEWEST_BYTES = 256 * 1024,     /* an empty memtable has some bytes, too */
@@ -59,7 +60,8 @@ struct writer {
 	unsigned held_count;
 	struct buf record;
 	struct evict evict;
-	struct mono flushed_at;
+	struct mono flushed_at, measured_at;
+	bool is_measured; /* since something was written */
 };
 
 /* ---- the queue ---- */
@@ -151,7 +153,7 @@ static void write_bodies(struct writer *w) ON_WORKER
 	if (w->body_bytes == 0)
 		return;
 	w->body_bytes = 0;
-	fail_group(w, rocks_write(w->store->rocks, w->body, ROCKS_UNLOGGED));
+	fail_group(w, store_write(w->store, w->body, ROCKS_UNLOGGED));
 }
 
 static void free_entry(struct entry *e)
@@ -258,7 +260,7 @@ static void write_records(struct writer *w) ON_WORKER
 	if (w->group_err)
 		rocks_batch_clear(w->meta);
 	else
-		fail_group(w, rocks_write(w->store->rocks, w->meta, ROCKS_LOGGED));
+		fail_group(w, store_write(w->store, w->meta, ROCKS_LOGGED));
 }
 
 static void end_group(struct writer *w) ON_WORKER
@@ -277,6 +279,7 @@ static void end_group(struct writer *w) ON_WORKER
 	}
 	give_room(w, freed);
 	w->evict.written_bytes += w->group_bytes;
+	w->is_measured = false;
 	w->group_bytes = 0;
 	w->group_err = ERR_NONE;
 }
@@ -481,8 +484,19 @@ static void try_again(struct writer *w) ON_WORKER
 	}
 }
 
+/* After something was written, and while nothing is. */
+static void measure(struct writer *w, struct mono now) ON_WORKER
+{
+	if (mono_ms_since(w->measured_at, now) < MEASURE_MS)
+		return;
+	store_measure(w->store);
+	w->measured_at = now;
+	w->is_measured = true;
+}
+
 static void tend(struct writer *w) ON_WORKER
 {
+	measure(w, mono_now());
 	try_again(w);
 	if (!health_is_well(&w->store->health, HEALTH_WRITES))
 		return;
@@ -497,7 +511,7 @@ static void tend(struct writer *w) ON_WORKER
 static int64_t patience_ms(const struct writer *w)
 {
 	bool is_well = health_is_well(&w->store->health, HEALTH_WRITES);
-	return w->evict.delete_below || !is_well ? BUSY_MS : IDLE_MS;
+	return w->evict.delete_below || !is_well || !w->is_measured ? BUSY_MS : IDLE_MS;
 }
 
 /*

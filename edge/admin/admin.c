@@ -3,13 +3,16 @@
 
 #include <unistd.h>
 
+#include "edge/admin/errand.h"
+#include "edge/admin/export.h"
+#include "edge/admin/object.h"
 #include "edge/admin/reply.h"
 
 enum { SOCKET_MODE = 0660, PREFIXES = 16 };
 
 static const struct limits limits = {
-	.line_bytes = 8 * 1024,
-	.head_bytes = 16 * 1024,
+	.line_bytes = 32 * 1024, /* a URL may be in it, escaped */
+	.head_bytes = 48 * 1024,
 	.head_fields = 64,
 	.body_bytes = 1024 * 1024,
 	.head_ms = 10 * 1000,
@@ -24,7 +27,7 @@ static const struct limits limits = {
 typedef void handle_f(struct admin *, struct reply *);
 
 static handle_f show_health, show_readiness, show_metrics, show_stat, show_config, reload_config;
-static handle_f show_certs, reload_certs;
+static handle_f show_certs, reload_certs, show_store;
 
 static const struct endpoint {
 	enum method method;
@@ -36,6 +39,11 @@ static const struct endpoint {
 	{ METHOD_GET, "GET, HEAD", "/readyz", show_readiness },
 	{ METHOD_GET, "GET, HEAD", "/metrics", show_metrics },
 	{ METHOD_GET, "GET, HEAD", "/v1/stat", show_stat },
+	{ METHOD_GET, "GET, HEAD", "/v1/store", show_store },
+	{ METHOD_GET, "GET, HEAD", "/v1/object", object_show },
+	{ METHOD_GET, "GET, HEAD", "/v1/object/export", export_object },
+	{ METHOD_GET, "GET, HEAD", "/v1/objects", object_list },
+	{ METHOD_GET, "GET, HEAD", "/v1/objects/top", object_top },
 	{ METHOD_GET, "GET, HEAD", "/v1/config", show_config },
 	{ METHOD_POST, "POST", "/v1/config/reload", reload_config },
 	{ METHOD_GET, "GET, HEAD", "/v1/certs", show_certs },
@@ -80,6 +88,18 @@ static void show_stat(struct admin *admin, struct reply *r) ON_LOOP
 	reply_send(r, 200, REPLY_JSON);
 }
 
+/* {"store":{...},"metrics":{"series":[...]}} */
+static void show_store(struct admin *admin, struct reply *r) ON_LOOP
+{
+	static const struct slice prefixes[] = { SL("cache_"), SL("store_") };
+	buf_add(&r->text, SL("{\"store\":"));
+	admin->options.store(admin->options.owner, &r->text);
+	buf_add(&r->text, SL(",\"metrics\":"));
+	metrics_json(admin->options.metrics, prefixes, COUNT_OF(prefixes), &r->text);
+	buf_add(&r->text, SL("}\n"));
+	reply_send(r, 200, REPLY_JSON);
+}
+
 static void show_config(struct admin *admin, struct reply *r) ON_LOOP
 {
 	admin->options.dump(admin->options.owner, &r->text);
@@ -100,6 +120,12 @@ struct admin_reload {
 	enum admin_what what;
 };
 
+static void on_reload_gone(void *waits)
+{
+	struct admin_reload *reload_now = waits;
+	reload_now->reply = NULL;
+}
+
 static void begin_reload(struct admin *admin, struct reply *r, enum admin_what what) ON_LOOP
 {
 	struct admin_reload *waits = malloc(sizeof(*waits));
@@ -109,6 +135,7 @@ static void begin_reload(struct admin *admin, struct reply *r, enum admin_what w
 	}
 	*waits = (struct admin_reload){ r, what };
 	r->waits = waits;
+	r->gone = on_reload_gone;
 	admin->options.reload(admin->options.owner, what, waits);
 }
 
@@ -205,9 +232,8 @@ static void on_refused(struct stream *stream, enum err why)
 static void on_done(struct stream *stream, UNUSED enum err why)
 {
 	struct reply *r = stream->journey;
-	struct admin_reload *waits = r ? r->waits : NULL;
-	if (waits)
-		waits->reply = NULL;
+	if (r && r->waits)
+		r->gone(r->waits);
 	if (r)
 		reply_free(r);
 }
@@ -265,6 +291,7 @@ enum err admin_start(struct admin *admin, struct loop *loop, const struct admin_
     char *why, size_t why_room)
 {
 	*admin = (struct admin){ .options = *options };
+	list_init(&admin->errands);
 	enum err failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
 	if (failed != ERR_NONE)
 		return failed;
@@ -290,4 +317,9 @@ void admin_stop(struct admin *admin)
 	free(admin->path);
 	admin->path = NULL;
 	front_fini(&admin->front);
+}
+
+void admin_fini(struct admin *admin)
+{
+	errands_drop(admin);
 }

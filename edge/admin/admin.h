@@ -8,6 +8,11 @@
  *	GET  /readyz             200, or 503 with the reason: starting, draining
  *	GET  /metrics            Prometheus text
  *	GET  /v1/stat            the same as JSON; ?prefix=http_&prefix=cache_
+ *	GET  /v1/store           how both tiers do: state, sizes, and the metrics of cache and store
+ *	GET  /v1/object          all that is stored at ?url=: see object.h
+ *	GET  /v1/objects         what is stored, in pages
+ *	GET  /v1/objects/top     what is asked for most often
+ *	GET  /v1/object/export   a stored answer, as bytes: see export.h
  *	GET  /v1/config          the configuration in force, YAML
  *	POST /v1/config/reload   200, or 422 with every error; then what was in force stays
  *	GET  /v1/certs           the certificates in force, JSON
@@ -21,6 +26,7 @@
  */
 #pragma once
 
+#include "cache/cache.h"
 #include "edge/admin/metrics.h"
 #include "edge/loop/listen.h"
 #include "edge/serve/arrival.h"
@@ -41,6 +47,12 @@ struct admin_options {
 	void (*dump)(void *owner, struct buf *);
 	/* Writes the certificates in force, as JSON. */
 	void (*certs)(void *owner, struct buf *);
+	/* Writes how the store does, as JSON. */
+	void (*store)(void *owner, struct buf *);
+	/* The policy that a request for that authority and path would get. Borrowed for the call. */
+	const struct cache_policy *(*policy)(
+	    void *owner, struct slice authority, struct slice path);
+	struct cache *cache; /* fixed */
 	/* Loads it again and answers, now or later, with admin_reloaded: once. */
 	void (*reload)(void *owner, enum admin_what, struct admin_reload *);
 };
@@ -53,6 +65,7 @@ struct admin {
 	struct listener listener;
 	struct front front;
 	_Atomic uint64_t connections;
+	struct list errands; /* struct errand: what waits for the disk */
 	bool is_open;
 };
 
@@ -65,6 +78,8 @@ enum err admin_start(struct admin *, struct loop *, const struct admin_options *
     size_t why_room) ON_LOOP;
 /* Closes everything at once; the socket's file is removed. */
 void admin_stop(struct admin *) ON_LOOP;
+/* Frees what still waited for the disk: after the cache was closed, which answers no more. */
+void admin_fini(struct admin *) ON_LOOP;
 
 /*
  * Tells whoever asked how the reload went, if he is still there. errors: one a line, when !is_ok.

@@ -148,6 +148,12 @@ void metrics_add_histogram(struct metrics *m, const char *name, const char *help
 	add(m, series, (struct part){ .histogram = histogram });
 }
 
+void metrics_before(struct metrics *m, void (*look)(void *arg), void *arg)
+{
+	m->look = look;
+	m->look_arg = arg;
+}
+
 void metrics_set_passing(struct metrics *m, const char *name, const char *help,
     const struct metrics_sample *samples, size_t count)
 {
@@ -235,6 +241,8 @@ static uint64_t resident_bytes(void)
 static void read_process(struct metrics *m)
 {
 	struct rlimit fds = { 0 };
+	if (m->look)
+		m->look(m->look_arg);
 	getrlimit(RLIMIT_NOFILE, &fds);
 	meter_set(&m->process.uptime_s, (uint64_t)(wall_now().ms - m->started.ms) / 1000);
 	meter_set(&m->process.fds, count_fds());

@@ -63,6 +63,8 @@ struct metrics {
 	struct arena passing_arena; /* of what follows */
 	struct metrics_series *passing;
 	size_t passing_count;
+	void (*look)(void *arg); /* before each reading; may be NULL */
+	void *look_arg;
 	meter build; /* 1, with the version as its labels */
 	struct wall started;
 };
@@ -82,6 +84,9 @@ void metrics_add_array(
 /* name: ends "_seconds". name and help are static. */
 void metrics_add_histogram(struct metrics *, const char *name, const char *help,
     const struct histogram *, const char *labels);
+
+/* Has `look` called before each reading: it sets gauges that nobody else keeps. One at a time. */
+void metrics_before(struct metrics *, void (*look)(void *arg), void *arg);
 
 /* A gauge among others of its name, with its labels, ordered by them. */
 struct metrics_sample {

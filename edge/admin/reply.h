@@ -18,7 +18,8 @@ struct reply {
 	struct stream *stream;
 	struct buf text;
 	size_t sent;
-	void *waits; /* the handler's: what will send the reply later */
+	void *waits; /* the handler's: what will send the reply later; NULL = nothing */
+	void (*gone)(void *waits); /* tells it that the reply has gone */
 };
 
 #define REPLY_JSON "application/json"

@@ -12,14 +12,26 @@ const uint64_t histogram_bounds_us[HISTOGRAM_BOUNDS] = {
 };
 /* clang-format on */
 
+static size_t bucket_of(uint64_t us)
+{
+	size_t at = 0;
+	while (at < HISTOGRAM_BOUNDS && us > histogram_bounds_us[at])
+		at++;
+	return at;
+}
+
 void histogram_add(struct histogram *h, int64_t us)
 {
 	uint64_t took = us > 0 ? (uint64_t)us : 0;
-	size_t at = 0;
-	while (at < HISTOGRAM_BOUNDS && took > histogram_bounds_us[at])
-		at++;
-	meter_add(&h->buckets[at], 1);
+	meter_add(&h->buckets[bucket_of(took)], 1);
 	meter_add(&h->sum_us, took);
+}
+
+void histogram_add_shared(struct histogram *h, int64_t us)
+{
+	uint64_t took = us > 0 ? (uint64_t)us : 0;
+	meter_add_shared(&h->buckets[bucket_of(took)], 1);
+	meter_add_shared(&h->sum_us, took);
 }
 
 void histogram_read(const struct histogram *h, struct histogram_sum *sum)

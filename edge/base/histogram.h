@@ -30,6 +30,8 @@ struct histogram_sum {
 
 /* Counts one duration; a negative one counts as none. thread: the owner. unit: microseconds. */
 void histogram_add(struct histogram *, int64_t us);
+/* The same, for a histogram that several threads have together. thread: any. */
+void histogram_add_shared(struct histogram *, int64_t us);
 /* Adds what it holds now to a sum. thread: any. */
 void histogram_read(const struct histogram *, struct histogram_sum *);
 /*

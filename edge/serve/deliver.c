@@ -160,7 +160,8 @@ bool delivery_begin(struct delivery *d, struct object *object, const struct rang
 {
 	if (!begin(d, object, ranges, part_heads, home))
 		return false;
-	flow_may_leave(&d->reader, &d->leave);
+	if (d->leave.deliver)
+		flow_may_leave(&d->reader, &d->leave);
 	return true;
 }
 

@@ -16,7 +16,7 @@ struct delivery {
 	struct loop *home;
 	struct flow_reader reader;
 	struct mail wake;  /* there is more; the owner sets deliver */
-	struct mail leave; /* this one holds up the fill; the owner sets deliver */
+	struct mail leave; /* this one holds up the fill; the owner sets deliver, or stays */
 	bool is_leaving;
 	uint64_t skip; /* bytes still to pass over before the next part */
 	uint64_t left; /* bytes of the current part; UINT64_MAX = to the end */

@@ -11,6 +11,7 @@
 #include "edge/settings/keeper.h"
 #include "edge/settings/notify.h"
 #include "edge/settings/process.h"
+#include "edge/settings/scrape.h"
 #include "edge/settings/verbs.h"
 
 enum { WORKERS_MAX = 256, WHY_BYTES = 512, SIGNALS = 5 };
@@ -47,6 +48,7 @@ struct server {
 	struct deadline patience; /* of a graceful stop */
 	bool is_ready, is_stopping;
 	char why[WHY_BYTES];
+	char store_why[WHY_BYTES]; /* why there is no disk; empty = there is */
 };
 
 /* ---- failing ---- */
@@ -148,6 +150,7 @@ static bool open_cache(struct server *s)
 		return say(s, "cache", e);
 	if (s->why[0])
 		log_warn("store: %s, serving from RAM only", s->why);
+	snprintf(s->store_why, sizeof(s->store_why), "%s", s->why);
 	s->why[0] = '\0';
 	return true;
 }
@@ -231,46 +234,13 @@ static bool start_workers(struct server *s)
 
 /* ---- metrics and admin ---- */
 
-static void result_labels(struct buf *b, size_t index)
-{
-	struct slice result = result_name((enum result)(index / REASON_COUNT));
-	struct slice reason = reason_name((enum reason)(index % REASON_COUNT));
-	struct slice clause = reason_clause((enum reason)(index % REASON_COUNT));
-	buf_addf(b, "result=\"%.*s\",reason=\"%.*s\",clause=\"%.*s\"", SLICE_ARG(result),
-	    SLICE_ARG(reason), SLICE_ARG(clause));
-}
-
-static const struct metrics_array results = {
-	.name = "cache_results_total",
-	.help = "Requests by what became of them, and why.",
-	.kind = METER_COUNTER,
-	.count = (size_t)RESULT_COUNT * REASON_COUNT,
-	.is_sparse = true,
-	.label = result_labels,
-};
-
 static void add_metrics(struct server *s)
 {
 	struct metrics *m = &s->metrics;
 	metrics_init(m, LARDER_VERSION);
-	for (unsigned i = 0; i < s->worker_count; i++) {
-		struct worker *w = &s->seats[i].worker;
-		metrics_add_table(m, &wire_meter_table, &w->front.meters, "");
-		metrics_add_table(m, &h2_meter_table, &w->front.h2.meters, "");
-		metrics_add_table(m, &serve_meter_table, &w->meters, "");
-		metrics_add_table(m, &origin_meter_table, &w->origin_meters, "");
-		metrics_add_table(m, &tls_meter_table, &w->tls.meters, "");
-		metrics_add_array(m, &results, &w->results[0][0], "");
-		metrics_add_histogram(m, "http_request_seconds",
-		    "From a request's first byte to the end of its answer.", &w->request_seconds,
-		    "");
-		metrics_add_histogram(m, "origin_request_seconds",
-		    "From a request to the origin to the head of its answer.", &w->origin_seconds,
-		    "");
-	}
-	metrics_add_table(m, &hot_meter_table, hot_meters(s->cache.hot), "");
-	if (s->cache.cold)
-		metrics_add_table(m, &cold_meter_table, cold_meters(s->cache.cold), "");
+	for (unsigned i = 0; i < s->worker_count; i++)
+		scrape_worker(m, &s->seats[i].worker);
+	scrape_cache(m, &s->cache);
 	if (s->access)
 		metrics_add_table(m, &access_meter_table, access_meters(s->access), "");
 }
@@ -291,6 +261,19 @@ static void list_certs(void *owner, struct buf *b)
 {
 	const struct server *s = owner;
 	certs_list(b, s->premises, wall_now());
+}
+
+static void show_store(void *owner, struct buf *b)
+{
+	const struct server *s = owner;
+	scrape_show_store(b, &s->settings->store, &s->cache, s->store_why);
+}
+
+static const struct cache_policy *policy_of(void *owner, struct slice authority, struct slice path)
+{
+	const struct server *s = owner;
+	const struct route *route = route_find(&s->settings->routes, authority, path);
+	return route ? &route->cache : &s->settings->cache;
 }
 
 static void reload(struct server *, struct conf_errors *) ON_LOOP;
@@ -321,6 +304,9 @@ static bool start_admin(struct server *s) ON_LOOP
 		.unready = unready,
 		.dump = dump,
 		.certs = list_certs,
+		.store = show_store,
+		.policy = policy_of,
+		.cache = &s->cache,
 		.reload = admin_asks_reload,
 	};
 	s->has_admin = true;
@@ -542,6 +528,8 @@ static void take_down(struct server *s) ON_LOOP
 	access_close(&s->access);
 	if (s->cache.hot)
 		cache_fini(&s->cache);
+	if (s->has_admin)
+		admin_fini(&s->admin);
 	for (unsigned i = 0; s->seats && i < s->worker_count; i++)
 		worker_fini(&s->seats[i].worker);
 	keeper_stop(&s->keeper);

@@ -83,31 +83,47 @@ static void receive(int fd, struct buf *into)
 	}
 }
 
-/* Reads the head; an answer that was cut short is none. */
-static void parse_answer(struct answer *a)
+struct head {
+	uint64_t status, length;
+	struct slice rest; /* behind it */
+};
+
+/* False when it is none of Larder's. */
+static bool parse_head(struct slice bytes, struct head *ret_head)
 {
-	struct slice rest = buf_slice(&a->bytes), line = slice_take_line(&rest);
-	uint64_t status = 0, length = 0;
+	struct slice line = slice_take_line(&bytes);
 	bool is_http = slice_starts(line, SL("HTTP/1.")) &&
-	    slice_to_u64(slice_first(slice_from(line, 9), 3), &status);
-	while ((line = slice_take_line(&rest)).len) {
+	    slice_to_u64(slice_first(slice_from(line, 9), 3), &ret_head->status);
+	ret_head->length = 0;
+	while ((line = slice_take_line(&bytes)).len) {
 		struct slice name = slice_take_until(&line, ':');
 		if (slice_eq_nocase(name, SL("content-length")) &&
-		    !slice_to_u64(slice_trim(line), &length))
+		    !slice_to_u64(slice_trim(line), &ret_head->length))
 			is_http = false;
 	}
-	if (!is_http || rest.len != length)
-		give_up(OUTCOME_FAILED, "%s does not answer as Larder does", admin_address);
-	a->status = (unsigned)status;
-	a->body = rest;
+	ret_head->rest = bytes;
+	return is_http;
 }
 
-/* own: buf_fini(bytes). */
-struct answer ask(const char *method, const char *path)
+static _Noreturn void not_larder(void)
+{
+	give_up(OUTCOME_FAILED, "%s does not answer as Larder does", admin_address);
+}
+
+/* An answer that was cut short is none. */
+static void parse_answer(struct answer *a)
+{
+	struct head head = { 0 };
+	if (!parse_head(buf_slice(&a->bytes), &head) || head.rest.len != head.length)
+		not_larder();
+	a->status = (unsigned)head.status;
+	a->body = head.rest;
+}
+
+/* Sends a request. own: the caller closes. */
+static int begin(const char *method, const char *path)
 {
 	struct timeval patience = { .tv_sec = TIMEOUT_S };
-	struct answer a = { 0 };
-	buf_init(&a.bytes, 0);
 	bool is_unix = strncmp(admin_address, "unix:", 5) == 0;
 	int fd = is_unix ? connect_unix(admin_address + 5) : connect_tcp(admin_address);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -116,10 +132,101 @@ struct answer ask(const char *method, const char *path)
 		"Connection: close\r\n\r\n",
 		method, path, is_unix ? "localhost" : admin_address) < 0)
 		cannot_reach(strerror(errno));
+	return fd;
+}
+
+/* own: buf_fini(bytes). */
+struct answer ask(const char *method, const char *path)
+{
+	struct answer a = { 0 };
+	buf_init(&a.bytes, 0);
+	int fd = begin(method, path);
 	receive(fd, &a.bytes);
 	close(fd);
 	parse_answer(&a);
 	return a;
+}
+
+/* Reads until the head is there, with what came behind it. */
+static void receive_head(int fd, struct buf *into)
+{
+	while (slice_find_slice(buf_slice(into), SL("\r\n\r\n")) == into->len) {
+		char *room = buf_room(into, 64 * KIB);
+		ssize_t got = room ? read(fd, room, 64 * KIB) : -1;
+		if (got < 0)
+			cannot_reach(errno == EAGAIN ? "no answer in time" : strerror(errno));
+		if (got == 0)
+			not_larder();
+		into->len += (size_t)got;
+	}
+}
+
+/* Copies the rest of a body. Returns how many bytes are missing at the end. */
+static uint64_t copy_rest(int fd, FILE *to, uint64_t left)
+{
+	static char bytes[64 * 1024];
+	while (left > 0) {
+		ssize_t got = read(fd, bytes, sizeof(bytes));
+		if (got <= 0 || (uint64_t)got > left)
+			return left;
+		if (fwrite(bytes, 1, (size_t)got, to) != (size_t)got)
+			give_up(OUTCOME_FAILED, "cannot write: %s", strerror(errno));
+		left -= (uint64_t)got;
+	}
+	return 0;
+}
+
+static enum outcome copy_body(int fd, const struct head *head, const char *file)
+{
+	FILE *to = file ? fopen(file, "we") : stdout;
+	if (!to)
+		give_up(OUTCOME_FAILED, "%s: %s", file, strerror(errno));
+	bool is_written = fwrite(head->rest.at, 1, head->rest.len, to) == head->rest.len;
+	uint64_t missing = copy_rest(fd, to, head->length - head->rest.len);
+	is_written &= file ? fclose(to) == 0 : fflush(to) == 0;
+	if (is_written && !missing)
+		return OUTCOME_OK;
+	if (file)
+		unlink(file);
+	fprintf(stderr,
+	    missing ? "larderctl: the answer was cut short, %" PRIu64 " bytes are missing\n"
+		    : "larderctl: cannot write all of it\n",
+	    missing);
+	return OUTCOME_FAILED;
+}
+
+enum outcome ask_into(const char *path, const char *file)
+{
+	struct answer a = { 0 };
+	struct head head = { 0 };
+	buf_init(&a.bytes, 0);
+	int fd = begin("GET", path);
+	receive_head(fd, &a.bytes);
+	if (!parse_head(buf_slice(&a.bytes), &head) || head.rest.len > head.length)
+		not_larder();
+	enum outcome outcome;
+	if (head.status == 200) {
+		outcome = copy_body(fd, &head, file);
+	} else {
+		receive(fd, &a.bytes);
+		parse_answer(&a);
+		outcome = show_problem(&a);
+	}
+	close(fd);
+	buf_fini(&a.bytes);
+	return outcome;
+}
+
+void add_escaped(struct buf *to, const char *text)
+{
+	for (; *text; text++) {
+		bool is_plain = is_digit(*text) || strchr("-._~", *text) ||
+		    (ascii_lower(*text) >= 'a' && ascii_lower(*text) <= 'z');
+		if (is_plain)
+			buf_add_char(to, *text);
+		else
+			buf_addf(to, "%%%02X", (unsigned char)*text);
+	}
 }
 
 void show_body(const struct answer *a)
@@ -151,6 +258,7 @@ enum outcome show_problem(const struct answer *a)
 	json_decref(problem);
 	return a->status == 422 ? OUTCOME_CONFIG
 	    : a->status == 403  ? OUTCOME_REFUSED
+	    : a->status == 400  ? OUTCOME_USAGE
 				: OUTCOME_FAILED;
 }
 

@@ -39,6 +39,14 @@ struct answer ask(const char *method, const char *path);
 enum outcome ask_and_show(
     const char *method, const char *path, void (*show)(const struct answer *));
 
+/*
+ * Asks, and writes the answer's body to a file as it comes, which is made when there is one; NULL =
+ * stdout. A body that is cut short is a failure, and its file is removed.
+ */
+enum outcome ask_into(const char *path, const char *file);
+/* Appends a text as the value of a URL's parameter. */
+void add_escaped(struct buf *, const char *text);
+
 void show_body(const struct answer *);
 /* Shows why the server did not do it (RFC 9457), and tells the outcome. */
 enum outcome show_problem(const struct answer *);

@@ -172,7 +172,7 @@ def test_disk():
             max(seen) <= 1.25 * size, f"{max(seen) / MIB:.0f} MiB of 64: {[s // MIB for s in seen]}"
         )
         check(max(seen) >= 0.5 * size, f"{max(seen) / MIB:.0f} MiB of 64 are used")
-        check(larder.metric("cache_evicted_bytes_total", tier="cold") > size, "nothing was evicted")
+        check(larder.metric("cache_evicted_bytes_total", tier="cold", why="size") > size, "nothing was evicted")
         check(larder.metric("cache_bytes", tier="cold") <= 1.25 * size, "as it counts itself")
         check(kept(larder, range(count - 60, count)) == 60, "the newest")
         check(kept(larder, range(60)) == 0, "the oldest")

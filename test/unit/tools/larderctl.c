@@ -34,7 +34,7 @@ static void test_numbers(void)
 	setenv("TZ", "UTC", 1);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		char text[TEXT_BYTES];
-		print_number(text, rows[i].value, unit_of(slice_str(rows[i].name)));
+		number_print(text, rows[i].value, number_unit_of(slice_str(rows[i].name)));
 		CU_ASSERT_STRING_EQUAL(text, rows[i].text);
 	}
 }
@@ -67,16 +67,38 @@ static void test_rows(void)
 	json_decref(now);
 }
 
+static const struct verb *verb_of(const char *words)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++)
+		if (strcmp(verbs[i].words, words) == 0)
+			return &verbs[i];
+	CU_FAIL_FATAL("no such verb");
+	return NULL;
+}
+
+/* Each option's letter is one that main knows; a longer verb comes before its beginning. */
+static void test_verb_table(void)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		CU_ASSERT_EQUAL(strspn(verbs[i].takes, "wHNPTLBo"), strlen(verbs[i].takes));
+		CU_ASSERT_EQUAL(takes_words(&verbs[i]),
+		    strcmp(verbs[i].words, "stat") == 0 || strstr(verbs[i].args, "URL"));
+		for (size_t later = i + 1; later < COUNT_OF(verbs); later++)
+			CU_ASSERT(!slice_starts(
+			    slice_str(verbs[later].words), slice_str(verbs[i].words)));
+	}
+}
+
 static void test_verbs(void)
 {
 	char config[] = "config", relaod[] = "relaod", dump_word[] = "dump", sta[] = "sta";
 	char *one[] = { config, dump_word }, *two[] = { config, relaod }, *three[] = { sta };
 	int words = 0;
-	CU_ASSERT_EQUAL(distance(&verbs[4], one, 2, &words), 0);
+	CU_ASSERT_EQUAL(distance(verb_of("config dump"), one, 2, &words), 0);
 	CU_ASSERT_EQUAL(words, 2);
-	CU_ASSERT_EQUAL(distance(&verbs[3], two, 2, &words), 2);
-	CU_ASSERT_EQUAL(distance(&verbs[0], three, 1, &words), 1);
-	CU_ASSERT_EQUAL(distance(&verbs[4], one, 1, &words), 4);
+	CU_ASSERT_EQUAL(distance(verb_of("config reload"), two, 2, &words), 2);
+	CU_ASSERT_EQUAL(distance(verb_of("stat"), three, 1, &words), 1);
+	CU_ASSERT_EQUAL(distance(verb_of("config dump"), one, 1, &words), 4);
 }
 
 int main(void)
@@ -85,6 +107,7 @@ int main(void)
 		{ "numbers", test_numbers },
 		{ "rows", test_rows },
 		{ "verbs", test_verbs },
+		{ "the table of verbs", test_verb_table },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

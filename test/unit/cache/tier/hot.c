@@ -79,6 +79,67 @@ static void test_table_grows(void)
 	hot_free(&hot);
 }
 
+/* Walks in pages; returns how many of the first `count` samples came. */
+static unsigned page_all(struct hot *hot, size_t wanted, unsigned count, uint64_t add)
+{
+	struct hot_place at = { 0 };
+	struct object *part[HOT_PAGE];
+	unsigned char seen[8000] = { 0 };
+	unsigned found = 0;
+	while (!hot_place_is_end(&at)) {
+		size_t got = hot_page(hot, &at, part, wanted);
+		CU_ASSERT_FATAL(got <= HOT_PAGE);
+		for (size_t i = 0; i < got; i++) {
+			unsigned n = (unsigned)strtoul(part[i]->key.at + 22, NULL, 10);
+			CU_ASSERT_FATAL(n < COUNT_OF(seen));
+			seen[n]++;
+			object_unref(&part[i]);
+		}
+		/* The table grows meanwhile: nothing is missed for that. */
+		for (uint64_t n = 0; n < add; n++)
+			put_sample(hot, count + n, 10);
+	}
+	for (unsigned n = 0; n < count; n++) {
+		found += seen[n] > 0;
+		CU_ASSERT(add > 0 || seen[n] == 1);
+	}
+	return found;
+}
+
+static void test_pages(void)
+{
+	struct hot *hot = hot_new(256 * MIB, NULL, NULL);
+	CU_ASSERT_EQUAL(page_all(hot, 10, 0, 0), 0);
+	for (uint64_t n = 0; n < 3000; n++)
+		put_sample(hot, n, 10);
+	CU_ASSERT_EQUAL(page_all(hot, 1, 3000, 0), 3000);
+	CU_ASSERT_EQUAL(page_all(hot, 7, 3000, 0), 3000);
+	CU_ASSERT_EQUAL(page_all(hot, 1000, 3000, 0), 3000);
+	CU_ASSERT_EQUAL(page_all(hot, 50, 3000, 5000), 3000);
+	struct hot_place wild = { UINT32_MAX, UINT32_MAX };
+	struct object *part[HOT_PAGE];
+	CU_ASSERT_EQUAL(hot_page(hot, &wild, part, 10), 0);
+	hot_free(&hot);
+}
+
+/* Looking is no hit. */
+static void test_peek(void)
+{
+	struct hot *hot = hot_new(16 * MIB, NULL, NULL);
+	put_sample(hot, 1, 10);
+	for (int i = 0; i < 3; i++) {
+		struct object *o = hot_peek(hot, sample_hash(1));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+		CU_ASSERT_EQUAL(o->hits, i > 1);
+		CU_ASSERT_EQUAL(o->hot_hits, i > 1);
+		object_unref(&o);
+		if (i == 1)
+			CU_ASSERT(has(hot, 1));
+	}
+	CU_ASSERT_PTR_NULL(hot_peek(hot, sample_hash(2)));
+	hot_free(&hot);
+}
+
 /* S3-FIFO: what was asked for again outlives a scan of what is asked for once. */
 static void test_scan_resistance(void)
 {
@@ -242,6 +303,8 @@ int main(void)
 		{ "put, get, remove", test_put_get_remove },
 		{ "swap only what was expected", test_swap },
 		{ "the table grows", test_table_grows },
+		{ "pages", test_pages },
+		{ "peek", test_peek },
 		{ "a scan does not push out what is asked for", test_scan_resistance },
 		{ "a ghost's return", test_ghost },
 		{ "sizes and budget", test_size_limits },

@@ -33,8 +33,8 @@ static void test_sum(void)
 	struct histogram one = { 0 }, two = { 0 };
 	struct histogram_sum sum = { 0 };
 	histogram_add(&one, 150);
-	histogram_add(&two, 150);
-	histogram_add(&two, 20 * 1000 * 1000);
+	histogram_add_shared(&two, 150);
+	histogram_add_shared(&two, 20 * 1000 * 1000);
 	histogram_read(&one, &sum);
 	histogram_read(&two, &sum);
 	CU_ASSERT_EQUAL(sum.count, 3);

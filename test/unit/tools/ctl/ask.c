@@ -15,10 +15,21 @@ static void test_answers(void)
 	buf_fini(&a.bytes);
 }
 
+static void test_escapes(void)
+{
+	struct buf text;
+	buf_init(&text, 0);
+	add_escaped(&text, "http://a/~x?y=1&z= \xc3\xa4+%");
+	CU_ASSERT(
+	    slice_eq(buf_slice(&text), SL("http%3A%2F%2Fa%2F~x%3Fy%3D1%26z%3D%20%C3%A4%2B%25")));
+	buf_fini(&text);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{ "answers", test_answers },
+		{ "escapes", test_escapes },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
