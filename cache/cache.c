@@ -49,11 +49,12 @@ static enum err start_secret(struct cache *c)
 enum err cache_init(struct cache *c, const struct cache_options *o, char *why, size_t why_room)
 {
 	*c = (struct cache){ .max_object_bytes = o->max_object_bytes };
-	if (c->max_object_bytes == 0)
-		c->max_object_bytes = o->hot_bytes / LARGEST_SHARE;
 	snprintf(why, why_room, "%s", "");
 	if (o->cold.path && cold_open(&o->cold, &c->cold, why, why_room))
 		c->cold = NULL; /* RAM only: why says so */
+	uint64_t largest = c->cold ? cold_largest(c->cold) : o->hot_bytes / LARGEST_SHARE;
+	if (c->max_object_bytes == 0)
+		c->max_object_bytes = largest;
 	c->hot = hot_new(o->hot_bytes, on_hot_evict, c);
 	c->claims = claims_new();
 	enum err err = c->hot && c->claims ? start_fence(c) : ERR_NO_MEMORY;
@@ -88,7 +89,7 @@ static bool is_live(const struct object *o, struct wall now)
 static struct object *find_live(struct cache *c, struct key at, struct wall now)
 {
 	struct object *o = hot_get(c->hot, at.hash, at.text);
-	bool is_broken = o && o->body && flow_state(o->body) == FLOW_FAILED;
+	bool is_broken = o && object_is_broken(o);
 	if (!o || (!is_broken && is_live(o, now)))
 		return o;
 	/* What broke on its way is no answer; what is on disk may be whole. */
@@ -242,8 +243,28 @@ void cache_publish(struct cache *c, struct key primary, struct object *o, uint64
 		publish_only(c, o);
 }
 
+uint64_t cache_hot_largest(const struct cache *c)
+{
+	return hot_largest(c->hot);
+}
+
+uint64_t cache_keep_up_to(struct cache *c, UNUSED struct hash128 hash)
+{
+	return hot_largest(c->hot);
+}
+
+bool cache_spool(struct cache *c, struct object *o)
+{
+	return c->cold && cold_spool(c->cold, o, c->max_object_bytes);
+}
+
 void cache_settle(struct cache *c, struct object *o)
 {
+	/* The writer reads on to its end. */
+	if (o->spool) {
+		hot_settle(c->hot, o);
+		return;
+	}
 	if (!object_is_complete(o)) {
 		/* Only from RAM: an older answer on disk is as good as it was. */
 		hot_remove(c->hot, o);

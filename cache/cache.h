@@ -28,7 +28,7 @@ struct cache {
 struct cache_options {
 	struct cold_options cold; /* path NULL = RAM only */
 	uint64_t hot_bytes;
-	uint64_t max_object_bytes; /* 0 = 1/16 of hot_bytes */
+	uint64_t max_object_bytes; /* 0 = a sixteenth of the store, without one of hot_bytes */
 };
 
 enum cache_outcome {
@@ -68,6 +68,12 @@ enum cache_outcome cache_find(struct cache *, struct cache_query *);
  * still be filling; cache_settle says when it is complete.
  */
 void cache_publish(struct cache *, struct key primary, struct object *, uint64_t max_variants);
+/* Stores an answer on disk only, while it comes: it is too large for RAM. False: it cannot be. */
+bool cache_spool(struct cache *, struct object *);
+/* The largest body that the hot tier takes, in bytes. */
+uint64_t cache_hot_largest(const struct cache *);
+/* Up to which size a body that is on disk at that hash is worth RAM, in bytes. */
+uint64_t cache_keep_up_to(struct cache *, struct hash128);
 /* The body has ended: a whole one is counted and offered to the cold tier, any other removed. */
 void cache_settle(struct cache *, struct object *);
 /* Remembers that the key where an answer would be (cache_query.at) is uncacheable until `until`;

@@ -16,7 +16,6 @@ struct cold {
 	struct store store;
 	/* fixed after cold_open */
 	enum admission admission;
-	struct crew *readers;
 	struct sightings *sightings;
 };
 
@@ -36,7 +35,7 @@ const struct cold_times *cold_times(const struct cold *c)
 
 void cold_measure(struct cold *c)
 {
-	meter_set(&c->store.meters.reads_queued, crew_depth(c->readers));
+	meter_set(&c->store.meters.reads_queued, crew_depth(c->store.readers));
 	meter_set(&c->store.meters.budget, c->store.size_bytes);
 }
 
@@ -85,9 +84,9 @@ static enum err open_rocks(struct store *s, const struct cold_options *options)
 static enum err start_threads(struct cold *c)
 {
 	c->store.writer = writer_new(&c->store);
-	c->readers = crew_new("store-read", READERS, READS_QUEUED);
+	c->store.readers = crew_new("store-read", READERS, READS_QUEUED);
 	c->sightings = sightings_new();
-	return c->store.writer && c->readers && c->sightings ? ERR_NONE : ERR_SYSTEM;
+	return c->store.writer && c->store.readers && c->sightings ? ERR_NONE : ERR_SYSTEM;
 }
 
 /*
@@ -135,7 +134,7 @@ void cold_close(struct cold **cold)
 	*cold = NULL;
 	if (!c)
 		return;
-	crew_free(&c->readers);
+	crew_free(&c->store.readers);
 	writer_free(&c->store.writer);
 	ledger_close(&c->store.ledger);
 	rocks_close(&c->store.rocks);
@@ -184,19 +183,21 @@ bool cold_load(struct cold *c, struct cold_load *load)
 	load->job = (struct job){ .work = loader_work };
 	mail_init(&load->mail, on_loaded);
 	return store_moment(&c->store, load->hash, &load->moment) &&
-	    health_may(&c->store.health, HEALTH_READS) && crew_post(c->readers, &load->job);
+	    health_may(&c->store.health, HEALTH_READS) && crew_post(c->store.readers, &load->job);
 }
 
 bool cold_look(struct cold *c, struct job *job, struct store **ret_store)
 {
 	*ret_store = &c->store;
-	return health_may(&c->store.health, HEALTH_READS) && crew_post(c->readers, job);
+	return health_may(&c->store.health, HEALTH_READS) && crew_post(c->store.readers, job);
 }
 
 /* ---- writing ---- */
 
 static bool has_body_on_disk(const struct cold *c, const struct object *o)
 {
+	if (o->spool)
+		return true;
 	struct span span = { .first = o->cold_first };
 	return span.first != 0 && !ledger_is_below_low(&c->store.ledger, span);
 }
@@ -221,9 +222,15 @@ static bool is_admitted(struct cold *c, const struct object *o, bool had_hits)
 	return verdict;
 }
 
+uint64_t cold_largest(const struct cold *c)
+{
+	return c->store.size_bytes / LARGEST_SHARE;
+}
+
 static bool is_too_large(const struct cold *c, const struct object *o)
 {
-	return object_bytes(o) > c->store.size_bytes / LARGEST_SHARE;
+	uint64_t body = 0;
+	return !object_length(o, &body) || body > c->store.size_bytes / 2;
 }
 
 bool cold_store(struct cold *c, struct object *o, bool had_hits)
@@ -244,6 +251,31 @@ bool cold_store(struct cold *c, struct object *o, bool had_hits)
 	else if (!health_is_well(&c->store.health, HEALTH_WRITES))
 		refusal = &m->refused_ill;
 	else if (!writer_store(c->store.writer, o))
+		refusal = &m->queue_full;
+	if (refusal)
+		meter_add_shared(refusal, 1);
+	return refusal == NULL;
+}
+
+bool cold_spool(struct cold *c, struct object *o, uint64_t largest)
+{
+	struct cold_meters *m = &c->store.meters;
+	meter *refusal = NULL;
+	/* It will never be hot: what waits for that would wait in vain. */
+	bool is_always = c->admission == ADMIT_ALWAYS;
+	bool is_admitted = is_always || sightings_note(c->sightings, o->hash);
+	meter_add_shared(is_always ? &m->admitted_always
+		: is_admitted      ? &m->admitted_seen
+				   : &m->refused_seen,
+	    1);
+	uint64_t length = o->body->length;
+	if (length != FLOW_LENGTH_UNKNOWN && length > largest)
+		return false;
+	if (!is_admitted)
+		refusal = &m->not_admitted;
+	else if (!health_is_well(&c->store.health, HEALTH_WRITES))
+		refusal = &m->refused_ill;
+	else if (!writer_spool(c->store.writer, o, largest))
 		refusal = &m->queue_full;
 	if (refusal)
 		meter_add_shared(refusal, 1);

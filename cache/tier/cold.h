@@ -36,7 +36,7 @@ struct cold_options {
 
 struct cold_load;
 /* Runs ON_LOOP at load->home. object: a ref of its own, or NULL when it is not (validly) there. Its
- * body may still be filling. */
+ * body may still be filling, or be on disk only. */
 typedef void cold_loaded_f(struct cold_load *, struct object *);
 
 struct cold_load {
@@ -44,6 +44,7 @@ struct cold_load {
 	struct loop *home;
 	struct hash128 hash;
 	struct slice key;
+	uint64_t keep_up_to; /* a body of more bytes, and of more than a chunk, stays on disk */
 	cold_loaded_f *loaded;
 	/* cold tier */
 	struct job job;
@@ -80,6 +81,14 @@ bool cold_look(struct cold *, struct job *, struct store **ret_store) ON_LOOP;
  * admitted or the queue is full. thread: any.
  */
 bool cold_store(struct cold *, struct object *, bool had_hits);
+/*
+ * Stores an object whose body is too large for RAM while it comes from the origin: its flow may
+ * outgrow what it keeps. Gives the object its spool. What gets larger than `largest` bytes is given
+ * up. False when it was not admitted, or cannot be read from its beginning any more. thread: any.
+ */
+bool cold_spool(struct cold *, struct object *, uint64_t largest);
+/* The largest body that it should take, in bytes. */
+uint64_t cold_largest(const struct cold *);
 /* Removes what is at that hash, and the variants of a marker there. From now on it is not found;
  * after a crash that comes before the removal is logged it may be. thread: any. */
 void cold_forget(struct cold *, struct hash128);
@@ -127,6 +136,7 @@ enum err cold_marks(struct cold *, cold_show_f *, void *arg);
 	X(refused_seen, COUNTER, "store_admissions_total", "verdict=\"refused\",rule=\"second-sighting\"", "Objects offered for writing.") \
 	X(refused_hot, COUNTER, "store_admissions_total", "verdict=\"refused\",rule=\"hot\"", "Objects offered for writing.") \
 	X(refused_large, COUNTER, "store_admissions_total", "verdict=\"refused\",rule=\"size\"", "Objects offered for writing.") \
+	X(read_bytes, COUNTER, "store_read_bytes_total", "", "Bytes of bodies read from the store.") \
 	X(not_admitted, COUNTER, "store_refused_total", "why=\"admission\"", "Objects not written.") \
 	X(queue_full, COUNTER, "store_refused_total", "why=\"queue\"", "Objects not written.") \
 	X(refused_ill, COUNTER, "store_refused_total", "why=\"disk\"", "Objects not written.") \

@@ -380,10 +380,14 @@ size_t hot_page(struct hot *hot, struct hot_place *at, struct object **to, size_
 	return count;
 }
 
+uint64_t hot_largest(const struct hot *hot)
+{
+	return atomic_load_explicit(&hot->budget, memory_order_relaxed) / LARGEST_SHARE;
+}
+
 static bool is_too_large(const struct hot *hot, uint32_t units)
 {
-	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
-	return (uint64_t)units * UNIT_BYTES > budget / LARGEST_SHARE + LARGEST_HEAD;
+	return (uint64_t)units * UNIT_BYTES > hot_largest(hot) + LARGEST_HEAD;
 }
 
 /* Puts `o` at its hash, in the place that `old` leaves, if any. Takes a ref of `o`. */

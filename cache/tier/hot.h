@@ -63,6 +63,8 @@ void hot_put(struct hot *, struct object *);
 bool hot_swap(struct hot *, const struct object *expected, struct object *);
 /* Counts an object's bytes anew: its body is complete now. No effect when it is no longer there. */
 void hot_settle(struct hot *, struct object *);
+/* The largest object that is taken, in bytes, but for its head. */
+uint64_t hot_largest(const struct hot *);
 /* Removes this very object, if it is still the one at its hash. */
 void hot_remove(struct hot *, const struct object *);
 /* Removes whatever is at that hash. */

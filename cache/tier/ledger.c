@@ -3,9 +3,9 @@
 
 #include <sys/random.h>
 
-/* Format 1 had marks of one number each. It is read, and is 2 from then on: a program that knows only
- * 1 would take no notice of the marks of 2. */
-enum { FORMAT = 2, COUNT_BITS = 40 };
+/* Format 1 had marks of one number each; 2 had records of version 1. Both are opened, and are 3 from
+ * then on: their records are taken for absent, and go. */
+enum { FORMAT = 3, COUNT_BITS = 40, PARTING = 50 };
 
 uint32_t ledger_epoch_of(uint64_t id)
 {
@@ -148,26 +148,36 @@ bool ledger_holds(const struct ledger *l, struct span span)
 	if (ledger_is_below_low(l, span))
 		return false;
 	/* What has no chunks has none that could be lost. */
-	if (span.chunks == 0)
+	if (span.last == 0)
 		return true;
-	uint64_t last = span.first + span.chunks - 1;
 	uint32_t epoch = ledger_epoch_of(span.first);
-	if (epoch != ledger_epoch_of(last) || epoch > l->epoch)
+	if (epoch != ledger_epoch_of(span.last) || epoch > l->epoch)
 		return false;
 	if (epoch == l->epoch)
 		return true;
-	const uint64_t *mark = past_from(l, last);
+	const uint64_t *mark = past_from(l, span.last);
 	return mark && ledger_epoch_of(*mark) == epoch;
 }
 
 /* ---- the writer's part ---- */
 
-struct span ledger_take(struct ledger *l, uint32_t chunks)
+bool ledger_is_parting(const struct ledger *l, uint64_t first)
 {
-	struct span span = { l->next, chunks };
+	uint64_t low = atomic_load_explicit(&l->low, memory_order_acquire);
+	uint32_t epoch = ledger_epoch_of(low);
+	if (low == 0 || first < low || ledger_epoch_of(first) != epoch)
+		return first < low;
+	const uint64_t *mark = epoch == l->epoch ? NULL : past_from(l, low);
+	uint64_t end = mark ? *mark : atomic_load_explicit(&l->next, memory_order_relaxed);
+	return ledger_epoch_of(end) == epoch && first < low + (end - low) / PARTING;
+}
+
+uint64_t ledger_take(struct ledger *l, uint32_t chunks)
+{
+	uint64_t first = l->next;
 	l->next += chunks ? chunks : 1;
 	must(ledger_epoch_of(l->next) == l->epoch);
-	return span;
+	return first;
 }
 
 enum err ledger_raise(struct ledger *l, struct rocks *rocks, uint64_t low)

@@ -26,8 +26,7 @@ struct ledger {
 	size_t past_count;
 	/* atomic; written by the writer */
 	_Atomic uint64_t low;
-	/* writer */
-	uint64_t next;
+	_Atomic uint64_t next;
 };
 
 /* Reads the marks and begins an epoch, durably. own: ledger_close. fail: ERR_STORE_IO;
@@ -40,8 +39,12 @@ bool ledger_holds(const struct ledger *, struct span);
 /* As ledger_holds for what low alone decides: compaction's question. thread: any. */
 bool ledger_is_below_low(const struct ledger *, struct span);
 
+/* Whether a body that begins there is in the oldest fiftieth of the log: gone, before one who reads
+ * slowly is through. thread: any. */
+bool ledger_is_parting(const struct ledger *, uint64_t first);
+
 /* Gives out the next ids; with no chunks, a place between them. thread: writer. */
-struct span ledger_take(struct ledger *, uint32_t chunks);
+uint64_t ledger_take(struct ledger *, uint32_t chunks);
 /* Raises low. thread: writer. */
 enum err ledger_raise(struct ledger *, struct rocks *, uint64_t low);
 /* The epoch that an id was given out in, and its first id. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/loader.h"
 
-#define XXH_STATIC_LINKING_ONLY /* its state on our stack */
-#include <xxhash.h>
-
+#include "cache/tier/spool.h"
 #include "cache/tier/writer.h"
 
 enum outcome {
@@ -18,9 +16,9 @@ struct reading {
 	struct object *object;  /* counted */
 	struct rocks_value pin; /* what `record` points into */
 	struct record record;
-	struct rocks_walk *walk; /* of several chunks */
-	uint32_t next;           /* chunk */
-	XXH3_state_t digest;
+	struct spool *spool; /* counted: where the chunks are */
+	uint32_t next;       /* chunk */
+	uint32_t chunks;     /* to be read: none of a body that stays on disk */
 };
 
 /* ---- the record ---- */
@@ -37,19 +35,36 @@ static enum outcome broken(struct reading *r)
 	return BROKEN;
 }
 
-/* Makes the object, with a body that is to be filled. */
-static enum outcome make_object(struct reading *r, struct hash128 hash)
+/* The body is to come to RAM, or stays where it is. */
+static enum outcome give_body(struct reading *r, const struct cold_load *load)
 {
-	struct object *o = r->object = record_object(&r->record, hash);
+	struct object *o = r->object;
+	uint64_t bytes = r->record.body_bytes;
+	r->spool = spool_of_record(r->store, &r->record);
+	if (!r->spool)
+		return ABSENT;
+	if (bytes > max_u64(load->keep_up_to, CHUNK_BYTES)) {
+		o->spool = spool_ref(r->spool);
+		return DONE;
+	}
+	r->chunks = (uint32_t)chunks_of(bytes);
+	o->body = flow_new(bytes, FLOW_KEEP_ALL, 0);
+	/* In one run it need not be written again when it leaves RAM. */
+	if (record_extent_count(&r->record) <= 1)
+		o->cold_first = r->record.span.first;
+	return o->body ? DONE : ABSENT;
+}
+
+static enum outcome make_object(struct reading *r, const struct cold_load *load)
+{
+	struct object *o = r->object = record_object(&r->record, load->hash);
 	if (!o)
 		return ABSENT;
-	o->cold_digest = r->record.digest;
-	o->cold_chunks = r->record.span.chunks;
-	o->cold_first = r->record.span.first;
 	o->cold_has_head = true;
 	if (o->kind == OBJECT_ANSWER)
-		o->body = flow_new(r->record.body_bytes, FLOW_KEEP_ALL, 0);
-	return o->kind == OBJECT_ANSWER && !o->body ? ABSENT : DONE;
+		return give_body(r, load);
+	o->cold_first = r->record.span.first;
+	return DONE;
 }
 
 static enum outcome read_head(struct reading *r, const struct cold_load *load) ON_WORKER
@@ -61,70 +76,38 @@ static enum outcome read_head(struct reading *r, const struct cold_load *load) O
 		return broken(r);
 	if (!ledger_holds(&r->store->ledger, r->record.span) || !slice_eq(r->record.key, load->key))
 		return ABSENT;
-	return make_object(r, load->hash);
+	return make_object(r, load);
 }
 
 /* ---- the chunks ---- */
 
-static bool is_chunk(const struct reading *r, struct slice value)
-{
-	struct chunk_head head;
-	uint64_t left = r->record.body_bytes - (uint64_t)r->next * CHUNK_BYTES;
-	if (value.len < sizeof(head))
-		return false;
-	memcpy(&head, value.at, sizeof(head));
-	return head.owner == r->object->hash.lo && head.index == r->next &&
-	    head.bytes == min_u64(left, CHUNK_BYTES) && value.len == sizeof(head) + head.bytes;
-}
-
-static enum outcome fill(struct reading *r, struct slice value) ON_WORKER
-{
-	if (!is_chunk(r, value))
-		return broken(r);
-	struct slice bytes = slice_from(value, CHUNK_HEAD_BYTES);
-	XXH3_64bits_update(&r->digest, bytes.at, bytes.len);
-	r->next++;
-	return flow_write(r->object->body, bytes) == ERR_NONE ? DONE : ABSENT;
-}
-
-static enum outcome fill_only_chunk(struct reading *r) ON_WORKER
-{
-	struct rocks_id id = rocks_id_of(r->record.span.first);
-	struct rocks_value value;
-	if (!find(r->store, ROCKS_BODY, KEY_SLICE(id), &value))
-		return ABSENT;
-	enum outcome outcome = fill(r, value.bytes);
-	rocks_unpin(&value);
-	return outcome;
-}
-
-/* Of several chunks. The first may have been evicted a moment ago; if it is there, so are the
- * others, and stay: the walk sees the log as it was when it began. */
 static enum outcome fill_next_chunk(struct reading *r) ON_WORKER
 {
-	struct rocks_id id = rocks_id_of(r->record.span.first + r->next);
-	struct slice key, value;
-	struct mono began = mono_now();
-	enum err err;
-	if (r->walk)
-		rocks_walk_next(r->walk);
-	else
-		r->walk = rocks_walk_new(r->store->rocks, ROCKS_BODY, KEY_SLICE(id));
-	bool is_there = rocks_walk_at(r->walk, &key, &value, &err);
-	histogram_add_shared(&r->store->times.read, mono_now().us - began.us);
-	store_tell(r->store, HEALTH_READS, err);
-	return is_there && slice_eq(key, KEY_SLICE(id)) ? fill(r, value) : ABSENT;
+	struct rocks_value value;
+	struct slice bytes;
+	uint64_t id;
+	struct flow *body = r->object->body;
+	if (spool_find(r->spool, r->next, NULL, &id) != SPOOL_THERE)
+		return ABSENT;
+	enum err err = store_chunk(r->store, id, r->object->hash.lo, r->next, &value, &bytes);
+	if (err)
+		return err == ERR_STORE_CORRUPT ? BROKEN : ABSENT;
+	uint64_t left = r->record.body_bytes - (uint64_t)r->next * CHUNK_BYTES;
+	bool fits = bytes.len == min_u64(left, CHUNK_BYTES);
+	if (fits)
+		err = flow_write(body, bytes);
+	rocks_unpin(&value);
+	r->next++;
+	if (!fits)
+		return broken(r);
+	return err ? ABSENT : DONE;
 }
 
 /* After the last chunk. */
-static enum outcome finish(struct reading *r)
+static void finish(struct reading *r)
 {
-	if (r->record.kind != OBJECT_ANSWER)
-		return DONE;
-	if (r->record.body_bytes > 0 && XXH3_64bits_digest(&r->digest) != r->record.digest)
-		return broken(r);
-	flow_finish(r->object->body, r->record.trailers);
-	return DONE;
+	if (r->object->body)
+		flow_finish(r->object->body, r->record.trailers);
 }
 
 /* ---- the load ---- */
@@ -133,22 +116,22 @@ static enum outcome finish(struct reading *r)
 static enum outcome begin(struct reading *r, const struct cold_load *load) ON_WORKER
 {
 	enum outcome outcome = read_head(r, load);
-	if (outcome == DONE && r->record.span.chunks > 1)
-		return fill_next_chunk(r);
-	if (outcome == DONE && r->record.span.chunks == 1)
-		outcome = fill_only_chunk(r);
-	return outcome == DONE ? finish(r) : outcome;
+	if (outcome == DONE && r->chunks > 0)
+		outcome = fill_next_chunk(r);
+	if (outcome == DONE && r->next == r->chunks)
+		finish(r);
+	return outcome;
 }
 
 /* The rest, while the answer is on its way. */
 static enum outcome follow(struct reading *r) ON_WORKER
 {
 	enum outcome outcome = DONE;
-	while (outcome == DONE && r->next < r->record.span.chunks)
+	while (outcome == DONE && r->next < r->chunks)
 		outcome = fill_next_chunk(r);
 	if (outcome == DONE)
-		outcome = finish(r);
-	if (outcome != DONE)
+		finish(r);
+	else
 		flow_fail(r->object->body, outcome == BROKEN ? ERR_STORE_CORRUPT : ERR_STORE_IO);
 	return outcome;
 }
@@ -162,7 +145,7 @@ static void answer(struct cold_load *load, struct object *object)
 
 static void release(struct reading *r)
 {
-	rocks_walk_free(&r->walk);
+	spool_unref(&r->spool);
 	if (r->pin.pin)
 		rocks_unpin(&r->pin);
 	object_unref(&r->object);
@@ -175,12 +158,11 @@ void loader_work(struct job *job)
 	struct hash128 hash = load->hash;
 	struct store *store = load->store;
 	struct reading r = { .store = store };
-	XXH3_64bits_reset(&r.digest);
 	enum outcome outcome = begin(&r, load);
 	bool is_found = outcome == DONE;
 	meter_add_shared(is_found ? &store->meters.loads : &store->meters.load_misses, 1);
 	answer(load, is_found ? r.object : NULL);
-	if (is_found && r.next < r.record.span.chunks)
+	if (is_found && r.next < r.chunks)
 		outcome = follow(&r);
 	if (outcome == BROKEN)
 		writer_forget(store->writer, hash, NULL);

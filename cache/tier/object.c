@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/object.h"
 
+#include "cache/tier/pump.h"
+
 /* What malloc keeps beside each block. */
 enum { MALLOC_OVERHEAD = 16 };
 
@@ -52,29 +54,51 @@ void object_unref(struct object **object)
 	if (!o || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	flow_unref(&o->body);
+	struct spool *spool = o->spool;
+	spool_unref(&spool);
 	free(o);
+}
+
+static struct spool *spool_of(const struct object *o)
+{
+	return atomic_load_explicit(&o->spool, memory_order_acquire);
 }
 
 void object_share_body(struct object *to, const struct object *from)
 {
-	must(to->body == NULL);
-	if (!from->body)
-		return;
-	to->body = flow_ref(from->body);
-	/* The marks may be set by the writer at this moment: first decides, and is read first. */
+	must(to->body == NULL && to->spool == NULL);
+	struct spool *spool = spool_of(from);
+	if (from->body)
+		to->body = flow_ref(from->body);
+	to->spool = spool ? spool_ref(spool) : NULL;
 	to->cold_first = from->cold_first;
-	to->cold_digest = from->cold_digest;
-	to->cold_chunks = from->cold_chunks;
+}
+
+bool object_has_body(const struct object *o)
+{
+	return o->body || spool_of(o);
+}
+
+struct slice object_trailers(const struct object *o)
+{
+	const struct spool *spool = spool_of(o);
+	if (spool)
+		return spool->trailers;
+	return o->body ? o->body->trailers : SLICE_NONE;
+}
+
+/* As far as the flow knows it. */
+static uint64_t length_in_ram(const struct flow *f)
+{
+	if (f->length == FLOW_LENGTH_UNKNOWN && flow_state(f) == FLOW_COMPLETE)
+		return flow_filled(f);
+	return f->length;
 }
 
 bool object_length(const struct object *o, uint64_t *ret_bytes)
 {
-	uint64_t bytes = 0;
-	if (o->body) {
-		bytes = o->body->length;
-		if (bytes == FLOW_LENGTH_UNKNOWN && flow_state(o->body) == FLOW_COMPLETE)
-			bytes = flow_filled(o->body);
-	}
+	const struct spool *spool = spool_of(o);
+	uint64_t bytes = o->body ? length_in_ram(o->body) : spool ? spool->length : 0;
 	if (bytes == FLOW_LENGTH_UNKNOWN)
 		return false;
 	*ret_bytes = bytes;
@@ -83,7 +107,27 @@ bool object_length(const struct object *o, uint64_t *ret_bytes)
 
 bool object_is_complete(const struct object *o)
 {
+	const struct spool *spool = spool_of(o);
+	if (spool)
+		return spool_state(spool) == FLOW_COMPLETE;
 	return !o->body || (flow_state(o->body) == FLOW_COMPLETE && !flow_outgrew(o->body));
+}
+
+bool object_is_broken(const struct object *o)
+{
+	struct spool *spool = spool_of(o);
+	if (spool)
+		return !spool_is_readable(spool);
+	return o->body && flow_state(o->body) == FLOW_FAILED;
+}
+
+bool object_attach(const struct object *o, uint64_t first, uint64_t end, struct flow_reader *reader,
+    struct loop *home)
+{
+	struct spool *spool = spool_of(o);
+	if (o->body && flow_attach(reader, o->body, first, home))
+		return true;
+	return spool && pump_start(spool, o->hash.lo, first, end, reader, home);
 }
 
 bool object_fields(const struct object *o, struct fields *ret_fields, struct arena *arena)
@@ -103,7 +147,8 @@ uint64_t object_bytes(const struct object *o)
 {
 	size_t texts = o->key.len + o->head.len + o->spec.len + o->values.len;
 	uint64_t bytes = own_bytes(texts, o->variant_count) + MALLOC_OVERHEAD;
-	if (!o->body)
+	/* What is on disk only passes through RAM in a window. */
+	if (!o->body || spool_of(o))
 		return bytes;
 	uint64_t body;
 	if (!object_length(o, &body))

@@ -42,19 +42,19 @@ struct object {
 	struct life life;
 	struct validators validators; /* slices into head */
 	uint64_t seq;                 /* the fence's sequence when the origin request started */
-	struct flow *body;            /* counted; OBJECT_ANSWER only */
+	struct flow *body;            /* counted; OBJECT_ANSWER only. NULL: none, or on disk only */
 	struct hash128 *variants;     /* OBJECT_VARY: oldest first */
 	uint32_t variant_count;
 
 	uint32_t hot_units;    /* under the hot shard's lock: as counted there, in 64 bytes */
 	_Atomic uint32_t hits; /* found in the hot tier */
 
-	/* atomic: set by the store's writer and its readers, looked at by all. cold_first is set
-	 * last: who sees it sees the others. */
-	_Atomic uint64_t cold_first; /* first chunk id of the stored body; 0 = not on disk */
-	_Atomic uint64_t cold_digest;
-	_Atomic uint32_t cold_chunks;
-	_Atomic bool cold_has_head; /* this very head is on disk, too */
+	uint8_t tenant; /* fixed: whose share of the tiers it takes; 0 = everybody's */
+	/* atomic: set by the store's writer and its readers, looked at by all */
+	_Atomic bool cold_has_head;  /* this very head is on disk, too */
+	_Atomic uint64_t cold_first; /* first chunk id of a body that is in RAM, too; 0 = none */
+	struct spool
+	    *_Atomic spool; /* counted; set once: the body is on disk only, or on its way */
 };
 
 /*
@@ -69,10 +69,23 @@ void object_unref(struct object **);
 /* Gives `to`, not yet published, the body of `from` and what is known of it on disk. */
 void object_share_body(struct object *to, const struct object *from);
 
+/* Whether there is a body, be it empty: of an answer. */
+bool object_has_body(const struct object *);
+/* What followed the last byte of a body that is complete: field lines, or empty. */
+struct slice object_trailers(const struct object *);
 /* The body's length when it is known (announced, or complete). */
 bool object_length(const struct object *, uint64_t *ret_bytes);
 /* Whether all of the body came and was kept. */
 bool object_is_complete(const struct object *);
+/* Whether the body broke on its way, or went from the disk: not to be served. */
+bool object_is_broken(const struct object *);
+/*
+ * Attaches a reader to the body from `first` to `end` (bytes; UINT64_MAX = to its end), in RAM or
+ * from the disk; offsets are the body's. From RAM it may show more than that, and while it fills
+ * only from 0. False: that reader has come too late, or the disk cannot serve it.
+ */
+bool object_attach(
+    const struct object *, uint64_t first, uint64_t end, struct flow_reader *, struct loop *home);
 /* Parses head into fields; slices point into the object. false when the arena is full. */
 bool object_fields(const struct object *, struct fields *ret_fields, struct arena *);
 /* Bytes in memory, overhead and body included (an unfinished body at its announced length). */

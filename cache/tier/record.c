@@ -5,11 +5,12 @@
 
 enum {
 	AT_FIRST = 8,
-	AT_CHUNKS = 16,
-	AT_CHECK = 20,
-	AT_CHECKED = 24,
-	TEXTS = 5,
-	VARIANT_BYTES = 16
+	AT_CHECK = 24,
+	AT_CHECKED = 28,
+	TEXTS = 6,
+	VARIANT_BYTES = 16,
+	EXTENT_BYTES = 12,
+	UNUSED_BYTES = 3,
 };
 enum { FLAG_NO_CACHE = 1, FLAG_MUST_REVALIDATE = 2, FLAG_IMMUTABLE = 4, FLAGS = 7 };
 
@@ -69,31 +70,45 @@ static void put_check(struct buf *to, size_t start)
 		record[AT_CHECK + i] = (char)(sum >> (8 * i));
 }
 
-void record_write(struct buf *to, const struct object *o, struct span span, uint64_t digest)
+/* The fixed part up to the body's length: what and where. */
+static void put_front(
+    struct buf *to, const struct object *o, struct extents runs, uint64_t place, uint64_t body)
 {
-	size_t start = to->len;
-	uint64_t body = 0;
-	must(object_length(o, &body));
-	struct slice trailers = o->body ? o->body->trailers : SLICE_NONE;
-	const struct slice texts[TEXTS] = { o->key, o->head, o->spec, o->values, trailers };
+	const struct extent *last = runs.count ? &runs.at[runs.count - 1] : NULL;
 	put(to, RECORD_VERSION, 1);
 	put(to, o->kind, 1);
 	put(to, o->status, 2);
 	put(to, o->reason, 2);
 	put(to, flags_of(&o->life), 2);
-	put(to, span.first, 8);
-	put(to, span.chunks, 4);
+	put(to, last ? runs.at[0].first : place, 8);
+	put(to, last ? last->first + last->chunks - 1 : 0, 8);
 	put(to, 0, 4);
+	put(to, o->tenant, 1);
+	put(to, 0, UNUSED_BYTES);
 	put(to, body, 8);
-	put(to, digest, 8);
+}
+
+void record_write(struct buf *to, const struct object *o, struct extents runs, uint64_t place)
+{
+	size_t start = to->len;
+	uint64_t body = 0;
+	must(object_length(o, &body));
+	const struct slice texts[] = { o->key, o->head, o->spec, o->values, object_trailers(o) };
+	uint32_t extra = runs.count > 1 ? runs.count : 0;
+	put_front(to, o, runs, place, body);
 	put(to, o->seq, 8);
 	put_life(to, &o->life);
 	put_validators(to, o);
-	for (size_t i = 0; i < TEXTS; i++)
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		put(to, texts[i].len, 4);
+	put(to, extra * EXTENT_BYTES, 4);
 	put(to, o->variant_count, 4);
-	for (size_t i = 0; i < TEXTS; i++)
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		buf_add(to, texts[i]);
+	for (uint32_t i = 0; i < extra; i++) {
+		put(to, runs.at[i].first, 8);
+		put(to, runs.at[i].chunks, 4);
+	}
 	for (uint32_t i = 0; i < o->variant_count; i++) {
 		put(to, o->variants[i].hi, 8);
 		put(to, o->variants[i].lo, 8);
@@ -148,8 +163,8 @@ static void take_life(struct slice *s, unsigned flags, struct life *life)
 /* The texts, and the etag, which is a part of one. */
 static bool take_texts(struct slice *s, uint64_t etag_at, uint64_t etag_len, struct record *r)
 {
-	struct slice *const texts[TEXTS] = { &r->key, &r->head, &r->spec, &r->values,
-		&r->trailers };
+	struct slice *const texts[TEXTS] = { &r->key, &r->head, &r->spec, &r->values, &r->trailers,
+		&r->extents };
 	size_t lens[TEXTS];
 	for (size_t i = 0; i < TEXTS; i++)
 		lens[i] = (size_t)take(s, 4);
@@ -172,6 +187,29 @@ static bool is_sound(struct slice bytes)
 	return record_check(bytes) == (uint32_t)take(&check, 4);
 }
 
+/* Whether the runs make up the body, one after the other, from the span's first to its last id. */
+static bool are_extents_sound(const struct record *r)
+{
+	uint64_t chunks = chunks_of(r->body_bytes), sum = 0, next = r->span.first;
+	if (chunks > UINT32_MAX || r->span.first > UINT64_MAX - chunks)
+		return false;
+	if (r->extents.len == 0)
+		return r->span.last == (chunks ? r->span.first + chunks - 1 : 0);
+	if (r->extents.len % EXTENT_BYTES != 0 || r->extents.len == EXTENT_BYTES)
+		return false;
+	struct slice s = r->extents;
+	while (s.len > 0) {
+		uint64_t first = take(&s, 8), count = take(&s, 4);
+		if (first < next || count == 0 || count > UINT64_MAX - first)
+			return false;
+		if (sum == 0 && first != r->span.first)
+			return false;
+		next = first + count;
+		sum += count;
+	}
+	return sum == chunks && next == r->span.last + 1;
+}
+
 enum err record_read(struct slice bytes, struct record *ret_record)
 {
 	if (!is_sound(bytes))
@@ -183,22 +221,43 @@ enum err record_read(struct slice bytes, struct record *ret_record)
 	uint64_t reason = take(&s, 2);
 	unsigned flags = (unsigned)take(&s, 2);
 	r.span.first = take(&s, 8);
-	r.span.chunks = (uint32_t)take(&s, 4);
+	r.span.last = take(&s, 8);
 	s = slice_from(s, 4);
+	r.tenant = (uint8_t)take(&s, 1);
+	uint64_t unused = take(&s, UNUSED_BYTES);
 	r.body_bytes = take(&s, 8);
-	r.digest = take(&s, 8);
 	r.seq = take(&s, 8);
 	take_life(&s, flags, &r.life);
 	r.validators.last_modified = take_wall(&s);
 	r.validators.date = take_wall(&s);
 	uint64_t etag_at = take(&s, 4), etag_len = take(&s, 4);
 	if (kind < OBJECT_ANSWER || kind > OBJECT_VARY || reason >= REASON_COUNT || flags > FLAGS ||
-	    r.span.chunks != chunks_of(r.body_bytes) || !take_texts(&s, etag_at, etag_len, &r))
+	    unused || !take_texts(&s, etag_at, etag_len, &r) || !are_extents_sound(&r))
 		return ERR_STORE_CORRUPT;
 	r.kind = (enum object_kind)kind;
 	r.reason = (enum reason)reason;
 	*ret_record = r;
 	return ERR_NONE;
+}
+
+uint32_t record_extent_count(const struct record *r)
+{
+	if (r->extents.len == 0)
+		return r->body_bytes ? 1 : 0;
+	return (uint32_t)(r->extents.len / EXTENT_BYTES);
+}
+
+void record_extents(const struct record *r, struct extent *to)
+{
+	uint32_t before = 0;
+	if (r->extents.len == 0 && r->body_bytes)
+		*to = (struct extent){ r->span.first, (uint32_t)chunks_of(r->body_bytes), 0 };
+	for (struct slice s = r->extents; s.len > 0; to++) {
+		to->first = take(&s, 8);
+		to->chunks = (uint32_t)take(&s, 4);
+		to->before = before;
+		before += to->chunks;
+	}
 }
 
 uint32_t record_variant_count(const struct record *r)
@@ -223,6 +282,7 @@ struct object *record_object(const struct record *r, struct hash128 hash)
 	o->reason = r->reason;
 	o->life = r->life;
 	o->seq = r->seq;
+	o->tenant = r->tenant;
 	o->validators = r->validators;
 	if (r->validators.etag.len > 0)
 		o->validators.etag.at = o->head.at + (r->validators.etag.at - r->head.at);
@@ -237,6 +297,6 @@ bool record_span(struct slice bytes, struct span *ret_span)
 		return false;
 	struct slice s = slice_from(bytes, AT_FIRST);
 	ret_span->first = take(&s, 8);
-	ret_span->chunks = (uint32_t)take(&s, 4);
+	ret_span->last = take(&s, 8);
 	return true;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/store.h"
 
+#include <xxhash.h>
+
 void store_tell(struct store *s, enum health_lane lane, enum err err)
 {
 	if (err)
@@ -57,6 +59,37 @@ void store_measure(struct store *s)
 	meter_set(&m->disk_bodies, rocks_written_bytes(s->rocks, ROCKS_BODY));
 	meter_set(&m->disk_records, rocks_written_bytes(s->rocks, ROCKS_META));
 }
+
+/* ---- chunks ---- */
+
+/* The bytes of a stored chunk, if it is the one that was meant and whole. */
+static bool check_chunk(struct slice value, uint64_t owner, uint64_t index, struct slice *ret_bytes)
+{
+	struct chunk_head head;
+	if (value.len < sizeof(head))
+		return false;
+	memcpy(&head, value.at, sizeof(head));
+	struct slice bytes = slice_from(value, sizeof(head));
+	*ret_bytes = bytes;
+	return head.owner == owner && head.index == index && head.bytes == bytes.len &&
+	    head.digest == XXH3_64bits(bytes.at, bytes.len);
+}
+
+enum err store_chunk(struct store *s, uint64_t id, uint64_t owner, uint64_t index,
+    struct rocks_value *ret_value, struct slice *ret_bytes)
+{
+	struct rocks_id key = rocks_id_of(id);
+	if (store_get(s, ROCKS_BODY, KEY_SLICE(key), ret_value) != ROCKS_FOUND)
+		return ERR_STORE_IO;
+	meter_add_shared(&s->meters.read_bytes, ret_value->bytes.len);
+	if (check_chunk(ret_value->bytes, owner, index, ret_bytes))
+		return ERR_NONE;
+	rocks_unpin(ret_value);
+	store_tell(s, HEALTH_READS, ERR_STORE_CORRUPT);
+	return ERR_STORE_CORRUPT;
+}
+
+/* ---- what is to be forgotten ---- */
 
 static struct forget_slot *slot_of(struct store *s, struct hash128 hash)
 {

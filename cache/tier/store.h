@@ -10,7 +10,7 @@
 #include "cache/tier/health.h"
 #include "cache/tier/ledger.h"
 
-enum { FORGET_SLOTS = 16 * 1024, CHUNK_HEAD_BYTES = 16 };
+enum { FORGET_SLOTS = 16 * 1024, CHUNK_HEAD_BYTES = 24 };
 
 /* In ROCKS_CONTROL: then the slot, in four hex digits. */
 #define MARK_PREFIX "mark "
@@ -25,6 +25,7 @@ struct store {
 	/* fixed after the opening */
 	struct rocks *rocks;
 	struct writer *writer;
+	struct crew *readers;
 	uint64_t size_bytes;
 	/* fixed after the opening, but for its atomics and the writer's part */
 	struct ledger ledger;
@@ -49,7 +50,8 @@ static inline struct meta_key meta_key_of(struct hash128 hash)
 
 /* A chunk's head: whose it is, which one, how long. Then the bytes. */
 struct chunk_head {
-	uint64_t owner; /* hash.lo */
+	uint64_t owner;  /* hash.lo */
+	uint64_t digest; /* of the bytes: XXH3-64 */
 	uint32_t index;
 	uint32_t bytes;
 };
@@ -68,6 +70,12 @@ enum rocks_look store_get(
 enum err store_write(struct store *, struct rocks_batch *, enum rocks_safety) ON_WORKER;
 /* Sets what only the database knows of itself, now and then. thread: writer. */
 void store_measure(struct store *) ON_WORKER;
+/*
+ * Reads a chunk of a body, and checks that it is that. own: rocks_unpin the value, which bytes point
+ * into. fail: ERR_STORE_IO, also when it is not there any more; ERR_STORE_CORRUPT.
+ */
+enum err store_chunk(struct store *, uint64_t id, uint64_t owner, uint64_t index,
+    struct rocks_value *ret_value, struct slice *ret_bytes) ON_WORKER;
 
 /* From now on a hash is not found. thread: any. */
 void store_forget_begin(struct store *, struct hash128);

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "cache/tier/evict.h"
+#include "cache/tier/filling.h"
 
 enum {
 	GROUP_BYTES = 4 * 1024 * 1024,
@@ -30,8 +31,12 @@ struct entry {
 	struct cold_mark mark; /* tell NULL = none */
 	uint64_t bytes;        /* as counted in the queue */
 	/* writer */
-	struct span span;
-	uint64_t digest;
+	struct extent run; /* the object's chunks, or of its spool those of this group */
+	uint64_t place;    /* with no chunks */
+	/* a body that is written while it comes */
+	struct filling *filling; /* NULL = it is in RAM */
+	struct bell bell;        /* the filling's */
+	struct writer *writer;
 };
 
 struct writer {
@@ -65,9 +70,9 @@ struct writer {
 static bool enqueue(struct writer *w, struct entry *e)
 {
 	lock_take(&w->lock);
-	/* An object larger than the queue may wait alone. */
+	/* An object larger than the queue may wait alone. What brings no body of its own may always. */
 	bool fits = w->queue_bytes == 0 || w->queue_bytes + e->bytes <= WRITER_QUEUE_BYTES ||
-	    !e->object;
+	    e->bytes == 0;
 	if (fits) {
 		bool was_empty = list_empty(&w->queue);
 		list_append(&w->queue, &e->link);
@@ -161,11 +166,11 @@ static void free_entry(struct entry *e)
 static void mark_stored(struct writer *w, const struct entry *e)
 {
 	struct object *o = e->object;
-	bool had_body = o->cold_first == e->span.first;
-	meter_add_shared(had_body ? &w->store->meters.refreshed : &w->store->meters.stored, 1);
-	o->cold_digest = e->digest;
-	o->cold_chunks = e->span.chunks;
-	o->cold_first = e->span.first;
+	uint64_t first = e->run.chunks ? e->run.first : e->place;
+	bool is_new_body = o->spool ? e->writer != NULL : o->cold_first != first;
+	meter_add_shared(is_new_body ? &w->store->meters.stored : &w->store->meters.refreshed, 1);
+	if (!o->spool)
+		o->cold_first = first;
 	o->cold_has_head = true;
 }
 
@@ -174,6 +179,50 @@ static void mark_forgotten(struct writer *w, const struct entry *e)
 	meter_add_shared(&w->store->meters.forgotten, 1);
 	store_forget_end(w->store, e->hash);
 }
+
+/* ---- bodies that come ---- */
+
+static void on_part(struct bell *bell)
+{
+	struct entry *e = CONTAINER_OF(bell, struct entry, bell);
+	must(enqueue(e->writer, e));
+}
+
+bool writer_spool(struct writer *w, struct object *o, uint64_t largest)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+	if (!e)
+		return false;
+	*e = (struct entry){ .hash = o->hash, .bell = { on_part }, .writer = w };
+	list_init(&e->link);
+	e->filling = filling_begin(w->store, o, largest, &e->bell);
+	if (!e->filling) {
+		free(e);
+		return false;
+	}
+	e->object = object_ref(o);
+	filling_await(e->filling);
+	return true;
+}
+
+/* After its last part the entry is that of an object whose record is to be written. */
+static void end_part(struct writer *w, struct entry *e, enum err err)
+{
+	list_drop(&e->link);
+	switch (filling_end_part(e->filling, e->run, err)) {
+	case FILLING_GOES_ON: filling_await(e->filling); break;
+	case FILLING_WHOLE:
+		filling_free(&e->filling);
+		must(enqueue(w, e));
+		break;
+	case FILLING_FAILED:
+		filling_free(&e->filling);
+		free_entry(e);
+		break;
+	}
+}
+
+/* ---- how entries end ---- */
 
 /* What was not stored is dropped; a removal waits, and one too many is given up: its hash is not
  * found in this life. */
@@ -190,6 +239,10 @@ static void end_failed(struct writer *w, struct entry *e)
 
 static void end_entry(struct writer *w, struct entry *e, enum err err)
 {
+	if (e->filling) {
+		end_part(w, e, err);
+		return;
+	}
 	if (err) {
 		end_failed(w, e);
 		return;
@@ -234,53 +287,67 @@ static void end_group(struct writer *w) ON_WORKER
 /* ---- what goes into a group ---- */
 
 /* Puts the next chunk of a body into the batch, straight from its pieces. */
-static void add_chunk(struct writer *w, struct flow_reader *from, struct chunk_head head,
-    uint64_t id, XXH3_state_t *digest)
+static void add_chunk(
+    struct writer *w, struct flow_reader *from, struct chunk_head head, uint64_t id)
 {
 	struct iovec iov[IOVECS];
 	struct slice parts[1 + IOVECS];
 	enum flow_state state;
+	XXH3_state_t digest;
+	XXH3_64bits_reset(&digest);
 	int n = flow_peek(from, iov, IOVECS, head.bytes, &state);
-	parts[0] = slice_of((const char *)&head, sizeof(head));
 	uint64_t sum = 0;
 	for (int i = 0; i < n; i++) {
 		parts[1 + i] = slice_of(iov[i].iov_base, iov[i].iov_len);
-		XXH3_64bits_update(digest, iov[i].iov_base, iov[i].iov_len);
+		XXH3_64bits_update(&digest, iov[i].iov_base, iov[i].iov_len);
 		sum += iov[i].iov_len;
 	}
 	must(sum == head.bytes);
-	flow_advance(from, sum);
+	head.digest = XXH3_64bits_digest(&digest);
+	parts[0] = slice_of((const char *)&head, sizeof(head));
 	struct rocks_id key = rocks_id_of(id);
 	rocks_batch_put(w->body, w->store->rocks, ROCKS_BODY, KEY_SLICE(key), parts, 1 + (size_t)n);
+	flow_advance(from, sum);
 	w->body_bytes += sum + sizeof(head);
 	w->group_bytes += sum + sizeof(head);
 }
 
-/* Gives a body its ids and puts its chunks into batches. */
-static void add_body(struct writer *w, struct entry *e, uint64_t bytes) ON_WORKER
+/* Gives the next `bytes` of a body their ids, from chunk `index` on, and puts them into batches. */
+static struct extent add_chunks(struct writer *w, const struct entry *e, struct flow_reader *from,
+    uint64_t bytes, uint64_t index) ON_WORKER
 {
-	XXH3_state_t digest;
-	XXH3_64bits_reset(&digest);
-	struct flow_reader from;
 	uint32_t chunks = (uint32_t)chunks_of(bytes);
-	e->span = ledger_take(&w->store->ledger, chunks);
-	must(chunks == 0 || flow_attach(&from, e->object->body, 0, NULL));
+	struct extent run = { ledger_take(&w->store->ledger, chunks), chunks, 0 };
 	for (uint32_t i = 0; i < chunks; i++) {
 		uint64_t left = bytes - (uint64_t)i * CHUNK_BYTES;
-		struct chunk_head head = { e->hash.lo, i, (uint32_t)min_u64(left, CHUNK_BYTES) };
-		add_chunk(w, &from, head, e->span.first + i, &digest);
+		struct chunk_head head = {
+			.owner = e->hash.lo,
+			.index = (uint32_t)index + i,
+			.bytes = (uint32_t)min_u64(left, CHUNK_BYTES),
+		};
+		add_chunk(w, from, head, run.first + i);
 		if (w->body_bytes >= GROUP_BYTES)
 			write_bodies(w);
 	}
-	if (chunks)
-		flow_detach(&from);
-	e->digest = XXH3_64bits_digest(&digest);
+	return run;
 }
 
-static void add_record(struct writer *w, const struct entry *e)
+static void add_body(struct writer *w, struct entry *e, uint64_t bytes) ON_WORKER
+{
+	struct flow_reader from;
+	if (bytes == 0) {
+		e->place = ledger_take(&w->store->ledger, 0);
+		return;
+	}
+	must(flow_attach(&from, e->object->body, 0, NULL));
+	e->run = add_chunks(w, e, &from, bytes, 0);
+	flow_detach(&from);
+}
+
+static void add_record(struct writer *w, const struct entry *e, struct extents runs)
 {
 	buf_clear(&w->record);
-	record_write(&w->record, e->object, e->span, e->digest);
+	record_write(&w->record, e->object, runs, e->place);
 	if (w->record.overflow) {
 		fail_group(w, ERR_NO_MEMORY);
 		return;
@@ -292,22 +359,41 @@ static void add_record(struct writer *w, const struct entry *e)
 }
 
 /* A body that is on disk already, by an older head or from a load, is not written again. */
-static bool has_stored_body(const struct writer *w, struct entry *e)
+static bool has_stored_body(const struct writer *w, struct entry *e, uint64_t bytes)
 {
-	const struct object *o = e->object;
-	e->span.first = o->cold_first;
-	e->span.chunks = o->cold_chunks;
-	e->digest = o->cold_digest;
-	return e->span.first != 0 && ledger_holds(&w->store->ledger, e->span);
+	uint64_t first = e->object->cold_first;
+	uint32_t chunks = (uint32_t)chunks_of(bytes);
+	if (first == 0)
+		return false;
+	e->place = first;
+	e->run = (struct extent){ first, chunks, 0 };
+	return ledger_holds(
+	    &w->store->ledger, (struct span){ first, chunks ? first + chunks - 1 : 0 });
 }
 
 static void add_object(struct writer *w, struct entry *e) ON_WORKER
 {
 	uint64_t bytes = 0;
+	struct spool *spool = e->object->spool;
+	if (spool) {
+		/* A new head of what is there. */
+		add_record(w, e, spool_extents(spool));
+		return;
+	}
 	must(object_length(e->object, &bytes));
-	if (!has_stored_body(w, e))
+	if (!has_stored_body(w, e, bytes))
 		add_body(w, e, bytes);
-	add_record(w, e);
+	add_record(w, e, (struct extents){ &e->run, e->run.chunks ? 1 : 0 });
+}
+
+/* The next part of a body that comes. */
+static void add_part(struct writer *w, struct entry *e) ON_WORKER
+{
+	struct flow_reader *from = &e->filling->from;
+	uint64_t index = from->offset / CHUNK_BYTES;
+	uint64_t bytes = filling_next(e->filling, GROUP_BYTES);
+	if (bytes > 0)
+		e->run = add_chunks(w, e, from, bytes, index);
 }
 
 static void delete_record(struct writer *w, struct hash128 hash)
@@ -358,7 +444,9 @@ static void write_group(struct writer *w) ON_WORKER
 	while (!list_empty(&w->todo) && w->group_bytes < GROUP_BYTES) {
 		struct entry *e = LIST_OF(list_take_first(&w->todo), struct entry, link);
 		list_append(&w->group, &e->link);
-		if (e->object)
+		if (e->filling)
+			add_part(w, e);
+		else if (e->object)
 			add_object(w, e);
 		else
 			add_removal(w, e);

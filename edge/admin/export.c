@@ -156,8 +156,7 @@ static void on_loaded(struct cold_load *load, struct object *o)
 static struct object *find_hot(struct export *x)
 {
 	struct object *o = hot_peek(x->errand.admin->options.cache->hot, x->key.hash);
-	bool is_it = o && slice_eq(o->key, x->key.text) &&
-	    !(o->body && flow_state(o->body) == FLOW_FAILED);
+	bool is_it = o && slice_eq(o->key, x->key.text) && !object_is_broken(o);
 	if (!is_it)
 		object_unref(&o);
 	return o;

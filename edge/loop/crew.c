@@ -88,17 +88,28 @@ void crew_free(struct crew **crew)
 	free(c);
 }
 
+static void enqueue_locked(struct crew *c, struct job *job)
+{
+	list_append(&c->queue, &job->link);
+	atomic_fetch_add_explicit(&c->depth, 1, memory_order_relaxed);
+	pthread_cond_signal(&c->more);
+}
+
 bool crew_post(struct crew *c, struct job *job)
 {
 	lock_take(&c->lock);
 	bool fits = !c->is_ending && crew_depth(c) < c->limit;
-	if (fits) {
-		list_append(&c->queue, &job->link);
-		atomic_fetch_add_explicit(&c->depth, 1, memory_order_relaxed);
-		pthread_cond_signal(&c->more);
-	}
+	if (fits)
+		enqueue_locked(c, job);
 	lock_drop(&c->lock);
 	return fits;
+}
+
+void crew_push(struct crew *c, struct job *job)
+{
+	lock_take(&c->lock);
+	enqueue_locked(c, job);
+	lock_drop(&c->lock);
 }
 
 unsigned crew_depth(const struct crew *c)

@@ -23,5 +23,7 @@ struct crew *crew_new(const char *name, unsigned threads, unsigned queue);
 void crew_free(struct crew **);
 /* Queues a job. False when the queue is full or the crew ends: the caller degrades. thread: any. */
 bool crew_post(struct crew *, struct job *);
+/* Queues a job in any case: for the next part of what crew_post took once. thread: any. */
+void crew_push(struct crew *, struct job *);
 /* Jobs waiting. thread: any. */
 unsigned crew_depth(const struct crew *);

@@ -19,11 +19,6 @@ static void count_bytes(int64_t bytes)
 }
 
 /* A body whose length is known and small lives in one allocation with its flow. */
-static bool has_inner_piece(const struct flow *f)
-{
-	return f->length <= FLOW_PIECE_BYTES;
-}
-
 static struct flow_piece *inner_piece(struct flow *f)
 {
 	return (struct flow_piece *)(f + 1);
@@ -53,10 +48,21 @@ struct flow *flow_ref(struct flow *f)
 	return f;
 }
 
+struct flow *flow_new_part(uint64_t first, uint64_t end, uint64_t window)
+{
+	must(first < end);
+	struct flow *f = flow_new(FLOW_LENGTH_UNKNOWN, 0, window);
+	if (f) {
+		f->length = end;
+		f->filled = f->first_offset = first;
+	}
+	return f;
+}
+
 static void free_piece(struct flow *f, struct flow_piece *p)
 {
 	count_bytes(-(int64_t)(sizeof(*p) + p->room));
-	if (!has_inner_piece(f) || p != inner_piece(f))
+	if (p != inner_piece(f))
 		free(p);
 }
 
@@ -132,12 +138,24 @@ static void wake_readers_locked(struct flow *f)
 		if (r->wait)
 			mail_post(r->home, r->wait);
 		r->wait = NULL;
+		bool rings = r->bell &&
+		    (flow_filled(f) >= r->bell_at || flow_state(f) != FLOW_FILLING);
+		if (rings) {
+			struct bell *bell = r->bell;
+			r->bell = NULL;
+			bell->ring(bell);
+		}
 	}
 }
 
 void flow_wrote(struct flow *f, size_t bytes)
 {
 	f->last->used += (uint32_t)bytes;
+	/* Before anyone can take these bytes, and all be given back. */
+	if (f->outgrow && flow_filled(f) + bytes > f->keep) {
+		f->outgrow->ring(f->outgrow);
+		f->outgrow = NULL;
+	}
 	lock_take(&f->lock);
 	atomic_store_explicit(&f->filled, flow_filled(f) + bytes, memory_order_release);
 	wake_readers_locked(f);
@@ -170,12 +188,40 @@ static uint64_t slowest_locked(const struct flow *f)
 	return slowest;
 }
 
+static bool is_full_locked(const struct flow *f)
+{
+	return flow_outgrew(f) && flow_filled(f) - slowest_locked(f) >= f->window;
+}
+
+/* Tells those who are a window behind. */
+static void shed_locked(struct flow *f)
+{
+	LIST_EACH (link, &f->readers) {
+		struct flow_reader *r = LIST_OF(link, struct flow_reader, link);
+		if (!r->leave || flow_filled(f) - r->offset < f->window)
+			continue;
+		mail_post(r->home, r->leave);
+		r->leave = NULL;
+	}
+}
+
 bool flow_is_full(struct flow *f, struct mail *wait, struct loop *home)
 {
 	lock_take(&f->lock);
-	bool full = flow_outgrew(f) && flow_filled(f) - slowest_locked(f) >= f->window;
+	bool full = is_full_locked(f);
+	if (full && f->sheds)
+		shed_locked(f);
 	f->filler_wait = full ? wait : NULL;
 	f->filler_home = home;
+	lock_drop(&f->lock);
+	return full;
+}
+
+bool flow_is_full_bell(struct flow *f, struct bell *bell)
+{
+	lock_take(&f->lock);
+	bool full = is_full_locked(f);
+	f->filler_bell = full ? bell : NULL;
 	lock_drop(&f->lock);
 	return full;
 }
@@ -200,6 +246,7 @@ static void end(struct flow *f, enum flow_state state, enum err failure)
 	lock_take(&f->lock);
 	f->failure = failure;
 	f->filler_wait = NULL;
+	f->outgrow = NULL;
 	atomic_store_explicit(&f->state, state, memory_order_release);
 	wake_readers_locked(f);
 	lock_drop(&f->lock);
@@ -239,9 +286,10 @@ bool flow_attach(struct flow_reader *r, struct flow *f, uint64_t offset, struct 
 		return true;
 	}
 	lock_take(&f->lock);
-	bool attached = offset == 0 && f->first_offset == 0;
+	bool attached = offset == f->first_offset && (offset == 0 || flow_filled(f) == offset);
 	if (attached) {
 		r->flow = flow_ref(f);
+		r->piece_offset = offset;
 		list_append(&f->readers, &r->link);
 		r->is_listed = true;
 	}
@@ -263,10 +311,30 @@ static void give_back_locked(struct flow *f)
 		f->first = p->next;
 		free_piece(f, p);
 	}
-	if (f->filler_wait && flow_filled(f) - slowest < f->window) {
+	if (flow_filled(f) - slowest >= f->window)
+		return;
+	if (f->filler_wait)
 		mail_post(f->filler_home, f->filler_wait);
-		f->filler_wait = NULL;
+	f->filler_wait = NULL;
+	struct bell *bell = f->filler_bell;
+	f->filler_bell = NULL;
+	if (bell)
+		bell->ring(bell);
+}
+
+/* Nobody can come any more to see what is left of a body that passed through. */
+static void give_back_all_locked(struct flow *f)
+{
+	bool is_over = flow_state(f) != FLOW_FILLING && flow_outgrew(f) &&
+	    list_empty(&f->readers) && f->first_offset > 0;
+	while (is_over && f->first) {
+		struct flow_piece *p = f->first;
+		f->first_offset += p->used;
+		f->first = p->next;
+		free_piece(f, p);
 	}
+	if (is_over)
+		f->last = NULL;
 }
 
 void flow_detach(struct flow_reader *r)
@@ -279,7 +347,10 @@ void flow_detach(struct flow_reader *r)
 		list_drop(&r->link);
 		r->is_listed = false;
 		r->wait = NULL;
+		r->bell = NULL;
+		r->leave = NULL;
 		give_back_locked(f);
+		give_back_all_locked(f);
 		lock_drop(&f->lock);
 	}
 	flow_unref(&r->flow);
@@ -292,7 +363,6 @@ static bool enter_piece(struct flow_reader *r)
 		/* `first` is set before the first byte is published, and stays while this reader,
 		 * which has not moved yet, is attached. */
 		r->piece = r->flow->first;
-		r->piece_offset = 0;
 	}
 	while (r->offset >= r->piece_offset + r->piece->room && r->piece->next) {
 		r->piece_offset += r->piece->room;
@@ -349,4 +419,33 @@ bool flow_wait(struct flow_reader *r, struct mail *wait)
 	r->wait = waits ? wait : NULL;
 	lock_drop(&f->lock);
 	return waits;
+}
+
+bool flow_wait_bell(struct flow_reader *r, struct bell *bell, uint64_t bytes)
+{
+	struct flow *f = r->flow;
+	if (!r->is_listed)
+		return false;
+	lock_take(&f->lock);
+	bool waits = flow_state(f) == FLOW_FILLING && flow_filled(f) - r->offset < bytes;
+	r->bell = waits ? bell : NULL;
+	r->bell_at = r->offset + bytes;
+	lock_drop(&f->lock);
+	return waits;
+}
+
+void flow_shed(struct flow *f)
+{
+	lock_take(&f->lock);
+	f->sheds = true;
+	lock_drop(&f->lock);
+}
+
+void flow_may_leave(struct flow_reader *r, struct mail *leave)
+{
+	if (!r->is_listed)
+		return;
+	lock_take(&r->flow->lock);
+	r->leave = leave;
+	lock_drop(&r->flow->lock);
 }

@@ -48,10 +48,13 @@ struct flow {
 	struct lock lock;
 	uint64_t keep;         /* fixed: up to here everything stays */
 	uint64_t window;       /* fixed: how far the filler may be ahead past that */
+	struct bell *outgrow;  /* filler: rung when the next bytes would be more than `keep` */
+	bool sheds;            /* readers that hold up the filler are told to leave */
 	uint64_t first_offset; /* where `first` begins: grows once the body has outgrown `keep` */
 	struct list readers;   /* struct flow_reader, while filling */
 	struct mail *filler_wait; /* posted once there is room */
 	struct loop *filler_home;
+	struct bell *filler_bell; /* or this is rung */
 	/* fixed once complete or failed */
 	enum err failure;
 	struct slice trailers; /* field lines with CRLF, or empty. Owned */
@@ -64,8 +67,12 @@ struct flow_reader {
 	struct flow_piece *piece;
 	uint64_t offset;       /* next byte to read */
 	uint64_t piece_offset; /* where `piece` begins */
-	struct mail *wait;     /* under the flow's lock: posted once there is more */
-	struct loop *home;
+	/* under the flow's lock */
+	struct mail *wait; /* posted once there is more */
+	struct bell *bell; /* or this is rung, once the body is filled up to bell_at */
+	uint64_t bell_at;
+	struct mail *leave; /* posted when it holds up the filler of a flow that sheds */
+	struct loop *home;  /* fixed */
 };
 
 #define FLOW_KEEP_ALL UINT64_MAX
@@ -75,6 +82,8 @@ struct flow_reader {
  * own: flow_unref. fail: NULL without memory.
  */
 struct flow *flow_new(uint64_t length, uint64_t keep, uint64_t window);
+/* Makes a flow of the part from `first` up to `end`, to pass through: offsets are the body's. */
+struct flow *flow_new_part(uint64_t first, uint64_t end, uint64_t window);
 struct flow *flow_ref(struct flow *);
 void flow_unref(struct flow **);
 
@@ -87,6 +96,8 @@ void flow_wrote(struct flow *, size_t bytes);
 /* Whether the window is full. If so and `wait` is given, it is posted to `home` once there is room
  * (or no reader is left). thread: filler. */
 bool flow_is_full(struct flow *, struct mail *wait, struct loop *home);
+/* The same for a filler without a loop. */
+bool flow_is_full_bell(struct flow *, struct bell *);
 /* Bytes that the slowest reader has not taken yet. thread: filler. */
 uint64_t flow_unread(struct flow *);
 /* Ends the filling: the body is whole. trailers: field lines, copied. A body shorter than the
@@ -98,7 +109,7 @@ void flow_filler_leave(struct flow *);
 /* Whether it has outgrown what may be kept: its beginning is gone, or will be. thread: any. */
 bool flow_outgrew(const struct flow *);
 
-/* Attaches. While the flow fills only at 0, and only as long as its beginning is there; false
+/* Attaches. While the flow fills only at its beginning, and only as long as that is there; false
  * else: that reader has come too late. */
 bool flow_attach(struct flow_reader *, struct flow *, uint64_t offset, struct loop *home);
 void flow_detach(struct flow_reader *);
@@ -113,6 +124,15 @@ void flow_advance(struct flow_reader *, uint64_t bytes);
 /* True: `wait` will be posted to the reader's home when there is more, or an end. False: there is
  * something now. */
 bool flow_wait(struct flow_reader *, struct mail *wait);
+/* The same for a reader without a loop, who wants that many bytes at once, or the end. */
+bool flow_wait_bell(struct flow_reader *, struct bell *, uint64_t bytes);
+
+/*
+ * Somebody keeps the body elsewhere, where a slow reader can go on: `leave` is posted to the home of
+ * one that holds up the filler of such a flow. It should detach soon.
+ */
+void flow_shed(struct flow *);
+void flow_may_leave(struct flow_reader *, struct mail *leave);
 
 static inline enum flow_state flow_state(const struct flow *f)
 {

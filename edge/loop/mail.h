@@ -36,3 +36,13 @@ static inline bool mail_is_posted(const struct mail *m)
 {
 	return atomic_load_explicit(&m->is_posted, memory_order_acquire);
 }
+
+/*
+ * A bell is for those who wait and have no loop: it is rung on the thread where the thing happened,
+ * under that thing's lock. So it only puts something into a queue.
+ */
+struct bell;
+typedef void bell_f(struct bell *);
+struct bell {
+	bell_f *ring; /* fixed. thread: any; must not block, nor ask the one who rings */
+};

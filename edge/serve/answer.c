@@ -180,9 +180,9 @@ static bool answer_whole(const struct answer_form *form, struct object *object,
     struct delivery *delivery, struct answer *a)
 {
 	/* An answer to HEAD that was passed on has no body; its lines say what the origin said. */
-	a->has_length = object->body && !status_has_no_body(object->status) &&
+	a->has_length = object_has_body(object) && !status_has_no_body(object->status) &&
 	    object_length(object, &a->length);
-	a->has_body = object->body && form->request->method != METHOD_HEAD &&
+	a->has_body = object_has_body(object) && form->request->method != METHOD_HEAD &&
 	    (is_tunnel(object) || !status_has_no_body(object->status));
 	return !a->has_body || delivery_begin(delivery, object, NULL, NULL, form->home);
 }

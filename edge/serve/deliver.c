@@ -23,6 +23,15 @@ static void skip_bytes(struct delivery *d)
 	}
 }
 
+/* A reader in RAM goes on to the next range; from the disk only what is asked for is brought. */
+static bool enter(struct delivery *d, const struct range *range)
+{
+	if (d->reader.flow && d->reader.flow == d->object->body)
+		return true;
+	flow_detach(&d->reader);
+	return object_attach(d->object, range->first, range->last + 1, &d->reader, d->home);
+}
+
 /* Enters the next part; what separates parts goes out before it. False after the last. */
 static bool next_part(struct delivery *d)
 {
@@ -35,6 +44,10 @@ static bool next_part(struct delivery *d)
 	const struct range *range = &d->ranges.at[d->next_part];
 	if (d->part_heads)
 		d->text = d->part_heads[d->next_part];
+	if (d->next_part > 0 && !enter(d, range)) {
+		d->has_failed = true;
+		return false;
+	}
 	/* range_parse gives them in order, so the reader only ever moves on. */
 	must(range->first >= d->reader.offset);
 	d->skip = range->first - d->reader.offset;
@@ -62,14 +75,36 @@ static enum source_state peek_body(struct delivery *d, struct iovec *iov, int ma
 	return d->has_failed ? SOURCE_FAIL : SOURCE_END;
 }
 
+/* From RAM to the disk, at the same byte. */
+static void move(struct delivery *d)
+{
+	const struct flow *from = d->reader.flow;
+	uint64_t at = d->reader.offset;
+	uint64_t end = d->left == UINT64_MAX ? UINT64_MAX : at + d->skip + d->left;
+	d->is_leaving = false;
+	if (flow_state(from) != FLOW_FILLING && at == flow_filled(from))
+		return; /* that was all */
+	flow_detach(&d->reader);
+	d->has_failed |= !object_attach(d->object, at, end, &d->reader, d->home);
+}
+
+void delivery_leave(struct delivery *d)
+{
+	d->is_leaving = d->reader.flow != NULL && !d->is_over;
+	if (d->is_leaving && !d->source.is_lent)
+		move(d);
+}
+
 static enum source_state peek(struct source *source, struct iovec *iov, int max, int *ret_count)
 {
 	struct delivery *d = delivery_of(source);
 	*ret_count = 0;
-	if (d->has_failed)
-		return SOURCE_FAIL;
+	if (d->is_leaving && !source->is_lent)
+		move(d);
 	if (d->left == 0 && d->text.len == 0 && !d->is_over)
 		next_part(d);
+	if (d->has_failed)
+		return SOURCE_FAIL;
 	if (d->text.len > 0) {
 		iov[0] = (struct iovec){ (void *)(uintptr_t)d->text.at, d->text.len };
 		*ret_count = 1;
@@ -96,28 +131,41 @@ static struct slice trailers(struct source *source)
 	return d->ranges.count ? SLICE_NONE : d->reader.flow->trailers;
 }
 
-bool delivery_begin(struct delivery *d, struct object *object, const struct ranges *ranges,
+static bool begin(struct delivery *d, struct object *object, const struct ranges *ranges,
     struct slice *part_heads, struct loop *home)
 {
 	d->source = (struct source){ .peek = peek, .advance = advance, .trailers = trailers };
 	d->skip = 0;
 	d->left = UINT64_MAX;
-	d->is_over = d->has_failed = false;
+	d->is_over = d->has_failed = d->is_leaving = false;
 	d->text = SLICE_NONE;
 	d->part_heads = part_heads;
 	d->next_part = 0;
 	d->ranges.count = 0;
-	uint64_t first = 0;
-	if (ranges && ranges->count > 0) {
-		d->ranges = *ranges;
-		d->left = 0;
-		/* A body at rest is entered where the first range begins. */
-		first = object_is_complete(object) ? ranges->at[0].first : 0;
-	}
-	return flow_attach(&d->reader, object->body, first, home);
+	d->home = home;
+	object_unref(&d->object);
+	d->object = object_ref(object);
+	if (!ranges || ranges->count == 0)
+		return object_attach(object, 0, UINT64_MAX, &d->reader, home);
+	const struct range *first = &ranges->at[0];
+	d->ranges = *ranges;
+	d->left = 0;
+	/* A body at rest is entered where the first range begins; so is one on its way to the disk. */
+	return object_attach(object, first->first, first->last + 1, &d->reader, home) ||
+	    object_attach(object, 0, UINT64_MAX, &d->reader, home);
+}
+
+bool delivery_begin(struct delivery *d, struct object *object, const struct ranges *ranges,
+    struct slice *part_heads, struct loop *home)
+{
+	if (!begin(d, object, ranges, part_heads, home))
+		return false;
+	flow_may_leave(&d->reader, &d->leave);
+	return true;
 }
 
 void delivery_end(struct delivery *d)
 {
 	flow_detach(&d->reader);
+	object_unref(&d->object);
 }

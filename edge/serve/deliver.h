@@ -12,10 +12,14 @@
 
 struct delivery {
 	struct source source;
+	struct object *object; /* counted, from delivery_begin to delivery_end */
+	struct loop *home;
 	struct flow_reader reader;
-	struct mail wake; /* there is more; the owner sets deliver */
-	uint64_t skip;    /* bytes still to pass over before the next part */
-	uint64_t left;    /* bytes of the current part; UINT64_MAX = to the end */
+	struct mail wake;  /* there is more; the owner sets deliver */
+	struct mail leave; /* this one holds up the fill; the owner sets deliver */
+	bool is_leaving;
+	uint64_t skip; /* bytes still to pass over before the next part */
+	uint64_t left; /* bytes of the current part; UINT64_MAX = to the end */
 	bool is_over;
 	bool has_failed;
 	/* multipart */
@@ -31,5 +35,7 @@ struct delivery {
  */
 bool delivery_begin(struct delivery *, struct object *, const struct ranges *,
     struct slice *part_heads, struct loop *home);
+/* The letter `leave` came: reads on from the disk, as soon as the session holds nothing. */
+void delivery_leave(struct delivery *);
 /* Leaves the body. Safe on one that never began. */
 void delivery_end(struct delivery *);

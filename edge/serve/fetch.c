@@ -6,11 +6,12 @@
 #include "edge/http/date.h"
 #include "edge/origin/exchange.h"
 #include "edge/serve/ask.h"
-#include "edge/wire/h1_write.h"
+#include "edge/serve/keep.h"
 
 enum {
 	ARENA_BYTES = 512 * 1024,
-	PASS_WINDOW_BYTES = 256 * 1024, /* how far an origin may be ahead of a slow client */
+	PASS_WINDOW_BYTES = 256 * 1024,       /* how far an origin may be ahead of a slow client */
+	SPOOL_WINDOW_BYTES = 2 * 1024 * 1024, /* ... and of the disk */
 };
 
 struct fetch {
@@ -32,6 +33,7 @@ struct fetch {
 	struct mono began;
 	struct exchange *exchange;
 	struct object *object; /* published and filling */
+	struct bell outgrow;   /* its body is about to be too large for RAM */
 	bool is_in_event;  /* of the exchange: a client that leaves meanwhile must not free this */
 	bool is_told;      /* how it went: the client knows, or there was none */
 	bool is_abandoned; /* ... and did leave */
@@ -77,30 +79,9 @@ static void tell(struct fetch *f, struct fetch_result *result) ON_LOOP
 	f->client->on_answer(f->client, result);
 }
 
-/* Whether the object keeps a field: not what framing or we ourselves write. */
-static bool is_kept(
-    const struct field *field, const struct control *control, bool is_stored, bool keeps_length)
+static struct slice date_now(struct fetch *f) ON_LOOP
 {
-	if (field_traits(field->id) & FIELD_OURS)
-		return false;
-	if (field->id == FIELD_CONTENT_LENGTH && !keeps_length)
-		return false;
-	return !is_stored || storable_field(field, control);
-}
-
-/* Writes the lines that the object keeps. */
-static struct slice make_head(struct fetch *f, const struct fields *fields,
-    const struct control *control, bool is_stored, bool keeps_length) ON_LOOP
-{
-	struct buf *lines = &f->worker->lines;
-	buf_clear(lines);
-	for (uint32_t i = 0; i < fields->count; i++)
-		if (is_kept(&fields->at[i], control, is_stored, keeps_length))
-			h1_write_field(lines, fields->at[i].name, fields->at[i].value);
-	/* RFC 9110 6.6.1: an answer without a Date gets the time it arrived. */
-	if (!fields_find(fields, FIELD_DATE))
-		h1_write_field(lines, SL("Date"), slice_of(loop_date(&f->worker->loop), DATE_LEN));
-	return buf_slice(lines);
+	return slice_of(loop_date(&f->worker->loop), DATE_LEN);
 }
 
 /* Makes an object of an answer's head. */
@@ -110,7 +91,13 @@ static struct object *make_object(struct fetch *f, const struct response *respon
 	bool targeted;
 	struct control control = storable_control(&f->route->cache, response, &f->arena, &targeted);
 	bool keeps_length = f->ask.request.method == METHOD_HEAD || response->status == 304;
-	struct slice head = make_head(f, &response->fields, &control, is_stored, keeps_length);
+	struct slice head = keep_head(&f->worker->lines, &response->fields,
+	    &(struct keep){
+		.control = &control,
+		.is_stored = is_stored,
+		.keeps_length = keeps_length,
+		.date = date_now(f),
+	    });
 	struct slice spec = SLICE_NONE, values = SLICE_NONE;
 	struct key at = f->key;
 	if (is_stored && vary_spec(&response->fields, &f->arena, &spec) == VARY_YES) {
@@ -181,21 +168,6 @@ static void publish(struct fetch *f, struct object *o, struct object *own, uint1
 	tell(f, &result);
 }
 
-/* The stored fields with those that came. RFC 9110 6.6.1: an update without a Date is of the moment
- * it arrived; the stored Date would let the answer stay as old as it was. */
-static bool merge(struct fetch *f, struct response *merged, const struct fields *stored,
-    const struct response *update) ON_LOOP
-{
-	struct fields fields;
-	if (!fields_clone(&fields, &f->arena, &update->fields))
-		return false;
-	if (!fields_find(&fields, FIELD_DATE) &&
-	    !fields_put(
-		&fields, &f->arena, FIELD_DATE, slice_of(loop_date(&f->worker->loop), DATE_LEN)))
-		return false;
-	return storable_merge(&merged->fields, &f->arena, stored, &fields);
-}
-
 static bool is_of_request(enum reason reason)
 {
 	return reason == REASON_REQUEST_NO_STORE || reason == REASON_AUTHORIZATION ||
@@ -208,7 +180,8 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 	struct fields stored;
 	struct response merged = { .status = f->stored->status, .version = response->version };
 	enum reason from;
-	if (!object_fields(f->stored, &stored, &f->arena) || !merge(f, &merged, &stored, response))
+	if (!object_fields(f->stored, &stored, &f->arena) ||
+	    !keep_merge(&merged.fields, &f->arena, &stored, &response->fields, date_now(f)))
 		return false;
 	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
 	enum reason reason = storable_judge(
@@ -238,13 +211,42 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 	return true;
 }
 
-static struct flow *new_body(const struct fetch *f, const struct response *response, bool is_stored)
+static uint64_t body_length(const struct response *response)
 {
-	uint64_t length = response->framing == FRAMING_LENGTH ? response->content_length
-	    : response->framing == FRAMING_NONE               ? 0
-							      : FLOW_LENGTH_UNKNOWN;
-	uint64_t keep = is_stored ? f->worker->cache->max_object_bytes : 0;
-	return flow_new(length, keep, PASS_WINDOW_BYTES);
+	switch (response->framing) {
+	case FRAMING_LENGTH: return response->content_length;
+	case FRAMING_NONE: return 0;
+	default: return FLOW_LENGTH_UNKNOWN;
+	}
+}
+
+/* A body that nobody keeps. */
+static struct flow *new_passing_body(const struct response *response)
+{
+	return flow_new(body_length(response), 0, PASS_WINDOW_BYTES);
+}
+
+/* It did not say how long it would be: now it goes to the disk, if it may, or only through. */
+static void on_outgrow(struct bell *bell)
+{
+	struct fetch *f = CONTAINER_OF(bell, struct fetch, outgrow);
+	(void)cache_spool(f->worker->cache, f->object);
+}
+
+/* Gives an object that is to be stored its body: in RAM, or if that is too large, on disk. */
+static bool give_body(struct fetch *f, const struct response *response, struct object *o) ON_LOOP
+{
+	struct cache *cache = f->worker->cache;
+	uint64_t length = body_length(response);
+	uint64_t keep = min_u64(cache_hot_largest(cache), cache->max_object_bytes);
+	bool is_large = length != FLOW_LENGTH_UNKNOWN && length > keep;
+	o->body = flow_new(
+	    length, is_large ? 0 : keep, cache->cold ? SPOOL_WINDOW_BYTES : PASS_WINDOW_BYTES);
+	if (o->body && length == FLOW_LENGTH_UNKNOWN) {
+		f->outgrow.ring = on_outgrow;
+		o->body->outgrow = &f->outgrow;
+	}
+	return o->body && (!is_large || cache_spool(cache, o));
 }
 
 /*
@@ -261,28 +263,8 @@ static struct object *own_copy(
 		own = make_object(f, response, &stored->life, stored->reason, false);
 	if (!own)
 		return object_ref(stored);
-	own->body = flow_ref(stored->body);
+	object_share_body(own, stored);
 	return own;
-}
-
-/* A storable answer: published while it fills. */
-static struct flow *store(struct fetch *f, const struct response *response, const struct life *life)
-    ON_LOOP
-{
-	struct object *o = make_object(f, response, life, REASON_STORED, true);
-	if (o)
-		o->body = new_body(f, response, true);
-	if (!o || !o->body) {
-		object_unref(&o);
-		return NULL;
-	}
-	f->object = object_ref(o);
-	struct flow *body = flow_ref(o->body);
-	struct object *own = own_copy(f, response, o);
-	publish(f, o, own, response->status, false);
-	object_unref(&own);
-	object_unref(&o);
-	return body;
 }
 
 /* Remembers that this key does not collapse, so that those who come next do not wait for nothing. */
@@ -303,7 +285,7 @@ static struct flow *pass(struct fetch *f, const struct response *response, const
 	struct object *o = make_object(f, response, life, reason, false);
 	bool has_body = response->framing != FRAMING_NONE;
 	if (o && has_body)
-		o->body = new_body(f, response, false);
+		o->body = new_passing_body(response);
 	if (!o || (has_body && !o->body)) {
 		object_unref(&o);
 		return NULL;
@@ -312,6 +294,25 @@ static struct flow *pass(struct fetch *f, const struct response *response, const
 	struct flow *body = has_body ? flow_ref(o->body) : NULL;
 	tell(
 	    f, &(struct fetch_result){ .object = o, .reason = reason, .status = response->status });
+	return body;
+}
+
+/* A storable answer: published while it fills. */
+static struct flow *store(struct fetch *f, const struct response *response, const struct life *life)
+    ON_LOOP
+{
+	struct object *o = make_object(f, response, life, REASON_STORED, true);
+	if (!o || !give_body(f, response, o)) {
+		object_unref(&o);
+		end_claim(f, CLAIM_RELEASED, NULL, REASON_TOO_LARGE);
+		return pass(f, response, life, REASON_TOO_LARGE);
+	}
+	f->object = object_ref(o);
+	struct flow *body = flow_ref(o->body);
+	struct object *own = own_copy(f, response, o);
+	publish(f, o, own, response->status, false);
+	object_unref(&own);
+	object_unref(&o);
 	return body;
 }
 
@@ -348,7 +349,8 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
 		return;
 	bool agrees = response->status == 200 && storable_head_agrees(&stored, length, response);
-	if (!agrees || !merge(f, &merged, &stored, response)) {
+	if (!agrees ||
+	    !keep_merge(&merged.fields, &f->arena, &stored, &response->fields, date_now(f))) {
 		cache_drop(f->worker->cache, f->stored);
 		return;
 	}
@@ -479,7 +481,7 @@ static void on_end(void *owner, enum err failure)
 	bool had_head = f->times.response.ms != 0;
 	if (f->object)
 		cache_settle(f->worker->cache, f->object);
-	if (f->object && flow_outgrew(f->object->body))
+	if (f->object && flow_outgrew(f->object->body) && !f->object->spool)
 		remember_pass(f, REASON_TOO_LARGE);
 	if (!had_head && failure != ERR_NONE && !cover(f, 0)) {
 		if (f->claim)

@@ -272,6 +272,7 @@ static enum step step_load(struct trip *t) ON_LOOP
 	buf_clear(&t->load_key);
 	buf_add(&t->load_key, t->query.at.text);
 	t->load.key = buf_slice(&t->load_key);
+	t->load.keep_up_to = cache_keep_up_to(t->worker->cache, t->load.hash);
 	t->is_loading = cold_load(t->worker->cache->cold, &t->load);
 	return t->is_loading ? STEP_WAIT : STEP_FETCH;
 }

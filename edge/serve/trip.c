@@ -16,6 +16,16 @@ static void on_more(struct mail *m)
 		trip_release(t);
 }
 
+static void on_leave(struct mail *m)
+{
+	role_loop();
+	struct trip *t = CONTAINER_OF(m, struct trip, delivery.leave);
+	if (t->stream)
+		delivery_leave(&t->delivery);
+	else
+		trip_release(t);
+}
+
 static void on_interim(struct fetch_client *client, const struct response *response)
 {
 	role_loop();
@@ -50,6 +60,7 @@ static struct trip *trip_new(struct worker *w, const struct trip_events *events)
 	buf_init(&t->load_key, 0);
 	mail_init(&t->wait.mail, events->on_claim);
 	mail_init(&t->delivery.wake, on_more);
+	mail_init(&t->delivery.leave, on_leave);
 	list_init(&t->wait.link);
 	list_init(&t->delivery.reader.link);
 	deadline_init(&t->patience, events->on_patience_over);
@@ -254,7 +265,8 @@ static void reset(struct trip *t) ON_LOOP
 
 void trip_release(struct trip *t)
 {
-	if (mail_is_posted(&t->wait.mail) || mail_is_posted(&t->delivery.wake) || t->is_loading)
+	if (mail_is_posted(&t->wait.mail) || mail_is_posted(&t->delivery.wake) ||
+	    mail_is_posted(&t->delivery.leave) || t->is_loading)
 		return;
 	struct worker *w = t->worker;
 	reset(t);

@@ -37,8 +37,9 @@ static const struct conf_field store_fields[] = {
 	{"hot-size", CONF_SIZE, AT(hot_bytes), MIB, 64 * 1024 * GIB, "256m",
 	 .doc = "RAM that the hot tier may take."},
 	{"max-object-size", CONF_SIZE, AT(max_object_bytes), .fallback = "0",
-	 .doc = "Largest answer that is stored, larger ones are passed through; 0 = a sixteenth of "
-		"hot-size."},
+	 .doc = "Largest answer that is stored, larger ones are passed through; 0 = a sixteenth "
+		"of size, or of hot-size without a path. What is larger than a sixteenth of "
+		"hot-size lives on disk only."},
 	{"admission", CONF_WORD, AT(admission), .fallback = "always", .words = admissions,
 	 .doc = "What goes to disk: everything; what was asked for twice, which spares the disk most "
 		"writes; or what leaves the hot tier after it was hit there."},

@@ -194,6 +194,7 @@ void h2_stream_put(struct h2_stream *t, const struct h2_shown *shown, struct h2_
 	if (t->taken > 0 || shown->bytes > COPY_BYTES) {
 		h2_out_lend(out, shown->iov, shown->count);
 		t->taken += shown->bytes;
+		t->source->is_lent = true;
 		return;
 	}
 	for (int i = 0; i < shown->count; i++)
@@ -205,6 +206,8 @@ void h2_stream_took(struct h2_stream *t)
 {
 	uint64_t taken = t->taken;
 	t->taken = 0;
-	if (taken > 0)
-		t->source->advance(t->source, taken);
+	if (taken == 0)
+		return;
+	t->source->is_lent = false;
+	t->source->advance(t->source, taken);
 }

@@ -35,6 +35,8 @@ struct source {
 	void (*advance)(struct source *, uint64_t bytes);
 	/* Field lines to send after the last byte, or empty. May be NULL. */
 	struct slice (*trailers)(struct source *);
+	/* The session's: it holds what was shown beyond the call that asked. */
+	bool is_lent;
 };
 
 /* The head of an answer. Lines are "Name: value\r\n" each, with no framing or connection fields. */

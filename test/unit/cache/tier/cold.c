@@ -221,8 +221,8 @@ static void test_formats(void)
 	    ROCKS_FOUND);
 	memcpy(&format, value.bytes.at, sizeof(format));
 	rocks_unpin(&value);
-	CU_ASSERT_EQUAL(format, 2);
-	put_control(c, SL("format"), &(uint32_t){ 3 }, sizeof(uint32_t));
+	CU_ASSERT_EQUAL(format, 3);
+	put_control(c, SL("format"), &(uint32_t){ 4 }, sizeof(uint32_t));
 	cold_close(&c);
 	char why[256];
 	struct cold_options o = { dir, GIB, ADMIT_ALWAYS };

@@ -16,22 +16,23 @@ static void test_holds(void)
 		struct span span;
 		bool holds;
 	} rows[] = {
-		{ { e2 + 2, 1 }, false }, /* below low */
-		{ { e2 + 2, 5 }, false }, /* in part */
+		{ { e2 + 2, e2 + 2 }, false }, /* below low */
+		{ { e2 + 2, e2 + 6 }, false }, /* in part */
 		{ { e2 + 2, 0 }, false },
-		{ { e2 + 3, 1 }, true },
+		{ { e2 + 3, e2 + 3 }, true },
 		{ { e2 + 3, 0 }, true },
-		{ { e2 + 10, 1 }, true },
-		{ { e2 + 10, 2 }, false }, /* its end was lost */
-		{ { e2 + 11, 1 }, false },
-		{ { e2 + 11, 0 }, true },                    /* has nothing that could be lost */
-		{ { ledger_epoch_start(3) + 1, 1 }, false }, /* all of that epoch was lost */
-		{ { e4 + 1, 20 }, true },
-		{ { e4 + 1, 21 }, false },
-		{ { e5 + 1000, 7 }, true },
-		{ { e5 - 1, 2 }, false }, /* over the end of an epoch */
-		{ { ledger_epoch_start(6) + 1, 1 }, false },
-		{ { UINT64_MAX, UINT32_MAX }, false },
+		{ { e2 + 10, e2 + 10 }, true },
+		{ { e2 + 10, e2 + 11 }, false }, /* its end was lost */
+		{ { e2 + 11, e2 + 11 }, false },
+		{ { e2 + 11, 0 }, true }, /* has nothing that could be lost */
+		{ { ledger_epoch_start(3) + 1, ledger_epoch_start(3) + 1 },
+		    false }, /* all of it lost */
+		{ { e4 + 1, e4 + 20 }, true },
+		{ { e4 + 1, e4 + 21 }, false },
+		{ { e5 + 1000, e5 + 1006 }, true },
+		{ { e5 - 1, e5 }, false }, /* over the end of an epoch */
+		{ { ledger_epoch_start(6) + 1, ledger_epoch_start(6) + 1 }, false },
+		{ { UINT64_MAX, UINT64_MAX }, false },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		CU_ASSERT_EQUAL(ledger_holds(&l, rows[i].span), rows[i].holds);

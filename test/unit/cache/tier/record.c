@@ -3,7 +3,10 @@
 
 #include "test/unit/cache/samples.h"
 
-static const struct span span = { 0x0000020000000007, 2 };
+/* The body's two chunks, with those of another between them. */
+static const struct extent parted[] = { { 0x0000020000000007, 1, 0 },
+	{ 0x0000020000000009, 1, 1 } };
+static const struct extents runs = { parted, 2 };
 
 static struct object *full_object(void)
 {
@@ -55,6 +58,51 @@ static void check_same(const struct object *a, const struct object *b)
 		CU_ASSERT(hash128_eq(a->variants[i], b->variants[i]));
 }
 
+static void check_extents(const struct record *r, struct extents wanted)
+{
+	struct extent seen[4];
+	CU_ASSERT_EQUAL_FATAL(record_extent_count(r), wanted.count);
+	record_extents(r, seen);
+	for (uint32_t i = 0; i < wanted.count; i++) {
+		CU_ASSERT_EQUAL(seen[i].first, wanted.at[i].first);
+		CU_ASSERT_EQUAL(seen[i].chunks, wanted.at[i].chunks);
+		CU_ASSERT_EQUAL(seen[i].before, wanted.at[i].before);
+	}
+}
+
+/* Runs must ascend and make up the body, no more and no less. */
+static void test_extents(void)
+{
+	static const struct {
+		struct extent runs[3];
+		uint32_t count;
+		bool reads;
+	} rows[] = {
+		{ { { 7, 2, 0 } }, 1, true },
+		{ { { 7, 1, 0 }, { 8, 1, 1 } }, 2, true },
+		{ { { 7, 1, 0 }, { 70, 1, 1 } }, 2, true },
+		{ { { 7, 1, 0 }, { 7, 1, 1 } }, 2, false },
+		{ { { 7, 1, 0 }, { 6, 1, 1 } }, 2, false },
+		{ { { 7, 1, 0 }, { 8, 2, 1 } }, 2, false },
+		{ { { 7, 1, 0 }, { 8, 0, 1 }, { 9, 1, 1 } }, 3, false },
+		{ { { 7, 1, 0 }, { UINT64_MAX, 1, 1 } }, 2, false },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct object *o = full_object();
+		struct extents wanted = { rows[i].runs, rows[i].count };
+		struct buf bytes;
+		struct record r;
+		buf_init(&bytes, 0);
+		record_write(&bytes, o, wanted, 0);
+		enum err err = record_read(buf_slice(&bytes), &r);
+		CU_ASSERT_EQUAL(err == ERR_NONE, rows[i].reads);
+		if (err == ERR_NONE)
+			check_extents(&r, wanted);
+		object_unref(&o);
+		buf_fini(&bytes);
+	}
+}
+
 static void test_answer(void)
 {
 	struct object *o = full_object();
@@ -62,13 +110,13 @@ static void test_answer(void)
 	struct record r;
 	struct span seen;
 	buf_init(&bytes, 0);
-	record_write(&bytes, o, span, 0xfeedface);
+	record_write(&bytes, o, runs, 0);
 	CU_ASSERT_EQUAL_FATAL(record_read(buf_slice(&bytes), &r), ERR_NONE);
 	CU_ASSERT_EQUAL(r.body_bytes, CHUNK_BYTES + 1);
-	CU_ASSERT_EQUAL(r.digest, 0xfeedface);
+	check_extents(&r, runs);
 	CU_ASSERT(slice_eq(r.trailers, SL("X-Sum: 1\r\n")));
 	CU_ASSERT(record_span(buf_slice(&bytes), &seen));
-	CU_ASSERT(seen.first == span.first && seen.chunks == span.chunks);
+	CU_ASSERT(seen.first == parted[0].first && seen.last == parted[1].first);
 	struct object *again = record_object(&r, o->hash);
 	check_same(o, again);
 	/* The etag points into the object's own head. */
@@ -88,7 +136,7 @@ static void test_marker(void)
 	for (uint32_t i = 0; i < 3; i++)
 		o->variants[i] = sample_hash(i);
 	buf_init(&bytes, 0);
-	record_write(&bytes, o, (struct span){ 5, 0 }, 0);
+	record_write(&bytes, o, (struct extents){ 0 }, 5);
 	CU_ASSERT_EQUAL_FATAL(record_read(buf_slice(&bytes), &r), ERR_NONE);
 	CU_ASSERT_EQUAL(record_variant_count(&r), 3);
 	struct object *again = record_object(&r, o->hash);
@@ -106,7 +154,7 @@ static void test_damage(void)
 	struct buf bytes;
 	struct record r;
 	buf_init(&bytes, 0);
-	record_write(&bytes, o, span, 1);
+	record_write(&bytes, o, runs, 0);
 	for (size_t len = 0; len < bytes.len; len++) {
 		char *part = must_alloc(len ? len : 1);
 		memcpy(part, bytes.at, len);
@@ -148,8 +196,9 @@ static void test_lengths(void)
 		struct buf bytes;
 		struct record r;
 		buf_init(&bytes, 0);
-		record_write(&bytes, o, (struct span){ 1, rows[i].chunks }, 0);
-		memcpy(bytes.at + 24, &rows[i].body, sizeof(rows[i].body));
+		struct extent run = { 1, rows[i].chunks, 0 };
+		record_write(&bytes, o, (struct extents){ &run, run.chunks ? 1 : 0 }, 1);
+		memcpy(bytes.at + 32, &rows[i].body, sizeof(rows[i].body));
 		put_check(&bytes, 0);
 		CU_ASSERT_EQUAL(record_read(buf_slice(&bytes), &r) == ERR_NONE, rows[i].reads);
 		object_unref(&o);
@@ -162,6 +211,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{ "an answer", test_answer },
 		{ "a marker", test_marker },
+		{ "extents", test_extents },
 		{ "damage", test_damage },
 		{ "lengths", test_lengths },
 		CU_TEST_INFO_NULL,

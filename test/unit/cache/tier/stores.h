@@ -72,6 +72,7 @@ static inline struct object *load_key(struct cold *c, struct key key)
 	w.load.hash = key.hash;
 	w.load.key = key.text;
 	w.load.home = &home;
+	w.load.keep_up_to = UINT64_MAX;
 	w.load.loaded = on_test_loaded;
 	sem_init(&w.done, 0, 0);
 	mail_init(&w.start, on_start);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A spool is a body that is only on disk: too large for RAM, or read from there for one reader.
+ * While it comes from the origin the writer lengthens it chunk by chunk (writer_spool), and whoever
+ * comes too late to follow the flow in RAM reads what is written already and waits for the rest.
+ * One that is whole stays as it is; its chunks may be evicted at any moment, which a reader notices.
+ *
+ *	chunks    all of CHUNK_BYTES but the last
+ *	extents   where they are in the log: runs of ids, ascending, as other bodies are written
+ *	          between the parts of this one
+ *
+ * Life: spool_new -> spool_grow ... -> spool_finish | spool_fail; or spool_of_record, whole. Counted.
+ */
+#pragma once
+
+#include "cache/tier/record.h"
+
+struct store;
+
+/* Someone who waits for a chunk that is not written yet. */
+struct spool_wait {
+	struct list link; /* unlinked = does not wait */
+	struct bell *bell;
+};
+
+struct spool {
+	_Atomic uint32_t refs;
+	/* fixed */
+	struct store *store;
+	/* atomic: what readers look at first */
+	_Atomic enum flow_state state;
+	_Atomic uint64_t length; /* FLOW_LENGTH_UNKNOWN until it is known */
+	/* under lock; fixed once whole */
+	struct lock lock;
+	struct extent *extents;
+	uint32_t extent_count, extent_room;
+	uint64_t filled;       /* bytes on disk */
+	struct slice trailers; /* field lines; owned */
+	struct list waits;
+};
+
+/* Makes an empty spool that is to be filled. own: spool_unref. fail: NULL without memory. */
+struct spool *spool_new(struct store *, uint64_t length);
+/* Makes a whole one of a record's place. own: spool_unref. fail: NULL. */
+struct spool *spool_of_record(struct store *, const struct record *);
+struct spool *spool_ref(struct spool *);
+void spool_unref(struct spool **);
+
+/* Counts a run of chunks that are on disk now. fail: ERR_NO_MEMORY. thread: writer. */
+enum err spool_grow(struct spool *, uint64_t first, uint32_t chunks, uint64_t bytes);
+/* All of it is on disk. trailers: copied. fail: ERR_ORIGIN_TRUNCATED when that is less than was
+ * announced, ERR_NO_MEMORY: it has failed then. thread: writer. */
+enum err spool_finish(struct spool *, struct slice trailers);
+/* No more will come: what was read must not be taken for the whole. thread: any. */
+void spool_fail(struct spool *);
+
+/* Where it is, for a record. Whole ones only: what is fixed is lent. */
+struct extents spool_extents(const struct spool *);
+
+enum spool_look {
+	SPOOL_THERE, /* the chunk is on disk under *ret_id */
+	SPOOL_LATER, /* `wait` is rung once there is more, or an end */
+	SPOOL_NEVER, /* it failed, or there is no such chunk */
+};
+/* Looks for a chunk. ret_end: when it is not there, how long the body is, if that is known.
+ * thread: any. */
+enum spool_look spool_find(
+    struct spool *, uint64_t chunk, struct spool_wait *wait, uint64_t *ret_id);
+
+/* Whether it can be read to its end, as far as is known: not failed, nothing of it evicted, nor, if
+ * it takes long to read, about to be. thread: any. */
+bool spool_is_readable(struct spool *);
+
+static inline enum flow_state spool_state(const struct spool *s)
+{
+	return atomic_load_explicit(&s->state, memory_order_acquire);
+}
