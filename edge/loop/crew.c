@@ -3,28 +3,56 @@
 
 #include <signal.h>
 
+#include "edge/loop/loop.h"
+
+enum {
+	BATCH_MAX = 16,
+	SHORT_US = 40, /* a job that took no longer did not wait for a disk */
+};
+
 struct crew {
 	/* fixed after crew_new */
 	const char *name;
 	unsigned limit;
 	unsigned started;
+	struct bell announce;
 	/* under lock */
 	struct lock lock;
 	pthread_cond_t more;
 	struct list queue;
+	unsigned idle;
 	bool is_ending;
 	/* written under lock */
 	_Atomic unsigned depth;
+	_Atomic unsigned batch; /* jobs that a thread runs in one go */
 
 	pthread_t threads[];
 };
 
-/* The next job, as soon as there is one; NULL when the crew has ended and nothing is left. */
-static struct job *take(struct crew *c)
+/* Wakes as many threads as there is work for. */
+static void wake_locked(struct crew *c)
+{
+	unsigned wanted = (crew_depth(c) + c->batch - 1) / c->batch;
+	for (unsigned i = 0; i < wanted && i < c->idle; i++)
+		pthread_cond_signal(&c->more);
+}
+
+static void on_announce(struct bell *bell)
+{
+	struct crew *c = CONTAINER_OF(bell, struct crew, announce);
+	lock_take(&c->lock);
+	wake_locked(c);
+	lock_drop(&c->lock);
+}
+
+/* The next job. If there is none NULL; or, if it waits, only when the crew has ended. */
+static struct job *take(struct crew *c, bool waits)
 {
 	lock_take(&c->lock);
-	while (list_empty(&c->queue) && !c->is_ending)
+	c->idle += waits;
+	while (waits && list_empty(&c->queue) && !c->is_ending)
 		pthread_cond_wait(&c->more, &c->lock.mutex);
+	c->idle -= waits;
 	struct list *first = list_take_first(&c->queue);
 	if (first)
 		atomic_fetch_sub_explicit(&c->depth, 1, memory_order_relaxed);
@@ -32,13 +60,42 @@ static struct job *take(struct crew *c)
 	return first ? LIST_OF(first, struct job, link) : NULL;
 }
 
+/* A job is over, and took so long. Longer batches while jobs are short; when they wait for a disk,
+ * all threads are needed for what there is. */
+static void adjust(struct crew *c, int64_t us)
+{
+	bool is_short = us <= SHORT_US;
+	if (is_short == (atomic_load_explicit(&c->batch, memory_order_relaxed) == BATCH_MAX))
+		return;
+	lock_take(&c->lock);
+	c->batch = is_short ? (unsigned)min_u64(c->batch * 2, BATCH_MAX) : 1;
+	if (!is_short)
+		wake_locked(c);
+	lock_drop(&c->lock);
+}
+
+/* Runs a job and those behind it, and posts their letters when the batch, or the queue, is over. */
+static void run_batch(struct crew *c, struct job *job)
+{
+	struct mono before = mono_now();
+	mail_hold();
+	for (unsigned count = 1; job; count++) {
+		job->work(job); /* which may free it */
+		struct mono now = mono_now();
+		adjust(c, now.us - before.us);
+		before = now;
+		job = count < c->batch ? take(c, false) : NULL;
+	}
+	mail_release();
+}
+
 static void *thread_main(void *arg)
 {
 	struct crew *c = arg;
 	role_worker();
 	pthread_setname_np(pthread_self(), c->name);
-	for (struct job *job = take(c); job; job = take(c))
-		job->work(job); /* which may free it */
+	for (struct job *job; (job = take(c, true)) != NULL;)
+		run_batch(c, job);
 	return NULL;
 }
 
@@ -62,6 +119,8 @@ struct crew *crew_new(const char *name, unsigned threads, unsigned queue)
 		return NULL;
 	c->name = name;
 	c->limit = queue;
+	c->batch = 1;
+	c->announce.ring = on_announce;
 	list_init(&c->queue);
 	lock_init(&c->lock);
 	pthread_cond_init(&c->more, NULL);
@@ -92,7 +151,16 @@ static void enqueue_locked(struct crew *c, struct job *job)
 {
 	list_append(&c->queue, &job->link);
 	atomic_fetch_add_explicit(&c->depth, 1, memory_order_relaxed);
-	pthread_cond_signal(&c->more);
+}
+
+/* A loop says so at the end of its round; others at once. */
+static void announce(struct crew *c)
+{
+	struct loop *loop = loop_current();
+	if (loop)
+		loop_ring_later(loop, &c->announce);
+	else
+		on_announce(&c->announce);
 }
 
 bool crew_post(struct crew *c, struct job *job)
@@ -102,6 +170,8 @@ bool crew_post(struct crew *c, struct job *job)
 	if (fits)
 		enqueue_locked(c, job);
 	lock_drop(&c->lock);
+	if (fits)
+		announce(c);
 	return fits;
 }
 
@@ -110,6 +180,7 @@ void crew_push(struct crew *c, struct job *job)
 	lock_take(&c->lock);
 	enqueue_locked(c, job);
 	lock_drop(&c->lock);
+	announce(c);
 }
 
 unsigned crew_depth(const struct crew *c)

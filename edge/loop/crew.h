@@ -2,6 +2,10 @@
 /*
  * A crew is a few threads that may block, behind one bounded queue. A job is embedded in what it is
  * about; its work runs ON_WORKER and mails the outcome home.
+ *
+ * A switch of threads costs more than a job that finds its bytes in memory. So a loop's jobs are
+ * announced when its round is over, and a thread takes several jobs in one go, and posts their mail
+ * together, as long as jobs turn out to be short. Jobs that wait for a disk are spread over all.
  */
 #pragma once
 

@@ -60,10 +60,27 @@ static void on_bell(struct ev_loop *ev, UNUSED struct ev_async *bell, UNUSED int
 	read_mail(loop);
 }
 
+static void ring_later(struct loop *loop)
+{
+	struct bell *bell = loop->later;
+	loop->later = NULL;
+	if (bell)
+		bell->ring(bell);
+}
+
+void loop_ring_later(struct loop *loop, struct bell *bell)
+{
+	if (loop->later != bell)
+		ring_later(loop);
+	loop->later = bell;
+}
+
 static void on_before_sleep(struct ev_loop *ev, UNUSED struct ev_prepare *p, UNUSED int events)
 {
 	role_loop();
-	read_mail(ev_userdata(ev));
+	struct loop *loop = ev_userdata(ev);
+	read_mail(loop);
+	ring_later(loop);
 }
 
 /* libev calls this around its sleep: the clocks of a round are those of its waking. */
@@ -109,6 +126,7 @@ void loop_run(struct loop *loop)
 	ev_run(loop->ev, 0);
 	/* What waits for a last letter before it frees itself gets it. */
 	read_mail(loop);
+	ring_later(loop);
 	current = NULL;
 }
 

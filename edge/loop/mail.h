@@ -31,6 +31,14 @@ static inline void mail_init(struct mail *m, mail_f *deliver)
  * thread: any. */
 void mail_post(struct loop *to, struct mail *);
 
+/*
+ * Between the two, letters that this thread posts are kept, a few of them, and then posted together:
+ * a loop is woken once for what a thread without a loop of its own does in one go. One that is kept
+ * counts as posted. thread: its own.
+ */
+void mail_hold(void);
+void mail_release(void);
+
 /* Whether a delivery is still to come. thread: the receiving loop. */
 static inline bool mail_is_posted(const struct mail *m)
 {

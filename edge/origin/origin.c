@@ -191,8 +191,20 @@ static void secure_pools(struct endpoint *e, struct slice host)
 		pool_secure(&e->pools[k], &o->tls, slice_str(e->server_name));
 }
 
+/* What the group before knows of this name: better than to wait for a resolver that may not answer. */
+static void inherit(struct endpoint *e, struct host_port at, const struct origin *before) ON_LOOP
+{
+	for (unsigned i = 0; before && i < before->endpoint_count; i++) {
+		const struct lookup *known = &before->endpoints[i].lookup;
+		bool is_same = known->host && known->port == at.port &&
+		    slice_eq(slice_str(known->host), at.host);
+		for (unsigned k = 0; is_same && k < known->count; k++)
+			list_address(e, &known->addresses[k]);
+	}
+}
+
 /* Gives each endpoint its pools, and literals their address. Returns whether there are names. */
-static bool place_endpoints(struct origin *o) ON_LOOP
+static bool place_endpoints(struct origin *o, const struct origin *before) ON_LOOP
 {
 	bool has_names = false;
 	struct pool *pool = o->pools;
@@ -211,6 +223,8 @@ static bool place_endpoints(struct origin *o) ON_LOOP
 			secure_pools(e, at.host);
 		if (is_literal)
 			list_address(e, &address);
+		else
+			inherit(e, at, before);
 		has_names |= !is_literal;
 		o->asking_count += !is_literal;
 	}
@@ -257,13 +271,13 @@ static void destroy(struct origin *o) ON_LOOP
 }
 
 struct origin *origin_new(struct loop *home, const struct origin_options *options,
-    struct origin_meters *meters, const struct origin_tls *tls)
+    struct origin_meters *meters, const struct origin_tls *tls, const struct origin *before)
 {
 	struct origin *o = calloc(1, sizeof(*o));
 	if (!o)
 		return NULL;
 	size_t count = options->addresses.count;
-	o->refs = 1;
+	o->refs = o->owners = 1;
 	o->home = home;
 	o->options = *options;
 	o->meters = meters;
@@ -280,8 +294,15 @@ struct origin *origin_new(struct loop *home, const struct origin_options *option
 	o->pools = calloc(count, LOOKUP_ADDRESSES * sizeof(*o->pools));
 	bool is_made = o->scratch && (count == 0 || (o->endpoints && o->pools));
 	o->endpoint_count = is_made ? (unsigned)count : 0;
-	if (!is_made || (place_endpoints(o) && !start_lookups(o)))
+	if (!is_made || (place_endpoints(o, before) && !start_lookups(o)))
 		origin_unref(&o);
+	return o;
+}
+
+struct origin *origin_keep(struct origin *o)
+{
+	o->owners++;
+	o->refs++;
 	return o;
 }
 
@@ -303,6 +324,7 @@ void origin_free(struct origin **origin)
 	struct origin *o = *origin;
 	if (!o)
 		return;
-	close_kept(o);
+	if (--o->owners == 0)
+		close_kept(o);
 	origin_unref(origin);
 }

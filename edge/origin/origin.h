@@ -57,7 +57,7 @@ enum {
 struct origin {
 	/* fixed after origin_new */
 	struct loop *home;
-	struct origin_options options; /* a copy: numbers outlive origin_free, strings do not */
+	struct origin_options options; /* a copy: strings only while it is made */
 	struct origin_meters *meters;
 	struct origin_tls tls;      /* the client counted; NULL = plain */
 	struct h1_limits limits;    /* of an answer's head */
@@ -75,15 +75,19 @@ struct origin {
 	unsigned waiting_count;
 	struct list spares; /* struct exchange, by spare_link */
 	unsigned spare_count;
-	unsigned refs; /* the maker's and one per exchange */
+	unsigned owners;
+	unsigned refs; /* one per owner and one per exchange */
 };
 
-/* Makes the group for one loop. options must stay until origin_free (the settings snapshot is
- * counted), the loop's side of TLS as long as the loop; tls NULL, or its client: plain.
- * own: origin_free. fail: NULL without memory. */
+/* Makes the group for one loop. The loop's side of TLS must stay as long as the loop; tls NULL, or
+ * its client: plain. before: the group that this one replaces, or NULL: what it knows of the same
+ * names serves until they are answered anew. own: origin_free. fail: NULL without memory. */
 struct origin *origin_new(struct loop *, const struct origin_options *, struct origin_meters *,
-    const struct origin_tls *tls) ON_LOOP;
-/* Closes kept connections; exchanges under way go on and the group goes with the last. Nulls. */
+    const struct origin_tls *tls, const struct origin *before) ON_LOOP;
+/* One more owner. own: origin_free. */
+struct origin *origin_keep(struct origin *) ON_LOOP;
+/* With the last owner kept connections are closed; exchanges under way go on and the group goes with
+ * the last. Nulls. */
 void origin_free(struct origin **) ON_LOOP;
 
 /* ---- for the exchange ---- */

@@ -42,8 +42,10 @@ struct plan {
 	size_t origin_count;
 };
 
-/* own: plan_unref. Takes over the caller's hold on the site. fail: NULL, the site dropped. */
-struct plan *plan_new(
-    struct loop *, const struct site *, struct origin_meters *, struct tls_local *) ON_LOOP;
+/* before: the plan in force, or NULL. What it says of an origin in the same words goes on: the
+ * origin is kept, with its connections; a name that it knows is known here, too.
+ * own: plan_unref. Takes over the caller's hold on the site. fail: NULL, the site dropped. */
+struct plan *plan_new(struct loop *, const struct site *, struct origin_meters *,
+    struct tls_local *, const struct plan *before) ON_LOOP;
 struct plan *plan_ref(struct plan *) ON_LOOP;
 void plan_unref(struct plan **) ON_LOOP;

@@ -70,7 +70,7 @@ enum err worker_listen(struct worker *w, struct slice address)
 
 enum err worker_set_site(struct worker *w, const struct site *site)
 {
-	struct plan *plan = plan_new(&w->loop, site, &w->origin_meters, &w->tls);
+	struct plan *plan = plan_new(&w->loop, site, &w->origin_meters, &w->tls, w->plan);
 	if (!plan)
 		return ERR_NO_MEMORY;
 	plan_unref(&w->plan);

@@ -44,7 +44,7 @@ static enum h2_wait waits_for(const struct h2 *h)
 		return H2_WAIT_SOCKET;
 	if (!h->saw_settings)
 		return H2_WAIT_SETTINGS;
-	if (h->in_head)
+	if (h->head_of)
 		return H2_WAIT_HEAD;
 	if (h->is_parting && !h->is_parted)
 		return H2_WAIT_PARTING;

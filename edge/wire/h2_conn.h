@@ -41,10 +41,11 @@ struct h2 {
 	uint64_t requests_timed; /* at the time the deadline was set */
 	uint32_t unsent;  /* of the blocked socket at the last deadline; UINT32_MAX = not asked */
 	enum err failure; /* why the connection is to end; told to its streams */
+	int32_t head_of;  /* the stream whose field section has begun and not ended; 0 = none */
 	uint8_t timed;    /* enum h2_wait for which the deadline is set */
 	uint8_t depth;    /* of calls into this session: it is freed at the outermost */
-	bool in_head;     /* a field section has begun and not ended */
 	bool saw_settings;
+	bool prioritises;  /* the client sent PRIORITY_UPDATE: its defaults are meant */
 	bool is_gathering; /* nghttp2 is being asked for frames */
 	bool is_paused;    /* there is more to gather after the write under way */
 	bool is_blocked;   /* the socket takes no more bytes now */

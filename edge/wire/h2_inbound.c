@@ -37,7 +37,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 {
 	role_loop();
 	struct h2 *h = user;
-	h->in_head = true;
+	h->head_of = frame->hd.stream_id;
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	struct h2_stream *t = open_stream(h, frame->hd.stream_id);
@@ -273,7 +273,7 @@ static int on_unknown_frame(UNUSED nghttp2_session *ng, UNUSED void **payload,
 static void on_headers(struct h2 *h, struct h2_stream *t, const nghttp2_frame *frame) ON_LOOP
 {
 	bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-	h->in_head = false;
+	h->head_of = 0;
 	if (!t)
 		return;
 	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -302,6 +302,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 	case NGHTTP2_HEADERS: on_headers(h, stream_of(ng, frame->hd.stream_id), frame); break;
 	case NGHTTP2_DATA: on_data_frame(h, stream_of(ng, frame->hd.stream_id), frame); break;
 	case NGHTTP2_SETTINGS: h->saw_settings = true; break;
+	case NGHTTP2_PRIORITY_UPDATE: h->prioritises = true; break;
 	case NGHTTP2_RST_STREAM: meter_add(&h->front->h2.meters.resets, 1); break;
 	case NGHTTP2_PING:
 		if (h->is_parting && (frame->hd.flags & NGHTTP2_FLAG_ACK))
@@ -318,7 +319,7 @@ static int on_invalid_frame(
 	struct h2 *h = user;
 	if (frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
-	h->in_head = false;
+	h->head_of = 0;
 	meter_add(&h->front->h2.meters.malformed, 1);
 	front_count_refusal(h->front, ERR_BAD_REQUEST);
 	return 0;
@@ -330,6 +331,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, UNUSED uint32_t code
 	role_loop();
 	struct h2 *h = user;
 	struct h2_stream *t = stream_of(ng, id);
+	if (h->head_of == id)
+		h->head_of = 0; /* trailers, too late: their end is not told to us */
 	if (!t)
 		return 0;
 	if (t->failure == ERR_NONE && !t->is_whole)

@@ -22,7 +22,7 @@ void h2_out_clear(struct h2_out *out)
 
 bool h2_out_has_room(const struct h2_out *out)
 {
-	return H2_OUT_BYTES - out->used >= H2_FRAME_BYTES &&
+	return H2_OUT_BYTES - out->used >= 9 + H2_COPY_BYTES + H2_FRAME_BYTES &&
 	    out->count + H2_OUT_FRAME_IOVECS + 2 <= H2_OUT_IOVECS && out->total < H2_OUT_MAX;
 }
 

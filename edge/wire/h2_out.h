@@ -13,8 +13,9 @@
 
 enum {
 	H2_FRAME_BYTES = 9 + 16384 + 1, /* the longest that we send */
-	H2_OUT_BYTES = 64 * 1024,       /* copied */
-	H2_OUT_MAX = 128 * 1024,        /* copied and lent: what one write may take */
+	H2_COPY_BYTES = 4096, /* a body's piece that is cheaper to copy than to send on its own */
+	H2_OUT_BYTES = 68 * 1024, /* copied */
+	H2_OUT_MAX = 128 * 1024,  /* copied and lent: what one write may take */
 	H2_OUT_IOVECS = 64,
 	H2_OUT_FRAME_IOVECS = 8, /* of one frame's body at most */
 };
@@ -34,7 +35,8 @@ enum err h2_out_init(struct h2_out *);
 void h2_out_fini(struct h2_out *);
 void h2_out_clear(struct h2_out *);
 
-/* Whether a frame of any kind still fits. */
+/* Whether a frame of any kind still fits: also behind DATA, since nghttp2 goes on to the next frame
+ * (an answer's trailers, say) before we are asked again. */
 bool h2_out_has_room(const struct h2_out *);
 /* Adds a copy. There must be room. */
 void h2_out_add(struct h2_out *, struct slice);

@@ -160,14 +160,17 @@ void h2_outbound_interim(struct h2 *h, struct h2_stream *t, const struct answer 
 }
 
 /* A client that says nothing about priorities expects its long answers side by side, as everyone
- * sent them before RFC 9218; so does whoever shares a connection with a tunnel. */
+ * sent them before RFC 9218; so does whoever shares a connection with a tunnel. What it says of it
+ * later counts (7.1). */
 static void share_fairly(struct h2 *h, struct h2_stream *t, const struct answer *a)
 {
 	const nghttp2_extpri even = { .urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1 };
 	bool is_short = a->has_length && a->length <= SHARED_BYTES && !t->is_tunnel;
-	if (is_short || fields_find_name(&t->stream.request.fields, SL("priority")))
+	bool is_meant = (h->prioritises && !t->is_tunnel) ||
+	    fields_find_name(&t->stream.request.fields, SL("priority"));
+	if (is_short || is_meant)
 		return;
-	(void)nghttp2_session_change_extpri_stream_priority(h->ng, t->id, &even, 1);
+	(void)nghttp2_session_change_extpri_stream_priority(h->ng, t->id, &even, 0);
 }
 
 enum err h2_outbound_answer(struct h2 *h, struct h2_stream *t, const struct answer *a)

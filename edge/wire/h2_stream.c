@@ -5,7 +5,6 @@ enum {
 	ARENA_BYTES = 512 * 1024,
 	SPARE_STREAMS = 256,
 	BODY_WINDOW_BYTES = 256 * 1024, /* of a request's body under way to the origin */
-	COPY_BYTES = 4096, /* a body's piece that is cheaper to copy than to send on its own */
 	PEEK_IOVECS = 24,
 };
 
@@ -191,7 +190,7 @@ void h2_stream_put(struct h2_stream *t, const struct h2_shown *shown, struct h2_
 	if (t->left != UINT64_MAX)
 		t->left -= shown->bytes;
 	t->stream.bytes_out += shown->bytes;
-	if (t->taken > 0 || shown->bytes > COPY_BYTES) {
+	if (t->taken > 0 || shown->bytes > H2_COPY_BYTES) {
 		h2_out_lend(out, shown->iov, shown->count);
 		t->taken += shown->bytes;
 		t->source->is_lent = true;

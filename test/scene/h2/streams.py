@@ -135,6 +135,34 @@ def test_answered_early():
         equal(h2.answer(3).status, 200)
 
 
+def test_trailers_of_a_stream_that_is_over():
+    """An answer ends a request within its trailers: nobody waits for the rest of them, and the
+    other streams go on for as long as they need."""
+    go_on = threading.Event()
+
+    @takes_body
+    def replies(request, wire):
+        if request.target == "/late":
+            go_on.wait(20)
+        return answer(b"whole", "Cache-Control: no-store", "Connection: close"), CLOSE
+
+    limits = {"head-timeout": "500ms"}
+    with Origin(replies) as origin, Larder(origin, config={"limits": limits}) as larder:
+        with H2(larder) as h2:
+            h2.send(h2.head(1, get("/late")), h2.head(3, request("POST", "/early"), ends=False))
+            h2.until(lambda: h2.settings)
+            trailers = h2.head(3, [("x-t", "x" * 100)])
+            h2.sock.sendall(trailers[:20])
+            equal(h2.answer(3).status, 200)
+            h2.until(lambda: h2.answers[3].reset is not None)
+            h2.sock.sendall(trailers[20:])
+            time.sleep(1)
+            go_on.set()
+            equal(bytes(h2.answer(1).body), b"whole")
+            equal(h2.goaways, [])
+        equal(larder.metric("http_refused_total", why="head-timeout"), 0)
+
+
 def test_slow_clients():
     limits = {"body-timeout": "300ms", "send-timeout": "300ms", "head-timeout": "300ms"}
     with Origin(answer(b"x" * BIG, *FRESH)) as origin, Larder(origin, config={"limits": limits}) as larder:

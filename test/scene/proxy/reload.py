@@ -52,6 +52,20 @@ def test_new_origin():
             scene.eventually(lambda: larder.metric("origin_connections", state="idle") == 1, "kept")
 
 
+def test_same_origin():
+    """What the new configuration says of an origin in the same words goes on, connections and all."""
+    with Origin(answer(b"ok", FRESH)) as origin, Larder(origin) as larder:
+        larder.get()
+        for i in range(3):
+            reload(larder, {"limits": {"line-size": 256 + i}})
+            eventually(lambda: long_line(larder) == 414, "the old limit holds")
+            equal(larder.get().status, 200)
+        equal(larder.metric("origin_connects_total"), 1)
+        reload(larder, {"origin": {"idle-connections": 7}})
+        larder.get()
+        equal(larder.metric("origin_connects_total"), 2)
+
+
 def test_answers_under_way_end_as_they_began():
     go = threading.Event()
 

@@ -78,7 +78,7 @@ static inline void rig_add(struct rig *r, const char *host, uint16_t port)
 
 static inline void rig_start(struct rig *r) ON_LOOP
 {
-	r->origin = origin_new(&r->loop, &r->options, &r->meters, &r->tls);
+	r->origin = origin_new(&r->loop, &r->options, &r->meters, &r->tls, NULL);
 	must(r->origin != NULL);
 }
 
