@@ -326,7 +326,9 @@ struct object *hot_get(struct hot *hot, struct hash128 hash, struct slice key)
 	struct object *o = find_locked(s, hash);
 	if (o && slice_eq(o->key, key)) {
 		object_ref(o);
-		o->hits++;
+		/* One writer at a time, for the lock: no locked addition. */
+		uint32_t hits = atomic_load_explicit(&o->hits, memory_order_relaxed);
+		atomic_store_explicit(&o->hits, hits + 1, memory_order_relaxed);
 		if (o->hot_hits < HITS_MAX)
 			o->hot_hits++;
 	} else {

@@ -47,7 +47,7 @@ struct object {
 	uint32_t variant_count;
 
 	uint32_t hot_units;    /* under the hot shard's lock: as counted there, in 64 bytes */
-	_Atomic uint32_t hits; /* found in the hot tier */
+	_Atomic uint32_t hits; /* found in the hot tier; written under the shard's lock */
 
 	uint8_t tenant; /* fixed: whose share of the tiers it takes; 0 = everybody's */
 	/* atomic: set by the store's writer and its readers, looked at by all */
