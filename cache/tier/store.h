@@ -34,6 +34,9 @@ struct store {
 	struct cold_meters meters;
 	struct cold_times times;
 	struct forget_slot forgets[FORGET_SLOTS];
+	/* writer */
+	struct mono measured_at;
+	bool is_measured; /* since something was written */
 };
 
 /* A record's key. Sorts as nothing in particular. */
@@ -68,8 +71,8 @@ enum rocks_look store_get(
     struct store *, enum rocks_family, struct slice key, struct rocks_value *ret_value) ON_WORKER;
 /* As rocks_write: takes the time and counts the bytes. thread: writer. */
 enum err store_write(struct store *, struct rocks_batch *, enum rocks_safety) ON_WORKER;
-/* Sets what only the database knows of itself, now and then. thread: writer. */
-void store_measure(struct store *) ON_WORKER;
+/* Sets what only the database knows of itself, once a second at most. thread: writer. */
+void store_measure(struct store *, struct mono now) ON_WORKER;
 /*
  * Reads a chunk of a body, and checks that it is that. own: rocks_unpin the value, which bytes point
  * into. fail: ERR_STORE_IO, also when it is not there any more; ERR_STORE_CORRUPT.
