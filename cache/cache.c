@@ -73,6 +73,11 @@ void cache_fini(struct cache *c)
 	fence_free(&c->fence);
 }
 
+void cache_set_shares(struct cache *c, const struct shares *shares)
+{
+	hot_set_shares(c->hot, shares);
+}
+
 /* ---- finding ---- */
 
 static bool is_live(const struct object *o, struct wall now)

@@ -9,6 +9,7 @@ enum {
 	LARGEST_SHARE = 16, /* and one object a sixteenth */
 	LARGEST_HEAD = 64 * 1024,
 	UNIT_BYTES = 64,
+	ROOM_SHARE = 32,
 	SHARE_WHOLE = 1 << 16,
 	NOBODY = TENANTS,
 };
@@ -398,7 +399,9 @@ struct object *hot_get(struct hot *hot, struct hash128 hash, struct slice key)
 	struct object *o = find_locked(s, hash);
 	if (o && slice_eq(o->key, key)) {
 		object_ref(o);
-		o->hits++;
+		/* One writer at a time, for the lock: no locked addition. */
+		uint32_t hits = atomic_load_explicit(&o->hits, memory_order_relaxed);
+		atomic_store_explicit(&o->hits, hits + 1, memory_order_relaxed);
 		if (o->hot_hits < HITS_MAX)
 			o->hot_hits++;
 	} else {
@@ -563,10 +566,11 @@ void hot_forget(struct hot *hot, struct hash128 hash)
 
 /* ---- what is read from the disk ---- */
 
+/* Room that is more than what the last one to go has left. */
 static bool has_room(const struct hot *hot, uint64_t bytes)
 {
-	return meter_read(&hot->meters.bytes) + bytes <=
-	    atomic_load_explicit(&hot->budget, memory_order_relaxed);
+	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
+	return meter_read(&hot->meters.bytes) + bytes <= budget - budget / ROOM_SHARE;
 }
 
 bool hot_would_take(struct hot *hot, struct hash128 hash, uint64_t bytes)

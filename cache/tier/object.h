@@ -47,8 +47,8 @@ struct object {
 	uint32_t variant_count;
 
 	/* under the hot shard's lock */
-	uint32_t hot_units; /* as counted there, in 64 bytes */
-	uint32_t hot_stamp; /* its place in the order of all queues of the shard */
+	uint32_t hot_units;    /* as counted there, in 64 bytes */
+	uint32_t hot_stamp;    /* its place in the order of all queues of the shard */
 	_Atomic uint32_t hits; /* found in the hot tier */
 
 	uint8_t tenant; /* fixed: whose share of the tiers it takes; 0 = everybody's */
