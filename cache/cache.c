@@ -73,6 +73,11 @@ void cache_fini(struct cache *c)
 	fence_free(&c->fence);
 }
 
+void cache_set_shares(struct cache *c, const struct shares *shares)
+{
+	hot_set_shares(c->hot, shares);
+}
+
 /* ---- finding ---- */
 
 static bool is_live(const struct object *o, struct wall now)
@@ -248,9 +253,10 @@ uint64_t cache_hot_largest(const struct cache *c)
 	return hot_largest(c->hot);
 }
 
-uint64_t cache_keep_up_to(struct cache *c, UNUSED struct hash128 hash)
+uint64_t cache_keep_up_to(struct cache *c, struct hash128 hash)
 {
-	return hot_largest(c->hot);
+	uint64_t largest = hot_largest(c->hot);
+	return hot_would_take(c->hot, hash, largest) ? largest : 0;
 }
 
 bool cache_spool(struct cache *c, struct object *o)
@@ -302,10 +308,24 @@ void cache_remember_pass(struct cache *c, struct key at, struct wall until, enum
 	object_unref(&old);
 }
 
+/*
+ * Whether a loaded object is worth RAM. One whose body stays on disk though it would fit is not: it
+ * would stand in the way of its own body, which is brought when it is read again.
+ */
+static bool is_worth_ram(struct cache *c, const struct object *o)
+{
+	uint64_t bytes = 0;
+	if (o->kind != OBJECT_ANSWER)
+		return true;
+	bool knows = object_length(o, &bytes);
+	bool waits = o->spool && bytes <= hot_largest(c->hot);
+	return hot_sight(c->hot, o->hash, o->spool ? object_bytes(o) : bytes) && knows && !waits;
+}
+
 void cache_promote(struct cache *c, struct object *o)
 {
 	struct object *old = hot_get(c->hot, o->hash, o->key);
-	if (!old || old->kind == OBJECT_PASS)
+	if ((!old || old->kind == OBJECT_PASS) && is_worth_ram(c, o))
 		hot_swap(c->hot, old, o);
 	object_unref(&old);
 }

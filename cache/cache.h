@@ -59,6 +59,9 @@ struct cache_query {
 enum err cache_init(struct cache *, const struct cache_options *, char *why, size_t why_room);
 void cache_fini(struct cache *);
 
+/* Divides both tiers anew. thread: any. */
+void cache_set_shares(struct cache *, const struct shares *);
+
 /* Finds what fits the request. thread: any; never blocks. */
 enum cache_outcome cache_find(struct cache *, struct cache_query *);
 

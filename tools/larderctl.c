@@ -245,8 +245,8 @@ static const struct verb {
 	{ "object list", " [--host H] [--prefix P] [--tier hot|cold] [--limit N]", "what is stored",
 	    "Lists stored objects, those in RAM first, then those on disk only, in no order that means\n"
 	    "anything; 100 unless --limit says more. --prefix is of the URL, or of the path when it\n"
-	    "begins with '/'. A filter that little passes through reads all of the store: ten million\n"
-	    "objects take half a minute.\n\n"
+	    "begins with '/'. A filter that little passes through reads all of the store: a million\n"
+	    "objects take a second or two.\n\n"
 	    "  larderctl object list --host shop.example --prefix /images/\n"
 	    "  larderctl object list --tier cold --limit 5000\n"
 	    "  larderctl -o json object list --limit 1000000 | jq -r '.objects[].url' | sort\n",

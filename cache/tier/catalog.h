@@ -10,7 +10,8 @@
  *
  * The order on disk is that of hashes: it means nothing, but it is the same from one look to the
  * next, so a walk in parts meets each record that stays once. What is being forgotten, was evicted
- * or does not check is passed over: nobody would be served from it.
+ * or does not check is passed over: nobody would be served from it. A walk sees the store as it was
+ * when it began.
  */
 #pragma once
 

@@ -9,6 +9,9 @@ enum {
 	LARGEST_SHARE = 16, /* and one object a sixteenth */
 	LARGEST_HEAD = 64 * 1024,
 	UNIT_BYTES = 64,
+	ROOM_SHARE = 32,
+	SHARE_WHOLE = 1 << 16,
+	NOBODY = TENANTS,
 };
 
 enum queue { QUEUE_SMALL, QUEUE_MAIN, QUEUES };
@@ -27,9 +30,10 @@ struct shard {
 	uint32_t count;
 	struct object **table; /* chained by hot_chain */
 	struct ghost *ghosts;
-	uint32_t ghost_clock;       /* units remembered; wraps */
-	struct list queues[QUEUES]; /* newest first */
+	uint32_t ghost_clock; /* units remembered; wraps */
+	uint32_t stamps;      /* given out; wraps */
 	uint64_t units[QUEUES];
+	struct list queues[TENANTS][QUEUES]; /* newest first */
 };
 
 struct hot {
@@ -40,6 +44,8 @@ struct hot {
 	_Atomic uint64_t budget;
 	_Atomic unsigned hand;    /* the shard that gives something up next */
 	struct hot_meters meters; /* bytes is the sum that the budget bounds */
+	meter tenant_bytes[TENANTS];
+	_Atomic uint32_t share_min[TENANTS], share_max[TENANTS]; /* of SHARE_WHOLE */
 
 	struct shard shards[SHARDS];
 };
@@ -113,7 +119,8 @@ static uint32_t units_of(const struct object *o)
 static void enqueue_locked(struct shard *s, struct object *o, enum queue queue) NEEDS_LOCK
 {
 	o->hot_queue = (uint8_t)queue;
-	list_prepend(&s->queues[queue], &o->hot_link);
+	o->hot_stamp = s->stamps++;
+	list_prepend(&s->queues[o->tenant][queue], &o->hot_link);
 	s->units[queue] += o->hot_units;
 }
 
@@ -136,6 +143,7 @@ static void link_locked(
 	enqueue_locked(s, o, queue);
 	meter_add_shared(&hot->meters.objects, 1);
 	meter_add_shared(&hot->meters.bytes, (uint64_t)o->hot_units * UNIT_BYTES);
+	meter_add_shared(&hot->tenant_bytes[o->tenant], (uint64_t)o->hot_units * UNIT_BYTES);
 }
 
 /* Takes an object out of all of them; its ref is the caller's now. */
@@ -150,6 +158,7 @@ static void unlink_locked(struct hot *hot, struct shard *s, struct object *o) NE
 	dequeue_locked(s, o);
 	meter_sub_shared(&hot->meters.objects, 1);
 	meter_sub_shared(&hot->meters.bytes, (uint64_t)o->hot_units * UNIT_BYTES);
+	meter_sub_shared(&hot->tenant_bytes[o->tenant], (uint64_t)o->hot_units * UNIT_BYTES);
 }
 
 /* ---- ghosts ---- */
@@ -164,108 +173,170 @@ static uint32_t ghost_mark(struct hash128 hash)
 	return (uint32_t)(hash.hi >> 32);
 }
 
-static void remember_locked(struct shard *s, const struct object *o) NEEDS_LOCK
+static void remember_locked(struct shard *s, struct hash128 hash, uint32_t units) NEEDS_LOCK
 {
-	s->ghost_clock += o->hot_units;
+	s->ghost_clock += units;
 	s->ghost_clock += s->ghost_clock == 0;
-	*ghost_locked(s, o->hash) = (struct ghost){ ghost_mark(o->hash), s->ghost_clock };
+	*ghost_locked(s, hash) = (struct ghost){ ghost_mark(hash), s->ghost_clock };
 }
 
-/* Whether it left the small queue not long ago. Forgets it: it is back. */
-static bool recall_locked(const struct hot *hot, struct shard *s, struct hash128 hash) NEEDS_LOCK
+/* Whether it left the small queue, or was read from the disk, not long ago. */
+static bool knows_locked(
+    const struct hot *hot, const struct shard *s, struct hash128 hash) NEEDS_LOCK
 {
-	struct ghost *g = ghost_locked(s, hash);
+	const struct ghost *g = ghost_locked(s, hash);
 	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
 	uint64_t span = budget / SHARDS / UNIT_BYTES * (SMALL_SHARE - 1) / SMALL_SHARE;
-	bool known = g->at != 0 && g->mark == ghost_mark(hash) && s->ghost_clock - g->at <= span;
+	return g->at != 0 && g->mark == ghost_mark(hash) && s->ghost_clock - g->at <= span;
+}
+
+/* The same. Forgets it: it is back. */
+static bool recall_locked(const struct hot *hot, struct shard *s, struct hash128 hash) NEEDS_LOCK
+{
+	bool known = knows_locked(hot, s, hash);
 	if (known)
-		g->at = 0;
+		ghost_locked(s, hash)->at = 0;
 	return known;
 }
 
 /* ---- eviction ---- */
 
+static uint64_t part_of_budget(const struct hot *hot, const _Atomic uint32_t *part)
+{
+	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
+	return budget / SHARE_WHOLE * atomic_load_explicit(part, memory_order_relaxed);
+}
+
+/* Whether a tenant may lose something: to `only` itself, or to others with more than its own. */
+static bool may_lose(const struct hot *hot, unsigned tenant, unsigned only)
+{
+	if (only != NOBODY)
+		return tenant == only;
+	return meter_read(&hot->tenant_bytes[tenant]) >
+	    part_of_budget(hot, &hot->share_min[tenant]);
+}
+
+/* The oldest object of a queue, of all tenants that may lose one. */
+static struct object *oldest_locked(
+    const struct hot *hot, struct shard *s, enum queue queue, unsigned only) NEEDS_LOCK
+{
+	struct object *oldest = NULL;
+	unsigned tenants = tenant_count();
+	for (unsigned i = 0; i < tenants; i++) {
+		struct list *own = &s->queues[i][queue];
+		if (list_empty(own) || !may_lose(hot, i, only))
+			continue;
+		struct object *o = LIST_OF(own->prev, struct object, hot_link);
+		if (!oldest || (int32_t)(o->hot_stamp - oldest->hot_stamp) < 0)
+			oldest = o;
+	}
+	return oldest;
+}
+
+static void requeue_locked(struct shard *s, struct object *o, enum queue queue) NEEDS_LOCK
+{
+	dequeue_locked(s, o);
+	enqueue_locked(s, o, queue);
+}
+
 /* The oldest object of the small queue that nobody asked for again; others go to the main queue.
  * `keep`, which just came, stays. */
-static struct object *small_victim_locked(struct shard *s, const struct object *keep) NEEDS_LOCK
+static struct object *small_victim_locked(
+    const struct hot *hot, struct shard *s, const struct object *keep, unsigned only) NEEDS_LOCK
 {
-	struct list *queue = &s->queues[QUEUE_SMALL];
-	while (!list_empty(queue)) {
-		struct object *oldest = LIST_OF(queue->prev, struct object, hot_link);
+	struct object *oldest;
+	while ((oldest = oldest_locked(hot, s, QUEUE_SMALL, only)) != NULL) {
 		if (oldest == keep)
 			return NULL;
 		if (oldest->hot_hits == 0)
 			return oldest;
 		oldest->hot_hits = 0;
-		dequeue_locked(s, oldest);
-		enqueue_locked(s, oldest, QUEUE_MAIN);
+		requeue_locked(s, oldest, QUEUE_MAIN);
 	}
 	return NULL;
 }
 
 /* The oldest of the main queue without hits since its last turn. */
-static struct object *main_victim_locked(struct shard *s, const struct object *keep) NEEDS_LOCK
+static struct object *main_victim_locked(
+    const struct hot *hot, struct shard *s, const struct object *keep, unsigned only) NEEDS_LOCK
 {
-	struct list *queue = &s->queues[QUEUE_MAIN];
-	while (!list_empty(queue)) {
-		struct object *oldest = LIST_OF(queue->prev, struct object, hot_link);
+	struct object *oldest;
+	while ((oldest = oldest_locked(hot, s, QUEUE_MAIN, only)) != NULL) {
 		if (oldest->hot_hits == 0)
 			return oldest == keep ? NULL : oldest;
 		oldest->hot_hits--;
-		list_drop(&oldest->hot_link);
-		list_prepend(queue, &oldest->hot_link);
+		requeue_locked(s, oldest, QUEUE_MAIN);
 	}
 	return NULL;
 }
 
-static struct object *victim_locked(struct shard *s, const struct object *keep) NEEDS_LOCK
+static struct object *victim_locked(
+    const struct hot *hot, struct shard *s, const struct object *keep, unsigned only) NEEDS_LOCK
 {
 	uint64_t all = s->units[QUEUE_SMALL] + s->units[QUEUE_MAIN];
 	struct object *victim = NULL;
 	if (s->units[QUEUE_SMALL] * SMALL_SHARE > all)
-		victim = small_victim_locked(s, keep);
+		victim = small_victim_locked(hot, s, keep, only);
 	if (!victim)
-		victim = main_victim_locked(s, keep);
-	return victim ? victim : small_victim_locked(s, keep);
+		victim = main_victim_locked(hot, s, keep, only);
+	return victim ? victim : small_victim_locked(hot, s, keep, only);
+}
+
+static void count_eviction(struct hot *hot, bool had_hits, unsigned only)
+{
+	struct hot_meters *m = &hot->meters;
+	meter *why = had_hits ? &m->evicted_main : &m->evicted_small;
+	meter_add_shared(only == NOBODY ? why : &m->evicted_share, 1);
 }
 
 /* Evicts one object of a shard. False when it has none to give. */
-static bool evict_one(struct hot *hot, struct shard *s, const struct object *keep)
+static bool evict_one(struct hot *hot, struct shard *s, const struct object *keep, unsigned only)
 {
 	lock_take(&s->lock);
-	struct object *victim = victim_locked(s, keep);
+	struct object *victim = victim_locked(hot, s, keep, only);
 	/* What reached the main queue was asked for again. */
 	bool had_hits = victim && victim->hot_queue == QUEUE_MAIN;
 	if (victim) {
 		if (!had_hits)
-			remember_locked(s, victim);
+			remember_locked(s, victim->hash, victim->hot_units);
 		unlink_locked(hot, s, victim);
 	}
 	lock_drop(&s->lock);
 	if (!victim)
 		return false;
-	meter_add_shared(had_hits ? &hot->meters.evicted_main : &hot->meters.evicted_small, 1);
+	count_eviction(hot, had_hits, only);
 	if (hot->evict)
 		hot->evict(hot->arg, victim, had_hits);
 	object_unref(&victim);
 	return true;
 }
 
-static bool is_over_budget(const struct hot *hot)
+/* Whether the tier, or a tenant in it, has more than it may. */
+static bool is_over(const struct hot *hot, unsigned tenant)
 {
-	return meter_read(&hot->meters.bytes) >
-	    atomic_load_explicit(&hot->budget, memory_order_relaxed);
+	if (tenant == NOBODY)
+		return meter_read(&hot->meters.bytes) >
+		    atomic_load_explicit(&hot->budget, memory_order_relaxed);
+	return meter_read(&hot->tenant_bytes[tenant]) >
+	    part_of_budget(hot, &hot->share_max[tenant]);
 }
 
-/* Evicts until the budget holds: from the own shard first, then from each in turn. */
-static void make_room(struct hot *hot, struct shard *own, const struct object *keep)
+/* Evicts until the bound holds: from the own shard first, then from each in turn. */
+static void shrink(struct hot *hot, struct shard *own, const struct object *keep, unsigned only)
 {
 	struct shard *s = own;
-	for (unsigned refused = 0; refused <= SHARDS && is_over_budget(hot);) {
-		refused = evict_one(hot, s, keep) ? 0 : refused + 1;
+	for (unsigned refused = 0; refused <= SHARDS && is_over(hot, only);) {
+		refused = evict_one(hot, s, keep, only) ? 0 : refused + 1;
 		unsigned turn = atomic_fetch_add_explicit(&hot->hand, 1, memory_order_relaxed);
 		s = &hot->shards[turn % SHARDS];
 	}
+}
+
+static void make_room(struct hot *hot, struct shard *own, const struct object *keep)
+{
+	if (keep && keep->tenant != 0)
+		shrink(hot, own, keep, keep->tenant);
+	shrink(hot, own, keep, NOBODY);
 }
 
 /* ---- the tier ---- */
@@ -276,15 +347,15 @@ static bool shard_init(struct shard *s)
 	s->places = FIRST_PLACES;
 	s->table = calloc(FIRST_PLACES, sizeof(struct object *));
 	s->ghosts = calloc(FIRST_PLACES, sizeof(struct ghost));
-	for (int i = 0; i < QUEUES; i++)
-		list_init(&s->queues[i]);
+	for (int i = 0; i < TENANTS * QUEUES; i++)
+		list_init(&s->queues[i / QUEUES][i % QUEUES]);
 	return s->table && s->ghosts;
 }
 
 static void shard_fini(struct shard *s)
 {
-	for (int i = 0; i < QUEUES; i++) {
-		LIST_EACH (link, &s->queues[i]) {
+	for (int i = 0; i < TENANTS * QUEUES; i++) {
+		LIST_EACH (link, &s->queues[i / QUEUES][i % QUEUES]) {
 			struct object *o = LIST_OF(link, struct object, hot_link);
 			list_drop(link);
 			object_unref(&o);
@@ -302,6 +373,8 @@ struct hot *hot_new(uint64_t budget_bytes, hot_evict_f *evict, void *arg)
 		return NULL;
 	*hot = (struct hot){ .evict = evict, .arg = arg, .budget = budget_bytes };
 	bool ok = true;
+	for (int i = 0; i < TENANTS; i++)
+		hot->share_max[i] = SHARE_WHOLE;
 	for (int i = 0; i < SHARDS; i++)
 		ok &= shard_init(&hot->shards[i]);
 	if (!ok)
@@ -326,7 +399,9 @@ struct object *hot_get(struct hot *hot, struct hash128 hash, struct slice key)
 	struct object *o = find_locked(s, hash);
 	if (o && slice_eq(o->key, key)) {
 		object_ref(o);
-		o->hits++;
+		/* One writer at a time, for the lock: no locked addition. */
+		uint32_t hits = atomic_load_explicit(&o->hits, memory_order_relaxed);
+		atomic_store_explicit(&o->hits, hits + 1, memory_order_relaxed);
 		if (o->hot_hits < HITS_MAX)
 			o->hot_hits++;
 	} else {
@@ -487,6 +562,60 @@ void hot_forget(struct hot *hot, struct hash128 hash)
 		unlink_locked(hot, s, found);
 	lock_drop(&s->lock);
 	object_unref(&found);
+}
+
+/* ---- what is read from the disk ---- */
+
+/* Room that is more than what the last one to go has left. */
+static bool has_room(const struct hot *hot, uint64_t bytes)
+{
+	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
+	return meter_read(&hot->meters.bytes) + bytes <= budget - budget / ROOM_SHARE;
+}
+
+bool hot_would_take(struct hot *hot, struct hash128 hash, uint64_t bytes)
+{
+	if (has_room(hot, bytes))
+		return true;
+	struct shard *s = shard_of(hot, hash);
+	lock_take(&s->lock);
+	bool known = knows_locked(hot, s, hash);
+	lock_drop(&s->lock);
+	return known;
+}
+
+bool hot_sight(struct hot *hot, struct hash128 hash, uint64_t bytes)
+{
+	struct shard *s = shard_of(hot, hash);
+	bool takes = has_room(hot, bytes);
+	if (!takes) {
+		lock_take(&s->lock);
+		takes = knows_locked(hot, s, hash);
+		if (!takes)
+			remember_locked(
+			    s, hash, (uint32_t)min_u64(bytes / UNIT_BYTES + 1, UINT32_MAX));
+		lock_drop(&s->lock);
+	}
+	meter_add_shared(takes ? &hot->meters.promoted : &hot->meters.unpromoted, 1);
+	return takes;
+}
+
+/* ---- bounds ---- */
+
+void hot_set_shares(struct hot *hot, const struct shares *shares)
+{
+	for (unsigned i = 0; i < TENANTS; i++) {
+		const struct share *share = &shares->of[i];
+		atomic_store_explicit(
+		    &hot->share_min[i], (uint32_t)(share->min * SHARE_WHOLE), memory_order_relaxed);
+		atomic_store_explicit(
+		    &hot->share_max[i], (uint32_t)(share->max * SHARE_WHOLE), memory_order_relaxed);
+	}
+}
+
+const meter *hot_tenant_bytes(const struct hot *hot)
+{
+	return hot->tenant_bytes;
 }
 
 void hot_set_budget(struct hot *hot, uint64_t bytes)

@@ -5,6 +5,13 @@
  * queue, what is not leaves, and its hash is remembered for a while in a ghost queue: a return from
  * there goes straight to the main queue. A hit only raises a two-bit count.
  *
+ * Tenants (tenant.h) may have a part of the budget guaranteed, and a most: who is at or below its
+ * guarantee loses nothing to others, who is over its most makes room for itself. Among all who may
+ * lose, the next to go is the one that S3-FIFO would take if there were no tenants.
+ *
+ * What is read from the disk enters at the second time that it is read within the ghosts' memory, or
+ * while there is room.
+ *
  * An object may be in the tier while its body is still filling. One larger than a sixteenth of the
  * budget (and 64 KiB for its head) is not taken. Locks are leaves: no callback runs and no object is freed
  * under them.
@@ -14,6 +21,7 @@
 #pragma once
 
 #include "cache/tier/object.h"
+#include "cache/tier/tenant.h"
 #include "edge/base/meter.h"
 
 struct hot;
@@ -29,6 +37,12 @@ typedef void hot_evict_f(void *arg, struct object *, bool had_hits);
 	    "Objects evicted.")                                                                    \
 	X(evicted_main, COUNTER, "cache_evictions_total", "tier=\"hot\",why=\"main\"",             \
 	    "Objects evicted.")                                                                    \
+	X(evicted_share, COUNTER, "cache_evictions_total", "tier=\"hot\",why=\"share\"",           \
+	    "Objects evicted.")                                                                    \
+	X(promoted, COUNTER, "cache_promotions_total", "verdict=\"promoted\"",                     \
+	    "Objects read from the disk, by whether RAM took them.")                               \
+	X(unpromoted, COUNTER, "cache_promotions_total", "verdict=\"first-sight\"",                \
+	    "Objects read from the disk, by whether RAM took them.")                               \
 	X(refused, COUNTER, "cache_refused_total", "tier=\"hot\",why=\"too-large\"",               \
 	    "Objects not taken.")
 struct hot_meters {
@@ -61,6 +75,10 @@ bool hot_place_is_end(const struct hot_place *);
 void hot_put(struct hot *, struct object *);
 /* Puts an object if `expected` (NULL = nothing) is what is at its hash; else false. */
 bool hot_swap(struct hot *, const struct object *expected, struct object *);
+/* Notes that an object of so many bytes was read from the disk; whether that makes it worth RAM. */
+bool hot_sight(struct hot *, struct hash128, uint64_t bytes);
+/* What hot_sight would say, and nothing is noted. */
+bool hot_would_take(struct hot *, struct hash128, uint64_t bytes);
 /* Counts an object's bytes anew: its body is complete now. No effect when it is no longer there. */
 void hot_settle(struct hot *, struct object *);
 /* The largest object that is taken, in bytes, but for its head. */
@@ -71,6 +89,11 @@ void hot_remove(struct hot *, const struct object *);
 void hot_forget(struct hot *, struct hash128);
 /* Changes the budget; evicts down to it. */
 void hot_set_budget(struct hot *, uint64_t bytes);
+
+/* Changes the tenants' shares; what is over its most leaves with the next objects that come. */
+void hot_set_shares(struct hot *, const struct shares *);
+/* A tenant's bytes in the tier: TENANTS of them. */
+const meter *hot_tenant_bytes(const struct hot *);
 
 extern const struct meter_table hot_meter_table;
 const struct hot_meters *hot_meters(const struct hot *);

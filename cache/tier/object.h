@@ -46,7 +46,9 @@ struct object {
 	struct hash128 *variants;     /* OBJECT_VARY: oldest first */
 	uint32_t variant_count;
 
-	uint32_t hot_units;    /* under the hot shard's lock: as counted there, in 64 bytes */
+	/* under the hot shard's lock */
+	uint32_t hot_units;    /* as counted there, in 64 bytes */
+	uint32_t hot_stamp;    /* its place in the order of all queues of the shard */
 	_Atomic uint32_t hits; /* found in the hot tier */
 
 	uint8_t tenant; /* fixed: whose share of the tiers it takes; 0 = everybody's */

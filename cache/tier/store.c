@@ -3,6 +3,8 @@
 
 #include <xxhash.h>
 
+enum { MEASURE_MS = 1000 };
+
 void store_tell(struct store *s, enum health_lane lane, enum err err)
 {
 	if (err)
@@ -45,8 +47,12 @@ enum err store_write(struct store *s, struct rocks_batch *batch, enum rocks_safe
 	return err;
 }
 
-void store_measure(struct store *s)
+void store_measure(struct store *s, struct mono now)
 {
+	if (mono_ms_since(s->measured_at, now) < MEASURE_MS)
+		return;
+	s->measured_at = now;
+	s->is_measured = true;
 	struct cold_meters *m = &s->meters;
 	uint64_t memtables = 0, disk = 0;
 	for (enum rocks_family f = 0; f < ROCKS_FAMILIES; f++)

@@ -34,6 +34,9 @@ struct store {
 	struct cold_meters meters;
 	struct cold_times times;
 	struct forget_slot forgets[FORGET_SLOTS];
+	/* writer */
+	struct mono measured_at;
+	bool is_measured; /* since something was written */
 };
 
 /* A record's key. Sorts as nothing in particular. */
@@ -62,20 +65,20 @@ _Static_assert(sizeof(struct chunk_head) == CHUNK_HEAD_BYTES, "written as it is"
 void store_tell(struct store *, enum health_lane, enum err);
 enum cold_state store_state(const struct store *);
 
-/*
- * Reads a chunk of a body, and checks that it is that. own: rocks_unpin the value, which bytes point
- * into. fail: ERR_STORE_IO, also when it is not there any more; ERR_STORE_CORRUPT.
- */
-enum err store_chunk(struct store *, uint64_t id, uint64_t owner, uint64_t index,
-    struct rocks_value *ret_value, struct slice *ret_bytes) ON_WORKER;
 /* As rocks_get, not from RAM alone: takes the time, and tells how it went. thread: any that may
  * block. */
 enum rocks_look store_get(
     struct store *, enum rocks_family, struct slice key, struct rocks_value *ret_value) ON_WORKER;
 /* As rocks_write: takes the time and counts the bytes. thread: writer. */
 enum err store_write(struct store *, struct rocks_batch *, enum rocks_safety) ON_WORKER;
-/* Sets what only the database knows of itself, now and then. thread: writer. */
-void store_measure(struct store *) ON_WORKER;
+/* Sets what only the database knows of itself, once a second at most. thread: writer. */
+void store_measure(struct store *, struct mono now) ON_WORKER;
+/*
+ * Reads a chunk of a body, and checks that it is that. own: rocks_unpin the value, which bytes point
+ * into. fail: ERR_STORE_IO, also when it is not there any more; ERR_STORE_CORRUPT.
+ */
+enum err store_chunk(struct store *, uint64_t id, uint64_t owner, uint64_t index,
+    struct rocks_value *ret_value, struct slice *ret_bytes) ON_WORKER;
 
 /* From now on a hash is not found. thread: any. */
 void store_forget_begin(struct store *, struct hash128);

@@ -16,7 +16,6 @@ enum {
 	IDLE_MS = 10000,
 	NAP_US = 2000,
 	BUSY_MS = 1000, /* something is to be done soon */
-	MEASURE_MS = 1000,
 	FLUSH_AGE_MS = 60000,
 	FLUSH_LATEST_MS = 600000,      /* then even a few bodies are worth a file of their own */
 	FEWEST_BYTES = 256 * 1024,     /* an empty memtable has some bytes, too */
@@ -60,8 +59,7 @@ struct writer {
 	unsigned held_count;
 	struct buf record;
 	struct evict evict;
-	struct mono flushed_at, measured_at;
-	bool is_measured; /* since something was written */
+	struct mono flushed_at;
 };
 
 /* ---- the queue ---- */
@@ -279,7 +277,7 @@ static void end_group(struct writer *w) ON_WORKER
 	}
 	give_room(w, freed);
 	w->evict.written_bytes += w->group_bytes;
-	w->is_measured = false;
+	w->store->is_measured = false;
 	w->group_bytes = 0;
 	w->group_err = ERR_NONE;
 }
@@ -484,19 +482,9 @@ static void try_again(struct writer *w) ON_WORKER
 	}
 }
 
-/* After something was written, and while nothing is. */
-static void measure(struct writer *w, struct mono now) ON_WORKER
-{
-	if (mono_ms_since(w->measured_at, now) < MEASURE_MS)
-		return;
-	store_measure(w->store);
-	w->measured_at = now;
-	w->is_measured = true;
-}
-
 static void tend(struct writer *w) ON_WORKER
 {
-	measure(w, mono_now());
+	store_measure(w->store, mono_now());
 	try_again(w);
 	if (!health_is_well(&w->store->health, HEALTH_WRITES))
 		return;
@@ -511,7 +499,7 @@ static void tend(struct writer *w) ON_WORKER
 static int64_t patience_ms(const struct writer *w)
 {
 	bool is_well = health_is_well(&w->store->health, HEALTH_WRITES);
-	return w->evict.delete_below || !is_well || !w->is_measured ? BUSY_MS : IDLE_MS;
+	return w->evict.delete_below || !is_well || !w->store->is_measured ? BUSY_MS : IDLE_MS;
 }
 
 /*

@@ -157,10 +157,12 @@ static void enqueue_locked(struct crew *c, struct job *job)
 static void announce(struct crew *c)
 {
 	struct loop *loop = loop_current();
-	if (loop)
-		loop_ring_later(loop, &c->announce);
-	else
+	if (!loop) {
 		on_announce(&c->announce);
+		return;
+	}
+	role_loop();
+	loop_ring_later(loop, &c->announce);
 }
 
 bool crew_post(struct crew *c, struct job *job)

@@ -41,6 +41,9 @@ static const struct conf_field fields[] = {
 		"/apis."},
 	{"origin", CONF_STRING, AT(origin), .example = "default",
 	 .doc = "Name of the origin that answers."},
+	{"share", CONF_STRING, AT(share), .fallback = "",
+	 .doc = "Name of the share that its objects belong to, one of shares below; empty = the rest, "
+		"which all others have in common."},
 	{"cache", CONF_SECTION, AT(cache), .table = &cache_policy_table, .inherits = "cache",
 	 .doc = "The keys of cache above, for this route alone; what is not named here is as there."},
 	{"security", CONF_SECTION, AT(security), .table = &security_table, .inherits = "security",

@@ -16,6 +16,7 @@ struct route {
 	struct slice host;   /* "shop.example", "*.shop.example" or "*" */
 	struct slice path;   /* prefix by segment: "/api" serves /api and /api/x, not /apis */
 	struct slice origin; /* name of an origin */
+	struct slice share;  /* whose part of the tiers its objects take; empty = everybody's */
 	struct cache_policy cache;
 	struct security security;
 	bool websocket; /* requests to switch to WebSocket reach the origin (RFC 6455, RFC 8441) */

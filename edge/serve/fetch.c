@@ -112,6 +112,7 @@ static struct object *make_object(struct fetch *f, const struct response *respon
 	o->reason = reason;
 	o->life = *life;
 	o->seq = f->seq;
+	o->tenant = tenant_of(f->route->share);
 	struct fields own;
 	if (object_fields(o, &own, &f->arena))
 		o->validators = validators_of(&own, f->times.response);

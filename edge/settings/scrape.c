@@ -33,6 +33,32 @@ void scrape_worker(struct metrics *m, const struct worker *w)
 	    "From a request to the origin to the head of its answer.", &w->origin_seconds, "");
 }
 
+/* Tenants come with the settings and never go. */
+struct share_meters {
+	meter bytes;
+};
+#define METER_STRUCT struct share_meters
+#define SHARE_METERS(X)                                                                            \
+	X(bytes, GAUGE, "cache_share_bytes", "tier=\"hot\"",                                       \
+	    "Bytes of a share's objects in a tier.")
+static const struct meter_desc share_descs[] = METER_DESCS(SHARE_METERS);
+static const struct meter_table share_table = { share_descs, COUNT_OF(share_descs) };
+
+void scrape_shares(struct metrics *m, const struct cache *cache, unsigned *known)
+{
+	for (; *known < tenant_count(); ++*known) {
+		struct buf label;
+		buf_init(&label, 0);
+		buf_add(&label, SL("share="));
+		buf_add_json(&label, tenant_name((uint8_t)*known));
+		buf_add_char(&label, '\0');
+		if (!label.overflow)
+			metrics_add_table(
+			    m, &share_table, hot_tenant_bytes(cache->hot) + *known, label.at);
+		buf_fini(&label);
+	}
+}
+
 static void measure(void *arg)
 {
 	cold_measure(arg);

@@ -11,6 +11,8 @@
 
 void scrape_worker(struct metrics *, const struct worker *);
 void scrape_cache(struct metrics *, struct cache *);
+/* Adds the tenants that are new. known: how many are added already; 1 at first, for nobody's. */
+void scrape_shares(struct metrics *, const struct cache *, unsigned *known);
 /*
  * Appends how the store does, as a JSON object: {"state":"ok","why":null,"path":"/var/...",
  * "size_bytes":,"hot_size_bytes":,"admission":"second-sighting"}. why: as the opening gave it.

@@ -40,6 +40,7 @@ struct server {
 	unsigned drained_count;
 	_Atomic uint64_t connections;
 	struct metrics metrics;
+	unsigned known_shares; /* to the metrics */
 	struct admin admin;
 	bool has_admin;
 	struct watchdog watchdog;
@@ -133,6 +134,13 @@ static bool become_user(struct server *s)
 	return e == ERR_NONE || say(s, "process", e);
 }
 
+static void divide_cache(struct server *s, const struct settings *settings)
+{
+	struct shares shares;
+	shares_of(&settings->shares, &shares);
+	cache_set_shares(&s->cache, &shares);
+}
+
 static bool open_cache(struct server *s)
 {
 	const struct store_settings *store = &s->settings->store;
@@ -148,6 +156,7 @@ static bool open_cache(struct server *s)
 	free(path);
 	if (e != ERR_NONE)
 		return say(s, "cache", e);
+	divide_cache(s, s->settings);
 	if (s->why[0])
 		log_warn("store: %s, serving from RAM only", s->why);
 	snprintf(s->store_why, sizeof(s->store_why), "%s", s->why);
@@ -241,6 +250,8 @@ static void add_metrics(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++)
 		scrape_worker(m, &s->seats[i].worker);
 	scrape_cache(m, &s->cache);
+	s->known_shares = 1;
+	scrape_shares(m, &s->cache, &s->known_shares);
 	if (s->access)
 		metrics_add_table(m, &access_meter_table, access_meters(s->access), "");
 }
@@ -407,6 +418,8 @@ static void reload(struct server *s, struct conf_errors *errors)
 	warn_of_restart(s->settings, next);
 	log_set_level((enum log_level)next->log.level);
 	hot_set_budget(s->cache.hot, next->store.hot_bytes);
+	divide_cache(s, next);
+	scrape_shares(&s->metrics, &s->cache, &s->known_shares);
 	move_in(s, premises);
 	settings_unref(&s->settings);
 	s->settings = next;

@@ -139,6 +139,9 @@ static const struct conf_field fields[] = {
 	{"routes", CONF_SECTIONS, AT(routes.list), 0, 10000, "[]", .table = &route_table,
 	 .doc = "Which origin and which caching a request gets; the most specific host wins, then the "
 		"longest path. One origin without routes serves everything."},
+	{"shares", CONF_SECTIONS, AT(shares), 0, TENANTS - 1, "[]", .table = &share_options_table,
+	 .doc = "Parts of RAM and disk for the objects of some routes, so that a flood through one "
+		"does not push out what another needs."},
 };
 /* clang-format on */
 #undef AT
@@ -365,6 +368,7 @@ struct settings *settings_load(
 	check_origins(&load, s);
 	add_default_route(&load, s);
 	bind_routes(&load, s);
+	shares_check(&load, &s->shares, &s->routes);
 	if (!conf_load_end(&load, errors))
 		settings_unref(&s);
 	return s;

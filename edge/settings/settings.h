@@ -9,6 +9,7 @@
 #include "edge/conf/load.h"
 #include "edge/origin/options.h"
 #include "edge/route/route.h"
+#include "edge/settings/shares.h"
 #include "edge/tls/options.h"
 #include "edge/wire/limits.h"
 
@@ -55,6 +56,7 @@ struct settings {
 	struct cache_policy cache; /* what each route's policy starts from */
 	struct conf_list origins;  /* struct origin_options, at least one */
 	struct routes routes;      /* at least one, each bound to its origin */
+	struct conf_list shares;   /* struct share_options */
 };
 
 extern const struct conf_table settings_table;

@@ -359,6 +359,28 @@ def test_export():
         check(got.endswith(b"\r\n\r\n"), "a HEAD with a body")
 
 
+def test_large_on_disk_only():
+    """What RAM does not take is shown as whole as the rest, and an export of it needs no RAM, also
+    when its client does not take it."""
+    with Origin(page) as origin, small_store(origin, **{"hot-size": "16m"}) as larder:
+        check(larder.get("/large").body == LARGE, "other bytes")
+        wait_until_written(larder, 1)
+        for when in ("at once", "after a restart"):
+            with case(when):
+                got = the_object(larder, "/large")
+                equal((got["body_bytes"], got["is_complete"]), (len(LARGE), True))
+                check("cold" in got["tiers"], f"{got}")
+                before = larder.memory("VmHWM")
+                with socket.create_connection(("127.0.0.1", larder.admin_port)) as slow:
+                    target = "/v1/object/export?url=" + quote(url("/large"), safe="")
+                    slow.sendall(head(f"GET {target} HTTP/1.1", "Host: x"))
+                    check(slow.recv(100).startswith(b"HTTP/1.1 200"), "no answer")
+                    out = run(larder, "object", "export", url("/large"), "--body")[1]
+                check(out == LARGE, "other bytes")
+                larder.check_growth(before, 8 * MIB)
+            restart(larder)
+
+
 def test_export_that_is_cut():
     """What did not come whole is no file."""
     door = socket.create_server(("127.0.0.1", 0))

@@ -106,7 +106,7 @@ static bool dumps_equal(const struct settings *a, const struct settings *b)
 	return same;
 }
 
-/* The commented file says nothing but defaults. */
+/* The commented file says nothing but defaults, where it must say something examples. */
 static void test_defaults_are_defaults(void)
 {
 	struct buf text;
@@ -114,7 +114,8 @@ static void test_defaults_are_defaults(void)
 	settings_print_defaults(&text);
 	struct settings *all = load_named("all", buf_slice(&text));
 	struct settings *least = load_text(
-	    "origins: [{name: default, addresses: [\"http://127.0.0.1:8000\"]}]\n");
+	    "origins: [{name: default, addresses: [\"http://127.0.0.1:8000\"]}]\n"
+	    "shares: [{name: shop}]\n");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(all);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(least);
 	CU_ASSERT(dumps_equal(all, least));
@@ -345,6 +346,16 @@ static void test_refused(void)
 		{ "origins:\n  - {name: a, addresses: [\"http://a\"]}\n"
 		  "  - {name: a, addresses: [\"http://b\"]}\nroutes: [{origin: a}]\n",
 		    "f:3:12: origin \"a\" a second time\n" },
+		{ APP "routes: [{origin: app, share: shpo}]\nshares: [{name: shop}]\n",
+		    "f:2:31: no share is named \"shpo\"; did you mean \"shop\"?\n" },
+		{ APP "routes: [{origin: app, share: shop}]\n",
+		    "f:2:31: no share is named \"shop\"; name one that stands under shares\n" },
+		{ APP "shares:\n  - name: a\n  - name: a\n",
+		    "f:4:11: share \"a\" a second time\n" },
+		{ APP "shares:\n  - {name: a, min: 0.5, max: 0.4}\n",
+		    "f:3:20: more than max; what is guaranteed must be allowed\n" },
+		{ APP "shares:\n  - {name: a, min: 0.6}\n  - {name: b, min: 0.5}\n",
+		    "f:4:20: the guaranteed parts are 1.1 of the whole together; 1 is the most\n" },
 		{ TWO,
 		    "f:3:5: more than one origin and no routes; say under routes which serves what\n" },
 		{ APP "cache: {ttl-by-status: {100: 1s}}",
