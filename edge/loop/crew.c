@@ -7,7 +7,8 @@
 
 enum {
 	BATCH_MAX = 16,
-	SHORT_US = 40, /* a job that took no longer did not wait for a disk */
+	SHORT_US = 40, /* jobs that take no longer do not wait for a disk */
+	LONG_US = 200, /* one that took so long did */
 };
 
 struct crew {
@@ -60,33 +61,37 @@ static struct job *take(struct crew *c, bool waits)
 	return first ? LIST_OF(first, struct job, link) : NULL;
 }
 
-/* A job is over, and took so long. Longer batches while jobs are short; when they wait for a disk,
- * all threads are needed for what there is. */
-static void adjust(struct crew *c, int64_t us)
+/* Longer batches while jobs are short; when they wait for a disk, one each. */
+static void adjust(struct crew *c, bool is_short)
 {
-	bool is_short = us <= SHORT_US;
 	if (is_short == (atomic_load_explicit(&c->batch, memory_order_relaxed) == BATCH_MAX))
 		return;
 	lock_take(&c->lock);
-	c->batch = is_short ? (unsigned)min_u64(c->batch * 2, BATCH_MAX) : 1;
-	if (!is_short)
-		wake_locked(c);
+	unsigned batch = is_short ? c->batch * 2 : c->batch / 2;
+	c->batch = (unsigned)max_u64(min_u64(batch, BATCH_MAX), 1);
 	lock_drop(&c->lock);
 }
 
-/* Runs a job and those behind it, and posts their letters when the batch, or the queue, is over. */
+/* Runs a job and those behind it, and posts their letters when the batch, or the queue, is over. One
+ * that has waited for long ends it: others are to take what is queued. */
 static void run_batch(struct crew *c, struct job *job)
 {
-	struct mono before = mono_now();
+	struct mono began = mono_now(), before = began;
+	int64_t last_us = 0;
+	unsigned count = 0;
 	mail_hold();
-	for (unsigned count = 1; job; count++) {
+	while (job) {
 		job->work(job); /* which may free it */
 		struct mono now = mono_now();
-		adjust(c, now.us - before.us);
+		last_us = now.us - before.us;
 		before = now;
-		job = count < c->batch ? take(c, false) : NULL;
+		count++;
+		job = count < c->batch && last_us < LONG_US ? take(c, false) : NULL;
 	}
 	mail_release();
+	adjust(c, before.us - began.us <= (int64_t)count * SHORT_US);
+	if (last_us >= LONG_US)
+		on_announce(&c->announce);
 }
 
 static void *thread_main(void *arg)
