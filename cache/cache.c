@@ -5,7 +5,7 @@
 
 #include "cache/rule/vary.h"
 
-enum { LARGEST_SHARE = 16, SWAP_TRIES = 8, EPOCH_BITS = 40 };
+enum { SWAP_TRIES = 8, EPOCH_BITS = 40 };
 
 /* ---- life ---- */
 
@@ -50,11 +50,13 @@ enum err cache_init(struct cache *c, const struct cache_options *o, char *why, s
 {
 	*c = (struct cache){ .max_object_bytes = o->max_object_bytes };
 	snprintf(why, why_room, "%s", "");
-	if (o->cold.path && cold_open(&o->cold, &c->cold, why, why_room))
+	struct cold_options cold = o->cold;
+	cold.memory_bytes = o->memory_bytes;
+	if (cold.path && cold_open(&cold, &c->cold, why, why_room))
 		c->cold = NULL; /* RAM only: why says so */
-	uint64_t largest = c->cold ? cold_largest(c->cold) : o->hot_bytes / LARGEST_SHARE;
+	c->flight_bytes = UINT64_MAX / 4;
 	if (c->max_object_bytes == 0)
-		c->max_object_bytes = largest;
+		c->max_object_bytes = c->cold ? cold_largest(c->cold) : UINT64_MAX;
 	c->hot = hot_new(o->hot_bytes, on_hot_evict, c);
 	c->claims = claims_new();
 	enum err err = c->hot && c->claims ? start_fence(c) : ERR_NO_MEMORY;
@@ -76,6 +78,19 @@ void cache_fini(struct cache *c)
 void cache_set_shares(struct cache *c, const struct shares *shares)
 {
 	hot_set_shares(c->hot, shares);
+}
+
+void cache_set_flight(struct cache *c, uint64_t bytes)
+{
+	atomic_store_explicit(&c->flight_bytes, bytes, memory_order_relaxed);
+}
+
+enum cache_flight cache_flight(const struct cache *c)
+{
+	uint64_t bodies = flow_bytes_in_memory(), hot = meter_read(&hot_meters(c->hot)->bytes);
+	uint64_t part = atomic_load_explicit(&c->flight_bytes, memory_order_relaxed);
+	uint64_t flight = bodies > hot ? bodies - hot : 0;
+	return flight <= part ? CACHE_ROOMY : flight <= 2 * part ? CACHE_SHORT : CACHE_FULL;
 }
 
 /* ---- finding ---- */

@@ -23,12 +23,15 @@ struct cache {
 	struct fence *fence;
 	struct hash_secret secret;
 	uint64_t max_object_bytes;
+	/* atomic */
+	_Atomic uint64_t flight_bytes; /* of bodies on their way, before new ones are not kept */
 };
 
 struct cache_options {
 	struct cold_options cold; /* path NULL = RAM only */
 	uint64_t hot_bytes;
-	uint64_t max_object_bytes; /* 0 = a sixteenth of the store, without one of hot_bytes */
+	uint64_t memory_bytes; /* ceiling of the process: the cold tier's buffers obey it */
+	uint64_t max_object_bytes; /* 0 = a sixteenth of the store; of RAM without one */
 };
 
 enum cache_outcome {
@@ -61,6 +64,15 @@ void cache_fini(struct cache *);
 
 /* Divides both tiers anew. thread: any. */
 void cache_set_shares(struct cache *, const struct shares *);
+
+/*
+ * Bodies on their way, from origins and from the disk, have a part of the memory, too. Past it
+ * (CACHE_SHORT) what comes new is not gathered in RAM; past twice of it (CACHE_FULL) nothing that
+ * needs a body should begin. thread: any.
+ */
+enum cache_flight { CACHE_ROOMY, CACHE_SHORT, CACHE_FULL };
+void cache_set_flight(struct cache *, uint64_t bytes);
+enum cache_flight cache_flight(const struct cache *);
 
 /* Finds what fits the request. thread: any; never blocks. */
 enum cache_outcome cache_find(struct cache *, struct cache_query *);

@@ -36,7 +36,7 @@ const struct cold_times *cold_times(const struct cold *c)
 void cold_measure(struct cold *c)
 {
 	meter_set(&c->store.meters.reads_queued, crew_depth(c->store.readers));
-	meter_set(&c->store.meters.budget, c->store.size_bytes);
+	meter_set(&c->store.meters.budget, c->store.sizes.disk_bytes);
 }
 
 struct hash_secret cold_secret(const struct cold *c)
@@ -66,14 +66,11 @@ static bool is_stale(const void *arg, struct slice value)
 
 static enum err open_rocks(struct store *s, const struct cold_options *options)
 {
-	struct evict_plan plan = evict_plan_of(options->size_bytes);
-	s->size_bytes = options->size_bytes;
+	s->sizes = sizes_of(options->size_bytes, options->memory_bytes);
 	return rocks_open(
 	    &(struct rocks_options){
 		.path = options->path,
-		.write_buffer_bytes = plan.write_buffer_bytes,
-		.log_bytes = plan.log_bytes,
-		.cache_bytes = plan.cache_bytes,
+		.sizes = &s->sizes,
 		.direct_writes = rocks_can_write_direct(options->path),
 		.is_stale = is_stale,
 		.arg = s,
@@ -235,13 +232,13 @@ static bool is_spool_admitted(struct cold *c, const struct object *o)
 
 uint64_t cold_largest(const struct cold *c)
 {
-	return c->store.size_bytes / LARGEST_SHARE;
+	return c->store.sizes.disk_bytes / LARGEST_SHARE;
 }
 
 static bool is_too_large(const struct cold *c, const struct object *o)
 {
 	uint64_t body = 0;
-	return !object_length(o, &body) || body > c->store.size_bytes / 2;
+	return !object_length(o, &body) || body > c->store.sizes.disk_bytes / 2;
 }
 
 bool cold_store(struct cold *c, struct object *o, bool had_hits)

@@ -32,6 +32,8 @@ struct cold_options {
 	const char *path;
 	uint64_t size_bytes;
 	enum admission admission;
+	uint64_t
+	    memory_bytes; /* ceiling of the process, a quarter of it for buffers here; 0 = none */
 };
 
 struct cold_load;

@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/evict.h"
 
-enum { DELETE_DELAY_MS = 1000, LOOK_DELAY_MS = 5000, BODY_BUFFERS = 4, META_BUFFERS = 2 };
+enum { DELETE_DELAY_MS = 1000, LOOK_DELAY_MS = 5000 };
 
-struct evict_plan evict_plan_of(uint64_t size)
+void evict_init(struct evict *e, const struct sizes *sizes)
 {
-	/* 64 MiB each from 8 GiB on. */
-	uint64_t buffer = max_u64(min_u64(size / 128, 64 * MIB), 1 * MIB);
-	return (struct evict_plan){
-		.write_buffer_bytes = buffer,
-		.log_bytes = buffer,
-		.cache_bytes = max_u64(min_u64(size / 64, 64 * MIB), 8 * MIB),
-	};
-}
-
-void evict_init(struct evict *e, uint64_t size_bytes)
-{
-	struct evict_plan plan = evict_plan_of(size_bytes);
-	uint64_t unseen = (BODY_BUFFERS + META_BUFFERS) * plan.write_buffer_bytes + plan.log_bytes;
 	*e = (struct evict){
-		.budget_bytes = size_bytes - min_u64(unseen, size_bytes / 2),
-		.step_bytes = plan.write_buffer_bytes,
-		.written_bytes = plan.write_buffer_bytes, /* look at what is there first of all */
+		.budget_bytes = sizes->budget_bytes,
+		.step_bytes = sizes->body_buffer_bytes,
+		.written_bytes = sizes->body_buffer_bytes, /* look at what is there first of all */
 	};
 }
 

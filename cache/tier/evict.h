@@ -5,8 +5,8 @@
  * from them; a moment later they are deleted, and their space is free at once. Who reads through
  * an iterator keeps them until done. Records of what went are dropped by the next compactions.
  *
- * The budget is the store's size less what memtables and the write-ahead log may take at most, so
- * the size is a bound, not an aim. thread: the writer, all of it.
+ * The size is a bound, not an aim: the budget of tables is less by all that may be on the disk
+ * beside those that are counted. See sizes.c for what that is. thread: the writer, all of it.
  */
 #pragma once
 
@@ -22,12 +22,7 @@ struct evict {
 	struct mono looked_at, raised_at;
 };
 
-/* How a store of that size divides it. */
-struct evict_plan {
-	uint64_t write_buffer_bytes, log_bytes, cache_bytes;
-};
-struct evict_plan evict_plan_of(uint64_t size_bytes);
-
-void evict_init(struct evict *, uint64_t size_bytes);
+/* sizes: the store's. */
+void evict_init(struct evict *, const struct sizes *);
 /* Looks after the size when it is time to. */
 enum err evict_tend(struct evict *, struct store *, struct mono now);

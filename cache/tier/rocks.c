@@ -96,19 +96,19 @@ bool rocks_can_write_direct(const char *path)
 
 static rocksdb_options_t *control_settings(const struct rocks_options *o)
 {
-	rocksdb_options_t *s = settings_of_text("stats_persist_period_sec=0");
+	rocksdb_options_t *s = settings_of_text("stats_persist_period_sec=0;allow_fallocate=false");
 	rocksdb_options_set_create_if_missing(s, 1);
 	rocksdb_options_set_create_missing_column_families(s, 1);
 	rocksdb_options_set_write_buffer_size(s, 1 * MIB);
 	/* of the whole database */
 	rocksdb_options_set_max_background_jobs(s, 3);
 	rocksdb_options_set_max_open_files(s, -1);
-	rocksdb_options_set_max_total_wal_size(s, o->log_bytes);
+	rocksdb_options_set_max_total_wal_size(s, o->sizes->log_bytes);
 	rocksdb_options_set_bytes_per_sync(s, 1 * MIB);
 	/* What is written was in the hot tier a moment ago: a second copy in the page cache would cost
 	 * memory, and as much time as all else that is done to store it. Reads fill the page cache. */
 	rocksdb_options_set_use_direct_io_for_flush_and_compaction(s, o->direct_writes);
-	rocksdb_options_set_max_manifest_file_size(s, 16 * MIB);
+	rocksdb_options_set_max_manifest_file_size(s, o->sizes->manifest_bytes);
 	rocksdb_options_set_stats_dump_period_sec(s, 0);
 	/* Its own log is a file in the store: on a full disk, writing there runs into an assertion.
 	 * What matters comes back as an error and goes to our log. */
@@ -121,10 +121,12 @@ static rocksdb_options_t *control_settings(const struct rocks_options *o)
 static rocksdb_options_t *meta_settings(struct rocks *r)
 {
 	rocksdb_options_t *s = settings_of_text("periodic_compaction_seconds=86400");
-	uint64_t buffer = min_u64(r->options.write_buffer_bytes, 32 * MIB);
+	uint64_t buffer = r->options.sizes->meta_buffer_bytes;
 	rocksdb_options_set_write_buffer_size(s, buffer);
 	rocksdb_options_set_max_bytes_for_level_base(s, 4 * buffer);
-	rocksdb_options_set_target_file_size_base(s, min_u64(buffer, 16 * MIB));
+	rocksdb_options_set_target_file_size_base(s, buffer);
+	/* What a compaction writes is on the disk beside what it reads. */
+	rocksdb_options_set_max_compaction_bytes(s, 12 * buffer);
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(s, 1);
 	rocksdb_options_set_compression(s, rocksdb_lz4_compression);
 	rocksdb_options_set_compaction_filter(s, r->filter);
@@ -149,9 +151,9 @@ static rocksdb_options_t *meta_settings(struct rocks *r)
 static rocksdb_options_t *body_settings(const struct rocks_options *o)
 {
 	rocksdb_options_t *s = rocksdb_options_create();
-	rocksdb_options_set_write_buffer_size(s, o->write_buffer_bytes);
+	rocksdb_options_set_write_buffer_size(s, o->sizes->body_buffer_bytes);
 	rocksdb_options_set_max_write_buffer_number(s, 4);
-	rocksdb_options_set_target_file_size_base(s, o->write_buffer_bytes);
+	rocksdb_options_set_target_file_size_base(s, o->sizes->body_buffer_bytes);
 	rocksdb_options_set_compression(s, rocksdb_no_compression);
 
 	/* The page cache is a better place for bodies than a block cache of ours. */
@@ -178,7 +180,7 @@ static rocksdb_writeoptions_t *write_options(bool logged, bool synced)
 static void make_options(struct rocks *r)
 {
 	r->filter = rocksdb_compactionfilter_create(r, on_filter_end, on_filter, filter_name);
-	r->cache = rocksdb_cache_create_lru(r->options.cache_bytes);
+	r->cache = rocksdb_cache_create_lru(r->options.sizes->cache_bytes);
 	r->settings[ROCKS_CONTROL] = control_settings(&r->options);
 	r->settings[ROCKS_META] = meta_settings(r);
 	r->settings[ROCKS_BODY] = body_settings(&r->options);

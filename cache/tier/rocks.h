@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "cache/tier/sizes.h"
 #include "edge/base/err.h"
 #include "edge/base/slice.h"
 
@@ -28,10 +29,8 @@ typedef bool rocks_stale_f(const void *arg, struct slice value);
 
 struct rocks_options {
 	const char *path;
-	uint64_t write_buffer_bytes; /* of ROCKS_BODY: also the size of its files */
-	uint64_t log_bytes;          /* the write-ahead log's cap */
-	uint64_t cache_bytes;        /* for blocks, filters and index of ROCKS_META */
-	bool direct_writes;          /* past the page cache; rocks_can_write_direct tells */
+	const struct sizes *sizes;
+	bool direct_writes; /* past the page cache; rocks_can_write_direct tells */
 	rocks_stale_f *is_stale;
 	const void *arg;
 };

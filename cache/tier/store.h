@@ -9,6 +9,7 @@
 #include "cache/tier/cold.h"
 #include "cache/tier/health.h"
 #include "cache/tier/ledger.h"
+#include "cache/tier/sizes.h"
 
 enum { FORGET_SLOTS = 16 * 1024, CHUNK_HEAD_BYTES = 24 };
 
@@ -26,7 +27,7 @@ struct store {
 	struct rocks *rocks;
 	struct writer *writer;
 	struct crew *readers;
-	uint64_t size_bytes;
+	struct sizes sizes;
 	/* fixed after the opening, but for its atomics and the writer's part */
 	struct ledger ledger;
 	/* atomic */

@@ -10,7 +10,6 @@
 #include "cache/tier/filling.h"
 
 enum {
-	GROUP_BYTES = 4 * 1024 * 1024,
 	IOVECS = 32,       /* of a chunk: pieces are never so small that it takes more */
 	HELD_MAX = 100000, /* removals that wait for the disk to be well */
 	IDLE_MS = 10000,
@@ -69,8 +68,8 @@ static bool enqueue(struct writer *w, struct entry *e)
 {
 	lock_take(&w->lock);
 	/* An object larger than the queue may wait alone. What brings no body of its own may always. */
-	bool fits = w->queue_bytes == 0 || w->queue_bytes + e->bytes <= WRITER_QUEUE_BYTES ||
-	    e->bytes == 0;
+	bool fits = w->queue_bytes == 0 ||
+	    w->queue_bytes + e->bytes <= w->store->sizes.queue_bytes || e->bytes == 0;
 	if (fits) {
 		bool was_empty = list_empty(&w->queue);
 		list_append(&w->queue, &e->link);
@@ -146,12 +145,15 @@ static void fail_group(struct writer *w, enum err err)
 		w->group_err = err;
 }
 
+/* Looks after the size, too: one body may be larger than a group. */
 static void write_bodies(struct writer *w) ON_WORKER
 {
 	if (w->body_bytes == 0)
 		return;
+	w->evict.written_bytes += w->body_bytes;
 	w->body_bytes = 0;
 	fail_group(w, store_write(w->store, w->body, ROCKS_UNLOGGED));
+	fail_group(w, evict_tend(&w->evict, w->store, mono_now()));
 }
 
 static void free_entry(struct entry *e)
@@ -255,6 +257,7 @@ static void end_entry(struct writer *w, struct entry *e, enum err err)
 /* Writes the group's records, now that its bodies are in. */
 static void write_records(struct writer *w) ON_WORKER
 {
+	w->evict.written_bytes += rocks_batch_bytes(w->meta);
 	if (w->group_err)
 		rocks_batch_clear(w->meta);
 	else
@@ -276,7 +279,6 @@ static void end_group(struct writer *w) ON_WORKER
 		end_entry(w, e, w->group_err);
 	}
 	give_room(w, freed);
-	w->evict.written_bytes += w->group_bytes;
 	w->store->is_measured = false;
 	w->group_bytes = 0;
 	w->group_err = ERR_NONE;
@@ -324,7 +326,7 @@ static struct extent add_chunks(struct writer *w, const struct entry *e, struct 
 			.bytes = (uint32_t)min_u64(left, CHUNK_BYTES),
 		};
 		add_chunk(w, from, head, run.first + i);
-		if (w->body_bytes >= GROUP_BYTES)
+		if (w->body_bytes >= w->store->sizes.group_bytes)
 			write_bodies(w);
 	}
 	return run;
@@ -389,7 +391,7 @@ static void add_part(struct writer *w, struct entry *e) ON_WORKER
 {
 	struct flow_reader *from = &e->filling->from;
 	uint64_t index = from->offset / CHUNK_BYTES;
-	uint64_t bytes = filling_next(e->filling, GROUP_BYTES);
+	uint64_t bytes = filling_next(e->filling, w->store->sizes.group_bytes);
 	if (bytes > 0)
 		e->run = add_chunks(w, e, from, bytes, index);
 }
@@ -439,7 +441,7 @@ static void add_removal(struct writer *w, const struct entry *e) ON_WORKER
 /* Writes what there is to do, up to a group's worth. */
 static void write_group(struct writer *w) ON_WORKER
 {
-	while (!list_empty(&w->todo) && w->group_bytes < GROUP_BYTES) {
+	while (!list_empty(&w->todo) && w->group_bytes < w->store->sizes.group_bytes) {
 		struct entry *e = LIST_OF(list_take_first(&w->todo), struct entry, link);
 		list_append(&w->group, &e->link);
 		if (e->filling)
@@ -570,7 +572,7 @@ struct writer *writer_new(struct store *store)
 	w->store = store;
 	w->body = rocks_batch_new();
 	w->meta = rocks_batch_new();
-	evict_init(&w->evict, store->size_bytes);
+	evict_init(&w->evict, &store->sizes);
 	if (start(w))
 		return w;
 	free_parts(w);

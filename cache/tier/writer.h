@@ -18,8 +18,6 @@
 
 struct writer;
 
-enum { WRITER_QUEUE_BYTES = 64 * 1024 * 1024 };
-
 /* own: writer_free. fail: NULL. */
 struct writer *writer_new(struct store *);
 /* Writes what is queued, then ends the thread. */

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "edge/base/memory.h"
 #include "edge/loop/flow.h"
 
 #define PREFIX "larder_"
@@ -226,18 +227,6 @@ static uint64_t count_fds(void)
 	return count - 3; /* ".", ".." and the folder itself */
 }
 
-static uint64_t resident_bytes(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*u %lu", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void read_process(struct metrics *m)
 {
 	struct rlimit fds = { 0 };
@@ -247,7 +236,7 @@ static void read_process(struct metrics *m)
 	meter_set(&m->process.uptime_s, (uint64_t)(wall_now().ms - m->started.ms) / 1000);
 	meter_set(&m->process.fds, count_fds());
 	meter_set(&m->process.max_fds, fds.rlim_cur);
-	meter_set(&m->process.resident, resident_bytes());
+	meter_set(&m->process.resident, memory_resident());
 	meter_set(&m->process.flow, flow_bytes_in_memory());
 }
 

@@ -17,6 +17,7 @@ enum conf_kind {
 	CONF_BOOL,        /* bool: true | false */
 	CONF_UINT,        /* uint64_t, min..max */
 	CONF_SIZE,        /* uint64_t bytes: 64k, 1g; min..max */
+	CONF_MEMORY,      /* uint64_t: as a size, or 60%: then CONF_PERCENT and the number */
 	CONF_DURATION,    /* int64_t milliseconds: 250ms, 10s, 5m, 1h, 7d; min..max; "off" = 0 */
 	CONF_FRACTION,    /* double, min..max in thousandths */
 	CONF_STRING,      /* struct slice */
@@ -70,6 +71,14 @@ struct conf_table {
 	const char *shorthand; /* key that an entry of a list sets when it is a plain value; NULL =
 				  an entry is always a map */
 };
+
+/* A CONF_MEMORY that is a part of something. */
+#define CONF_PERCENT (UINT64_C(1) << 63)
+/* What such a value means, in bytes. */
+static inline uint64_t conf_memory_of(uint64_t value, uint64_t whole)
+{
+	return value & CONF_PERCENT ? whole / 100 * (value & ~CONF_PERCENT) : value;
+}
 
 /* Bounds of durations. */
 #define CONF_SECONDS(n) ((uint64_t)(n)*1000)

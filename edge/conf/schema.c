@@ -49,6 +49,12 @@ static json_t *size_schema(void)
 	    pattern("^[0-9]+[kmgt]?$|\\$\\{"));
 }
 
+static json_t *memory_schema(void)
+{
+	return json_pack("{s:[{s:s, s:i}, o]}", "anyOf", "type", "integer", "minimum", 0,
+	    pattern("^[0-9]+[kmgt]?$|^[1-9][0-9]?%$|^100%$|\\$\\{"));
+}
+
 static json_t *duration_schema(void)
 {
 	return json_pack("{s:[{s:i}, o]}", "anyOf", "const", 0,
@@ -99,6 +105,7 @@ static json_t *schema_of(const struct conf_field *f)
 	case CONF_BOOL: return or_variable(typed("boolean"));
 	case CONF_UINT: return or_variable(number_of(f, "integer", 1));
 	case CONF_SIZE: return size_schema();
+	case CONF_MEMORY: return memory_schema();
 	case CONF_DURATION: return duration_schema();
 	case CONF_FRACTION: return or_variable(number_of(f, "number", 1000));
 	case CONF_STRING: return typed("string");

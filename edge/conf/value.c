@@ -89,7 +89,9 @@ static void write_fraction(struct buf *out, double value)
 
 static void write_number(struct buf *out, enum conf_kind kind, uint64_t value)
 {
-	if (kind == CONF_SIZE && value)
+	if (kind == CONF_MEMORY && value & CONF_PERCENT)
+		buf_addf(out, "%" PRIu64 "%%", value & ~CONF_PERCENT);
+	else if ((kind == CONF_SIZE || kind == CONF_MEMORY) && value)
 		write_scaled(out, sizes, value);
 	else if ((kind == CONF_DURATION || kind == CONF_STATUS_TTLS) && value)
 		write_scaled(out, durations, value);
@@ -125,6 +127,20 @@ static enum value_verdict read_u64(const struct conf_field *f, struct slice text
 	if (!is_within(f, value))
 		return VALUE_OUT_OF_RANGE;
 	*dest = value;
+	return VALUE_OK;
+}
+
+/* A percentage, which has no bounds but 1 and 100, or a size. */
+static enum value_verdict read_memory(const struct conf_field *f, struct slice text, uint64_t *dest)
+{
+	uint64_t percent;
+	if (!slice_ends(text, SL("%")))
+		return read_u64(f, text, dest);
+	if (!slice_to_u64(slice_first(text, text.len - 1), &percent))
+		return VALUE_MALFORMED;
+	if (percent < 1 || percent > 100)
+		return VALUE_OUT_OF_RANGE;
+	*dest = CONF_PERCENT | percent;
 	return VALUE_OK;
 }
 
@@ -167,6 +183,7 @@ enum value_verdict value_read(const struct conf_field *f, struct slice text, voi
 	case CONF_BOOL: return read_bool(text, dest);
 	case CONF_UINT:
 	case CONF_SIZE: return read_u64(f, text, dest);
+	case CONF_MEMORY: return read_memory(f, text, dest);
 	case CONF_DURATION: return read_ms(f, text, dest);
 	case CONF_FRACTION: return read_share(f, text, dest);
 	default: must(f->kind == CONF_WORD); return read_word(f, text, dest);
@@ -178,6 +195,7 @@ void value_write(struct buf *out, const struct conf_field *f, const void *at)
 	switch (f->kind) {
 	case CONF_BOOL: buf_add(out, *(const bool *)at ? SL("true") : SL("false")); return;
 	case CONF_UINT:
+	case CONF_MEMORY:
 	case CONF_SIZE: write_number(out, f->kind, *(const uint64_t *)at); return;
 	case CONF_DURATION: write_number(out, f->kind, (uint64_t) * (const int64_t *)at); return;
 	case CONF_FRACTION: write_fraction(out, *(const double *)at); return;
@@ -234,6 +252,7 @@ static const struct {
 	[CONF_BOOL] = { "a switch", "true or false" },
 	[CONF_UINT] = { "a number", "0, 12 or 3000" },
 	[CONF_SIZE] = { "a size", "512, 64k, 16m or 1g" },
+	[CONF_MEMORY] = { "a size", "512m, 2g or 60%" },
 	[CONF_DURATION] = { "a duration", "250ms, 5s, 5m, 1h, 7d or off" },
 	[CONF_FRACTION] = { "a share", "0, 0.1 or 1" },
 };

@@ -12,6 +12,7 @@ enum {
 	ARENA_BYTES = 512 * 1024,
 	PASS_WINDOW_BYTES = 256 * 1024,       /* how far an origin may be ahead of a slow client */
 	SPOOL_WINDOW_BYTES = 2 * 1024 * 1024, /* ... and of the disk */
+	SHORT_KEEP_BYTES = 64 * 1024,         /* what is kept in RAM while that is short */
 };
 
 struct fetch {
@@ -240,6 +241,8 @@ static bool give_body(struct fetch *f, const struct response *response, struct o
 	struct cache *cache = f->worker->cache;
 	uint64_t length = body_length(response);
 	uint64_t keep = min_u64(cache_hot_largest(cache), cache->max_object_bytes);
+	if (cache_flight(cache) != CACHE_ROOMY)
+		keep = min_u64(keep, SHORT_KEEP_BYTES);
 	bool is_large = length != FLOW_LENGTH_UNKNOWN && length > keep;
 	o->body = flow_new(
 	    length, is_large ? 0 : keep, cache->cold ? SPOOL_WINDOW_BYTES : PASS_WINDOW_BYTES);
@@ -305,6 +308,8 @@ static struct flow *store(struct fetch *f, const struct response *response, cons
 	struct object *o = make_object(f, response, life, REASON_STORED, true);
 	if (!o || !give_body(f, response, o)) {
 		object_unref(&o);
+		if (!f->worker->cache->cold)
+			remember_pass(f, REASON_TOO_LARGE);
 		end_claim(f, CLAIM_RELEASED, NULL, REASON_TOO_LARGE);
 		return pass(f, response, life, REASON_TOO_LARGE);
 	}

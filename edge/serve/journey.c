@@ -278,11 +278,13 @@ static enum step step_load(struct trip *t) ON_LOOP
 }
 
 /* Why the origin must not see this request, or not yet (RFC 8470 5.2). */
-static enum err bars_origin(const struct trip *t)
+static enum err bars_origin(struct trip *t) ON_LOOP
 {
 	if (t->control.only_if_cached)
 		return ERR_ONLY_IF_CACHED;
-	return gate_replays(t->stream) ? ERR_TOO_EARLY : ERR_NONE;
+	if (gate_replays(t->stream))
+		return ERR_TOO_EARLY;
+	return trip_lacks_memory(t) ? ERR_BUSY : ERR_NONE;
 }
 
 static enum step step_fetch(struct trip *t) ON_LOOP
@@ -308,6 +310,8 @@ static enum step step_fetch(struct trip *t) ON_LOOP
 static enum step step_pass(struct trip *t) ON_LOOP
 {
 	struct fetch_spec spec = trip_fetch_spec(t, FETCH_PRIVATE);
+	if (trip_lacks_memory(t))
+		return fail(t, ERR_BUSY);
 	if (gate_replays(t->stream))
 		return fail(t, ERR_TOO_EARLY);
 	if (t->stream->request.method != METHOD_HEAD)

@@ -263,6 +263,14 @@ static void reset(struct trip *t) ON_LOOP
 	t->head_us = -1;
 }
 
+bool trip_lacks_memory(struct trip *t)
+{
+	bool is_full = cache_flight(t->worker->cache) == CACHE_FULL;
+	if (is_full)
+		meter_add(&t->worker->meters.refused, 1);
+	return is_full;
+}
+
 void trip_release(struct trip *t)
 {
 	if (mail_is_posted(&t->wait.mail) || mail_is_posted(&t->delivery.wake) ||

@@ -72,6 +72,8 @@ struct trip {
 struct trip *trip_begin(struct stream *, const struct trip_events *) ON_LOOP;
 /* The client is served or gone: counts and logs, leaves what was waited for, releases. */
 void trip_end(struct trip *, enum err failure) ON_LOOP;
+/* Whether bodies on their way fill their part of the memory: nothing that brings another begins. */
+bool trip_lacks_memory(struct trip *) ON_LOOP;
 /* Gives an ended trip back once no letter to it is on its way any more. */
 void trip_release(struct trip *) ON_LOOP;
 

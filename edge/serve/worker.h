@@ -32,6 +32,7 @@ struct slice result_name(enum result);
 	X(requests, COUNTER, "http_requests_total", "", "Requests answered or given up.") \
 	X(aborted, COUNTER, "http_requests_aborted_total", "", "Requests whose client left, or whose answer was cut.") \
 	X(under_way, GAUGE, "http_requests_under_way", "", "Requests under way.") \
+	X(refused, COUNTER, "memory_refusals_total", "", "Requests refused while bodies on their way filled their part of the memory.") \
 	X(refreshes, COUNTER, "cache_refreshes_total", "", "Background refreshes started.") \
 	X(fetches, GAUGE, "cache_fetches_under_way", "", "Fetches under way.") \
 	X(waits, COUNTER, "cache_waits_total", "", "Requests that joined a fetch under way.") \

@@ -143,6 +143,8 @@ static const struct flag table[] = {
 		"keep objects on disk here (RAM only)"},
 	{"--store-size", NULL, "SIZE", "store: {size: ", "}", false, LOADING,
 		"disk to use (10g)"},
+	{"--memory-limit", NULL, "SIZE", "memory-limit: ", "", false, LOADING,
+		"RAM for everything: 2g, or 60% of the machine or container (60%)"},
 	{"--hot-size", NULL, "SIZE", "store: {hot-size: ", "}", false, LOADING,
 		"RAM to use (256m)"},
 	{"--workers", NULL, "N", "workers: ", "", false, LOADING,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/settings/governor.h"
 #include "edge/settings/server.h"
 
 #include <signal.h>
@@ -33,6 +34,7 @@ struct server {
 	struct premises *premises; /* made of them */
 	struct keyring keyring;
 	struct keeper keeper;
+	struct governor governor;
 	struct cache cache;
 	struct access_log *access;
 	struct seat *seats;
@@ -144,12 +146,14 @@ static void divide_cache(struct server *s, const struct settings *settings)
 static bool open_cache(struct server *s)
 {
 	const struct store_settings *store = &s->settings->store;
+	uint64_t limit = governor_limit(s->settings->memory_limit);
 	char *path = slice_to_str(store->path);
 	struct cache_options options = {
 		.cold = { .path = path[0] ? path : NULL,
 		    .size_bytes = store->size_bytes,
 		    .admission = (enum admission)store->admission },
-		.hot_bytes = store->hot_bytes,
+		.hot_bytes = governor_first_budget(limit, store->hot_bytes),
+		.memory_bytes = limit,
 		.max_object_bytes = store->max_object_bytes,
 	};
 	enum err e = cache_init(&s->cache, &options, s->why, sizeof(s->why));
@@ -250,6 +254,7 @@ static void add_metrics(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++)
 		scrape_worker(m, &s->seats[i].worker);
 	scrape_cache(m, &s->cache);
+	metrics_add_table(m, &governor_meter_table, &s->governor.meters, "");
 	s->known_shares = 1;
 	scrape_shares(m, &s->cache, &s->known_shares);
 	if (s->access)
@@ -417,7 +422,7 @@ static void reload(struct server *s, struct conf_errors *errors)
 	}
 	warn_of_restart(s->settings, next);
 	log_set_level((enum log_level)next->log.level);
-	hot_set_budget(s->cache.hot, next->store.hot_bytes);
+	governor_set(&s->governor, governor_limit(next->memory_limit), next->store.hot_bytes);
 	divide_cache(s, next);
 	scrape_shares(&s->metrics, &s->cache, &s->known_shares);
 	move_in(s, premises);
@@ -518,6 +523,8 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	keeper_take(&s->keeper, s->premises);
 	if (!start_admin(s) || !start_workers(s))
 		return false;
+	governor_start(&s->governor, &s->control, &s->cache,
+	    governor_limit(s->settings->memory_limit), s->settings->store.hot_bytes);
 	return true;
 }
 
@@ -534,6 +541,7 @@ static void stop_workers(struct server *s)
 static void take_down(struct server *s) ON_LOOP
 {
 	notify_stopping();
+	governor_stop(&s->governor);
 	if (s->has_admin)
 		admin_stop(&s->admin);
 	stop_workers(s);

@@ -34,12 +34,12 @@ static const struct conf_field store_fields[] = {
 	 .doc = "Directory of the cold tier on disk; empty = no disk, RAM only."},
 	{"size", CONF_SIZE, AT(size_bytes), 16 * MIB, 64 * 1024 * GIB, "10g",
 	 .doc = "Disk that the cold tier may take; the oldest objects leave first."},
-	{"hot-size", CONF_SIZE, AT(hot_bytes), MIB, 64 * 1024 * GIB, "256m",
-	 .doc = "RAM that the hot tier may take."},
+	{"hot-size", CONF_SIZE, AT(hot_bytes), .fallback = "0",
+	 .doc = "RAM that the hot tier may take at most; 0 = what memory-limit leaves."},
 	{"max-object-size", CONF_SIZE, AT(max_object_bytes), .fallback = "0",
 	 .doc = "Largest answer that is stored, larger ones are passed through; 0 = a sixteenth "
-		"of size, or of hot-size without a path. What is larger than a sixteenth of "
-		"hot-size lives on disk only."},
+		"of size, or without a path of the hot tier. What is larger than a sixteenth of the "
+		"hot tier lives on disk only."},
 	{"admission", CONF_WORD, AT(admission), .fallback = "always", .words = admissions,
 	 .doc = "What goes to disk: everything; what was asked for twice, which spares the disk most "
 		"writes; or what leaves the hot tier after it was hit there."},
@@ -104,6 +104,10 @@ static const struct conf_table listen_table = {
 static const struct conf_field fields[] = {
 	{"workers", CONF_UINT, AT(workers), 0, 256, "0",
 	 .doc = "Threads that serve requests; 0 = one for each processor."},
+	{"memory-limit", CONF_MEMORY, AT(memory_limit), 16 * MIB, 64 * 1024 * GIB, "60%",
+	 .doc = "RAM that the whole process may take: objects, connections, bodies on their way, the "
+		"store's buffers. A percentage is of the machine, or of the container if that has "
+		"less."},
 	{"listen", CONF_SECTIONS, AT(listen), 1, 64, "[\"" LISTEN_DEFAULT "\"]",
 	 .table = &listen_table,
 	 .doc = "Where clients are served."},

@@ -25,8 +25,8 @@ struct log_settings {
 struct store_settings {
 	struct slice path;         /* empty = RAM only */
 	uint64_t size_bytes;       /* disk */
-	uint64_t hot_bytes;        /* RAM tier */
-	uint64_t max_object_bytes; /* larger answers are passed through; 0 = 1/16 of hot_bytes */
+	uint64_t hot_bytes;        /* RAM tier; 0 = what memory_limit leaves */
+	uint64_t max_object_bytes; /* larger answers are passed through; 0 = a sixteenth of a tier */
 	int admission;             /* enum admission of cache/tier/cold.h */
 };
 
@@ -41,6 +41,7 @@ struct settings {
 	_Atomic uint32_t refs;
 	struct arena arena;
 	uint64_t workers;         /* 0 = one per processor */
+	uint64_t memory_limit;    /* CONF_MEMORY */
 	struct conf_list listen;  /* struct listen_options, at least one */
 	struct tls_options tls;   /* what each listener's starts from */
 	struct security security; /* what each route's starts from */

@@ -40,7 +40,7 @@ static void test_locked(void)
 	fresh_dir();
 	struct cold *c = open_store(GIB, ADMIT_ALWAYS), *second = NULL;
 	char why[256];
-	struct cold_options o = { dir, GIB, ADMIT_ALWAYS };
+	struct cold_options o = { .path = dir, .size_bytes = GIB, .admission = ADMIT_ALWAYS };
 	CU_ASSERT_EQUAL(cold_open(&o, &second, why, sizeof(why)), ERR_STORE_LOCKED);
 	CU_ASSERT(strstr(why, dir) != NULL);
 	cold_close(&c);
@@ -225,7 +225,7 @@ static void test_formats(void)
 	put_control(c, SL("format"), &(uint32_t){ 4 }, sizeof(uint32_t));
 	cold_close(&c);
 	char why[256];
-	struct cold_options o = { dir, GIB, ADMIT_ALWAYS };
+	struct cold_options o = { .path = dir, .size_bytes = GIB, .admission = ADMIT_ALWAYS };
 	CU_ASSERT_EQUAL(cold_open(&o, &none, why, sizeof(why)), ERR_STORE_CORRUPT);
 }
 

@@ -35,7 +35,7 @@ static inline struct cold *open_store(uint64_t size, enum admission admission)
 {
 	struct cold *c = NULL;
 	char why[256] = "";
-	struct cold_options o = { dir, size, admission };
+	struct cold_options o = { .path = dir, .size_bytes = size, .admission = admission };
 	if (cold_open(&o, &c, why, sizeof(why)))
 		fprintf(stderr, "%s\n", why);
 	must(c != NULL);
