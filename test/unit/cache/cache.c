@@ -373,7 +373,8 @@ static void test_restart_after_race(void)
 static void test_no_store(void)
 {
 	struct cache c;
-	struct cache_options o = { { "/proc/nowhere/store", GIB, ADMIT_ALWAYS }, 16 * MIB, 0 };
+	struct cache_options o = { .cold = { .path = "/proc/nowhere/store", .size_bytes = GIB },
+		.hot_bytes = 16 * MIB };
 	CU_ASSERT_EQUAL(cache_init(&c, &o), ERR_NONE);
 	CU_ASSERT_EQUAL(cold_state(c.cold), COLD_OFF);
 	publish(&c, "http://a/", plain(&c, "http://a/"), 10);
