@@ -7,14 +7,20 @@
 
 enum { SWAP_TRIES = 8, EPOCH_BITS = 40 };
 
-/* ---- life ---- */
+/* ---- between the tiers ---- */
+
+static void offer(struct cache *c, struct object *object, bool had_hits)
+{
+	/* Under a former secret nobody would find it. */
+	if (c->cold && hash128_eq(hash_siphash(cache_secret(c), object->key), object->hash))
+		cold_store(c->cold, object, had_hits);
+}
 
 static void on_hot_evict(void *arg, struct object *object, bool had_hits)
 {
-	struct cache *c = arg;
 	/* What nobody asked for again was offered when it was complete: that was enough. */
-	if (c->cold && had_hits)
-		cold_store(c->cold, object, true);
+	if (had_hits)
+		offer(arg, object, true);
 }
 
 static void work_tell_mark(void *arg, uint32_t slot, struct buf *to)
@@ -27,44 +33,94 @@ static void on_mark(void *arg, struct slice bytes)
 	fence_restore(arg, bytes);
 }
 
-/* The fence's numbers go on above those of every former life. */
-static enum err start_fence(struct cache *c)
-{
-	uint64_t first = c->cold ? (uint64_t)cold_epoch(c->cold) << EPOCH_BITS : 1;
-	c->fence = fence_new(first);
-	if (!c->fence)
-		return ERR_NO_MEMORY;
-	return c->cold ? cold_marks(c->cold, on_mark, c->fence) : ERR_NONE;
-}
+/* ---- the store's secret and numbers ---- */
 
-static enum err start_secret(struct cache *c)
+static enum err use_secret(struct cache *c, struct hash_secret secret)
 {
-	if (c->cold)
-		c->secret = cold_secret(c->cold);
-	else if (getrandom(&c->secret, sizeof(c->secret), 0) != (ssize_t)sizeof(c->secret))
-		return ERR_SYSTEM;
+	struct cache_secret *s = malloc(sizeof(*s));
+	if (!s)
+		return ERR_NO_MEMORY;
+	*s = (struct cache_secret){ secret, c->secret };
+	atomic_store(&c->secret, s);
 	return ERR_NONE;
 }
 
-enum err cache_init(struct cache *c, const struct cache_options *o, char *why, size_t why_room)
+static bool is_in_use(const struct cache *c, struct hash_secret secret)
+{
+	struct hash_secret now = cache_secret(c);
+	return memcmp(&now, &secret, sizeof(now)) == 0;
+}
+
+/* A store that is new takes our secret, and numbers above all that we gave out: what it will hold has
+ * those, and the next life's are to be larger still. */
+static void on_store_seed(void *arg, struct hash_secret *ret_secret, uint32_t *ret_epoch)
+{
+	const struct cache *c = arg;
+	*ret_secret = cache_secret(c);
+	*ret_epoch = (uint32_t)(fence_now(c->fence) >> EPOCH_BITS);
+}
+
+/*
+ * The store is open, at the start or later, and nothing of it can be found yet. What its former lives
+ * invalidated is in its marks. What this life invalidated without it is
+ *
+ *	- in the fence, if the secret in use is this store's: the numbers there are for its hashes;
+ *	- nowhere, if the secret is another: then everything that is in the store is overtaken, once.
+ *	  An invalidation that comes at the same time either sees the new secret, and is for its hashes,
+ *	  or was noted before we look whether there was any (cache_invalidate).
+ *
+ * The marks are written before anything is found, so that a crash does not undo it.
+ */
+static enum err on_store_open(void *arg, struct cold *cold)
+{
+	struct cache *c = arg;
+	fence_lift(c->fence, (uint64_t)cold_epoch(cold) << EPOCH_BITS);
+	enum err err = cold_marks(cold, on_mark, c->fence);
+	bool is_other = !is_in_use(c, cold_secret(cold));
+	if (!err && is_other)
+		err = use_secret(c, cold_secret(cold));
+	if (err || !atomic_load(&c->has_invalidated))
+		return err;
+	if (is_other)
+		fence_raise_all(c->fence);
+	return cold_keep_marks(cold, work_tell_mark, c->fence, FENCE_SETS);
+}
+
+/* ---- life ---- */
+
+static enum err start_secret(struct cache *c)
+{
+	struct hash_secret secret;
+	if (getrandom(&secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
+		return ERR_SYSTEM;
+	return use_secret(c, secret);
+}
+
+static enum err open_cold(struct cache *c, const struct cache_options *o)
+{
+	const struct cold_host host = { c, on_store_seed, on_store_open };
+	struct cold_options options = o->cold;
+	options.memory_bytes = o->memory_bytes;
+	return options.path ? cold_open(&options, &host, &c->cold) : ERR_NONE;
+}
+
+enum err cache_init(struct cache *c, const struct cache_options *o)
 {
 	*c = (struct cache){ .max_object_bytes = o->max_object_bytes };
-	snprintf(why, why_room, "%s", "");
-	struct cold_options cold = o->cold;
-	cold.memory_bytes = o->memory_bytes;
-	if (cold.path && cold_open(&cold, &c->cold, why, why_room))
-		c->cold = NULL; /* RAM only: why says so */
+	c->fence = fence_new(1);
+	c->hot = hot_new(o->hot_bytes, on_hot_evict, c);
+	c->claims = claims_new();
+	enum err err = c->hot && c->claims && c->fence ? start_secret(c) : ERR_NO_MEMORY;
+	if (!err)
+		err = open_cold(c, o);
+	if (err) {
+		cache_fini(c);
+		return err;
+	}
 	c->flight_bytes = UINT64_MAX / 4;
 	if (c->max_object_bytes == 0)
 		c->max_object_bytes = c->cold ? cold_largest(c->cold) : UINT64_MAX;
-	c->hot = hot_new(o->hot_bytes, on_hot_evict, c);
-	c->claims = claims_new();
-	enum err err = c->hot && c->claims ? start_fence(c) : ERR_NO_MEMORY;
-	if (!err)
-		err = start_secret(c);
-	if (err)
-		cache_fini(c);
-	return err;
+	return ERR_NONE;
 }
 
 void cache_fini(struct cache *c)
@@ -73,6 +129,13 @@ void cache_fini(struct cache *c)
 	hot_free(&c->hot);
 	cold_close(&c->cold);
 	fence_free(&c->fence);
+	struct cache_secret *s = c->secret;
+	while (s) {
+		struct cache_secret *former = s->former;
+		free(s);
+		s = former;
+	}
+	c->secret = NULL;
 }
 
 void cache_set_shares(struct cache *c, const struct shares *shares)
@@ -126,7 +189,7 @@ static struct object *find_variant(struct cache *c, struct cache_query *q, struc
 {
 	struct slice values = vary_values(q->request, marker->spec, q->arena);
 	q->varies = true;
-	q->at = key_of_variant(q->key, values, c->secret, q->arena);
+	q->at = key_of_variant(q->key, values, cache_secret(c), q->arena);
 	object_unref(&marker);
 	return find_live(c, q->at, q->now);
 }
@@ -225,8 +288,8 @@ static bool try_mark(
 					  : extend_marker(old, primary, variant, max);
 	bool done = is_marked || !marker || replace_marker(c, old, marker);
 	/* Offered each time, as its variants are: then it is admitted when they are. */
-	if (done && marker && c->cold)
-		cold_store(c->cold, marker, false);
+	if (done && marker)
+		offer(c, marker, false);
 	object_unref(&marker);
 	object_unref(&old);
 	return done;
@@ -292,8 +355,7 @@ void cache_settle(struct cache *c, struct object *o)
 		return;
 	}
 	hot_settle(c->hot, o);
-	if (c->cold)
-		cold_store(c->cold, o, false);
+	offer(c, o, false);
 }
 
 /* Whether an answer may still be served, fresh or stale. A marker leads to answers that may. */
@@ -347,7 +409,7 @@ void cache_promote(struct cache *c, struct object *o)
 
 /* ---- removing ---- */
 
-void cache_invalidate(struct cache *c, struct key primary)
+static void invalidate(struct cache *c, struct key primary)
 {
 	/* Raised before its mark is queued: see cold.h. */
 	fence_raise(c->fence, primary.hash);
@@ -358,6 +420,22 @@ void cache_invalidate(struct cache *c, struct key primary)
 	if (c->cold)
 		cold_invalidate(c->cold, primary.hash, mark);
 	object_unref(&old);
+}
+
+/*
+ * Done under a secret that is still in use afterwards. If another is taken into use behind that, who
+ * does so looks at has_invalidated behind that, too; if one was taken into use meanwhile, it is done
+ * again for that. (All in the one order that all threads agree on.)
+ */
+void cache_invalidate(struct cache *c, struct key primary)
+{
+	const struct cache_secret *in_use;
+	do {
+		in_use = atomic_load(&c->secret);
+		primary.hash = hash_siphash(in_use->secret, primary.text);
+		atomic_store(&c->has_invalidated, true);
+		invalidate(c, primary);
+	} while (atomic_load(&c->secret) != in_use);
 }
 
 void cache_drop(struct cache *c, struct object *o)

@@ -7,6 +7,10 @@
  * its variants; the variants are at hashes of their own. The fence is asked with the primary key's
  * hash, for all variants alike. The fence's numbers are kept in the cold tier with each
  * invalidation, so that what was overtaken stays so after a restart.
+ *
+ * Hashes are made with a secret of the store's. One that opens late may have another than the one in
+ * use: from then on the store's is used, and what RAM has under the former is not found any more and
+ * ages out. Nothing that was invalidated before comes back from that store: see on_store_open.
  */
 #pragma once
 
@@ -15,22 +19,30 @@
 #include "cache/tier/cold.h"
 #include "cache/tier/hot.h"
 
+/* A secret that is or was in use. It stays where it is to the end. */
+struct cache_secret {
+	/* fixed */
+	struct hash_secret secret;
+	struct cache_secret *former;
+};
+
 struct cache {
 	/* fixed after init */
 	struct hot *hot;
 	struct cold *cold; /* NULL = RAM only */
 	struct claims *claims;
 	struct fence *fence;
-	struct hash_secret secret;
 	uint64_t max_object_bytes;
 	/* atomic */
 	_Atomic uint64_t flight_bytes; /* of bodies on their way, before new ones are not kept */
+	_Atomic(struct cache_secret *) secret;
+	_Atomic bool has_invalidated; /* anything in this life */
 };
 
 struct cache_options {
 	struct cold_options cold; /* path NULL = RAM only */
 	uint64_t hot_bytes;
-	uint64_t memory_bytes; /* ceiling of the process: the cold tier's buffers obey it */
+	uint64_t memory_bytes;     /* ceiling of the process: the cold tier's buffers obey it */
 	uint64_t max_object_bytes; /* 0 = a sixteenth of the store; of RAM without one */
 };
 
@@ -57,11 +69,17 @@ struct cache_query {
 	enum reason reason;    /* with CACHE_PASS: why it is uncacheable */
 };
 
-/* Opens both tiers. A store that fails to open leaves RAM only: `why` says so, and it is no error
- * unless nothing can run. own: cache_fini. fail: ERR_NO_MEMORY, ERR_SYSTEM. */
-enum err cache_init(struct cache *, const struct cache_options *, char *why, size_t why_room);
+/* Opens both tiers. A store that cannot be opened leaves RAM only for as long; it says so itself.
+ * own: cache_fini. fail: ERR_NO_MEMORY, ERR_SYSTEM. */
+enum err cache_init(struct cache *, const struct cache_options *);
 void cache_fini(struct cache *);
 
+/* What keys are hashed with. It may change at any moment: a request's keys may be of two secrets,
+ * which is a miss. thread: any. */
+static inline struct hash_secret cache_secret(const struct cache *c)
+{
+	return atomic_load_explicit(&c->secret, memory_order_acquire)->secret;
+}
 /* Divides both tiers anew. thread: any. */
 void cache_set_shares(struct cache *, const struct shares *);
 
@@ -96,7 +114,8 @@ void cache_settle(struct cache *, struct object *);
 void cache_remember_pass(struct cache *, struct key at, struct wall until, enum reason);
 /* A loaded object enters the hot tier, unless something newer is there. */
 void cache_promote(struct cache *, struct object *);
-/* Invalidates all of a primary key (RFC 9111 4.4): nothing of it is served unvalidated again. */
+/* Invalidates all of a primary key (RFC 9111 4.4): nothing of it is served unvalidated again. The
+ * text counts: its hash may be of a former secret. */
 void cache_invalidate(struct cache *, struct key primary);
 /* Removes one object: found broken, or replaced by an answer that may not be stored. */
 void cache_drop(struct cache *, struct object *);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/fence.h"
 
-enum { SETS = 8 * 1024, CELLS = 8, COARSE = 0, LOCKS = 64 };
+enum { SETS = FENCE_SETS, CELLS = 8, COARSE = 0, LOCKS = 64 };
 
 struct cell {
 	_Atomic uint64_t tag;    /* whose number it is; of no meaning in the coarse cell */
@@ -124,6 +124,25 @@ uint64_t fence_raise(struct fence *f, struct hash128 primary)
 	put_locked(f, set, primary.lo, number);
 	lock_drop(lock);
 	return number;
+}
+
+void fence_raise_all(struct fence *f)
+{
+	uint64_t number = atomic_fetch_add(&f->now, 1) + 1;
+	for (uint32_t set = 0; set < SETS; set++) {
+		struct lock *lock = lock_of(f, set);
+		lock_take(lock);
+		lift(&f->cells[set][COARSE].number, number);
+		lift(&f->newest[set], number);
+		lock_drop(lock);
+	}
+}
+
+void fence_lift(struct fence *f, uint64_t first)
+{
+	uint64_t now = atomic_load(&f->now);
+	while (now < first && !atomic_compare_exchange_weak(&f->now, &now, first))
+		;
 }
 
 /* ---- asking ---- */

@@ -30,14 +30,19 @@ void fence_free(struct fence **);
 uint64_t fence_now(const struct fence *);
 /* Overtakes everything of that primary key that was asked for until now. Returns the number. */
 uint64_t fence_raise(struct fence *, struct hash128 primary);
+/* Overtakes everything that was asked for until now, of all keys. */
+void fence_raise_all(struct fence *);
+/* Makes the number that holds now at least this one; what stands still stands. */
+void fence_lift(struct fence *, uint64_t first);
 /* The number of that primary key: what was asked for before it is overtaken. */
 uint64_t fence_number(const struct fence *, struct hash128 primary);
 /* Whether an object of that primary key and number still stands. */
 bool fence_holds(const struct fence *, struct hash128 primary, uint64_t seq);
 
-/* The set that a key's number is in: below 8,192. */
+enum { FENCE_SETS = 8 * 1024 };
+/* The set that a key's number is in: below FENCE_SETS. */
 uint32_t fence_set_of(struct hash128 primary);
 /* Appends what is to be kept of a set, as it is now. */
 void fence_keep(struct fence *, uint32_t set, struct buf *to);
-/* Gives back what was kept in a former life, in any order; before the fence is asked. */
+/* Gives back what was kept in a former life, in any order; before an answer of that life is judged. */
 void fence_restore(struct fence *, struct slice kept);

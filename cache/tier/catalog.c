@@ -66,6 +66,15 @@ static bool make_room(struct catalog *look, size_t items)
 	return look->items;
 }
 
+/* Lets nobody close the store. False when it is closed already. */
+static bool enter(struct catalog *look)
+{
+	if (gate_enter(&look->store->gate))
+		return true;
+	look->err = ERR_STORE_IO;
+	return false;
+}
+
 /* ---- finding ---- */
 
 /* Looks at one hash. Returns what was kept of it; NULL = nothing. */
@@ -115,8 +124,10 @@ static void work_find(struct job *job)
 {
 	role_worker();
 	struct catalog *look = CONTAINER_OF(job, struct catalog, job);
-	if (make_room(look, look->hash_count + CATALOG_HASHES))
+	if (make_room(look, look->hash_count + CATALOG_HASHES) && enter(look)) {
 		find(look);
+		gate_leave(&look->store->gate);
+	}
 	mail_post(look->home, &look->mail);
 }
 
@@ -166,8 +177,10 @@ static void work_walk(struct job *job)
 {
 	role_worker();
 	struct catalog *look = CONTAINER_OF(job, struct catalog, job);
-	if (make_room(look, look->limit))
+	if (make_room(look, look->limit) && enter(look)) {
 		walk(look);
+		gate_leave(&look->store->gate);
+	}
 	mail_post(look->home, &look->mail);
 }
 

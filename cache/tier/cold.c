@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/cold.h"
 
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-
 #include "cache/tier/admit.h"
-#include "cache/tier/evict.h"
 #include "cache/tier/loader.h"
 #include "cache/tier/store.h"
 #include "cache/tier/writer.h"
 
-enum { READERS = 4, READS_QUEUED = 1024, LARGEST_SHARE = 16, OPENING_BYTES = 8 * 1024 * 1024 };
+enum { READERS = 4, READS_QUEUED = 1024, LARGEST_SHARE = 16 };
 
 struct cold {
 	struct store store;
-	/* fixed after cold_open */
+	/* fixed */
+	struct cold_host host;
 	enum admission admission;
 	struct sightings *sightings;
 };
@@ -54,28 +51,47 @@ enum cold_state cold_state(const struct cold *c)
 	return store_state(&c->store);
 }
 
-/* ---- life ---- */
-
-/* Compaction's question. thread: RocksDB's. */
-static bool is_stale(const void *arg, struct slice value)
+const char *cold_why(const struct cold *c)
 {
-	const struct store *s = arg;
-	struct span span;
-	return !record_span(value, &span) || ledger_is_below_low(&s->ledger, span);
+	return trouble_word(store_trouble(&c->store));
 }
 
-static enum err open_rocks(struct store *s, const struct cold_options *options)
+const char *cold_state_word(enum cold_state state)
 {
-	s->sizes = sizes_of(options->size_bytes, options->memory_bytes);
-	return rocks_open(
-	    &(struct rocks_options){
-		.path = options->path,
-		.sizes = &s->sizes,
-		.direct_writes = rocks_can_write_direct(options->path),
-		.is_stale = is_stale,
-		.arg = s,
-	    },
-	    &s->rocks);
+	static const char *const words[COLD_STATES] = { "ok", "read-only", "off" };
+	return words[state];
+}
+
+const meter *cold_states(const struct cold *c)
+{
+	return c->store.states;
+}
+
+size_t cold_states_count(void)
+{
+	return (size_t)COLD_STATES * TROUBLE_COUNT;
+}
+
+void cold_states_label(struct buf *b, size_t index)
+{
+	enum cold_state state = (enum cold_state)(index / TROUBLE_COUNT);
+	enum trouble trouble = (enum trouble)(index % TROUBLE_COUNT);
+	buf_addf(b, "state=\"%s\",why=\"%s\"", cold_state_word(state), trouble_word(trouble));
+}
+
+/* ---- life ---- */
+
+static void on_seed(struct store *s, struct ledger_seed *seed)
+{
+	struct cold *c = CONTAINER_OF(s, struct cold, store);
+	if (c->host.seed)
+		c->host.seed(c->host.arg, &seed->secret, &seed->epoch);
+}
+
+static enum err on_opened(struct store *s)
+{
+	struct cold *c = CONTAINER_OF(s, struct cold, store);
+	return c->host.opened ? c->host.opened(c->host.arg, c) : ERR_NONE;
 }
 
 static enum err start_threads(struct cold *c)
@@ -86,43 +102,29 @@ static enum err start_threads(struct cold *c)
 	return c->store.writer && c->store.readers && c->sightings ? ERR_NONE : ERR_SYSTEM;
 }
 
-/*
- * Whether the disk has room to open a store. Debian's RocksDB aborts the process when it cannot
- * write the first lines of its own log; a full disk must cost us the disk, not the service.
- */
-static bool has_room(const char *path)
-{
-	struct statvfs disk;
-	if (statvfs(path, &disk) != 0)
-		return true; /* not there yet: making it tells */
-	return (uint64_t)disk.f_bavail * disk.f_frsize >= OPENING_BYTES;
-}
-
 enum err cold_open(
-    const struct cold_options *options, struct cold **ret_cold, char *why, size_t why_room)
+    const struct cold_options *options, const struct cold_host *host, struct cold **ret_cold)
 {
-	struct cold *c = calloc(1, sizeof(*c));
+	struct cold *c = aligned_alloc(_Alignof(struct cold), sizeof(*c));
 	if (!c)
 		return ERR_NO_MEMORY;
+	memset(c, 0, sizeof(*c));
 	c->admission = options->admission;
-	const char *words = "";
-	bool roomy = has_room(options->path);
-	enum err err = roomy ? open_rocks(&c->store, options) : ERR_STORE_IO;
-	if (!roomy)
-		words = "the disk is full";
-	else if (err)
-		words = rocks_why();
-	else if ((err = ledger_open(&c->store.ledger, c->store.rocks)))
-		words = err == ERR_STORE_CORRUPT ? "its format is not known" : rocks_why();
-	else
+	if (host)
+		c->host = *host;
+	c->store.sizes = sizes_of(options->size_bytes, options->memory_bytes);
+	lock_init(&c->store.telling);
+	enum err err = mount_init(
+	    &c->store, options->path, (struct mount_host){ on_seed, on_opened });
+	if (!err) {
+		mount_tend(&c->store, mono_now());
+		store_show_state(&c->store);
 		err = start_threads(c);
-	if (err) {
-		snprintf(why, why_room, "%s: %s: %s", options->path, err_text(err), words);
-		cold_close(&c);
-		return err;
 	}
+	if (err)
+		cold_close(&c);
 	*ret_cold = c;
-	return ERR_NONE;
+	return err;
 }
 
 void cold_close(struct cold **cold)
@@ -133,33 +135,43 @@ void cold_close(struct cold **cold)
 		return;
 	crew_free(&c->store.readers);
 	writer_free(&c->store.writer);
-	ledger_close(&c->store.ledger);
-	rocks_close(&c->store.rocks);
+	mount_fini(&c->store);
 	sightings_free(&c->sightings);
+	lock_fini(&c->store.telling);
 	free(c);
 }
 
 /* ---- reading ---- */
 
-enum cold_probe cold_probe(struct cold *c, struct hash128 hash)
+static enum cold_probe probe(struct store *s, struct hash128 hash)
 {
-	struct store *s = &c->store;
 	struct meta_key key = meta_key_of(hash);
 	struct rocks_value value;
 	struct span span;
-	uint32_t moment;
 	enum err err = ERR_NONE;
-	if (!store_moment(s, hash, &moment) || !health_may(&s->health, HEALTH_READS))
-		return COLD_ABSENT;
 	enum rocks_look look = rocks_get(s->rocks, ROCKS_META, KEY_SLICE(key), true, &value, &err);
 	if (look == ROCKS_UNSURE)
 		return COLD_UNSURE;
-	store_tell(s, HEALTH_READS, err);
+	/* Success says nothing: the disk was not asked. */
+	if (err)
+		store_tell(s, HEALTH_READS, err);
 	if (look != ROCKS_FOUND)
 		return COLD_ABSENT;
 	bool holds = record_span(value.bytes, &span) && ledger_holds(&s->ledger, span);
 	rocks_unpin(&value);
 	return holds ? COLD_PRESENT : COLD_ABSENT;
+}
+
+enum cold_probe cold_probe(struct cold *c, struct hash128 hash)
+{
+	struct store *s = &c->store;
+	uint32_t moment;
+	if (!store_moment(s, hash, &moment) || !health_may(&s->health, HEALTH_READS) ||
+	    !gate_enter(&s->gate))
+		return COLD_ABSENT;
+	enum cold_probe found = probe(s, hash);
+	gate_leave(&s->gate);
+	return found;
 }
 
 static void on_loaded(struct mail *mail)
@@ -191,12 +203,20 @@ bool cold_look(struct cold *c, struct job *job, struct store **ret_store)
 
 /* ---- writing ---- */
 
-static bool has_body_on_disk(const struct cold *c, const struct object *o)
+static bool has_body_on_disk(struct cold *c, const struct object *o)
 {
+	struct store *s = &c->store;
+	uint64_t bytes = 0, first = o->cold_first;
 	if (o->spool)
 		return true;
-	struct span span = { .first = o->cold_first };
-	return span.first != 0 && !ledger_is_below_low(&c->store.ledger, span);
+	if (first == 0 || !object_length(o, &bytes) || !gate_enter(&s->gate))
+		return false;
+	/* Not what low says alone: a store that was opened anew may have lost the newest. */
+	uint64_t chunks = chunks_of(bytes);
+	bool holds = ledger_holds(
+	    &s->ledger, (struct span){ first, chunks ? first + chunks - 1 : 0 });
+	gate_leave(&s->gate);
+	return holds;
 }
 
 /* The rule that decides about an object, as the count of its verdict. */
@@ -256,7 +276,7 @@ bool cold_store(struct cold *c, struct object *o, bool had_hits)
 	meter *refusal = NULL;
 	if (!has_body && !is_admitted(c, o, had_hits))
 		refusal = &m->not_admitted;
-	else if (!health_is_well(&c->store.health, HEALTH_WRITES))
+	else if (store_state(&c->store) != COLD_OK)
 		refusal = &m->refused_ill;
 	else if (!writer_store(c->store.writer, o))
 		refusal = &m->queue_full;
@@ -276,7 +296,7 @@ bool cold_spool(struct cold *c, struct object *o, uint64_t largest)
 	}
 	if (!is_spool_admitted(c, o))
 		refusal = &m->not_admitted;
-	else if (!health_is_well(&c->store.health, HEALTH_WRITES))
+	else if (store_state(&c->store) != COLD_OK)
 		refusal = &m->refused_ill;
 	else if (!writer_spool(c->store.writer, o, largest))
 		refusal = &m->queue_full;
@@ -307,5 +327,24 @@ enum err cold_marks(struct cold *c, cold_show_f *show, void *arg)
 		rocks_walk_next(walk);
 	}
 	rocks_walk_free(&walk);
+	return err;
+}
+
+enum err cold_keep_marks(struct cold *c, cold_tell_f *tell, void *arg, uint32_t count)
+{
+	struct rocks *rocks = c->store.rocks;
+	struct rocks_batch *batch = rocks_batch_new();
+	struct buf bytes;
+	buf_init(&bytes, 0);
+	for (uint32_t slot = 0; slot < count; slot++) {
+		struct mark_key key = mark_key_of(slot);
+		buf_clear(&bytes);
+		tell(arg, slot, &bytes);
+		struct slice value = buf_slice(&bytes);
+		rocks_batch_put(batch, rocks, ROCKS_CONTROL, slice_str(key.text), &value, 1);
+	}
+	enum err err = bytes.overflow ? ERR_NO_MEMORY : rocks_write(rocks, batch, ROCKS_SYNCED);
+	buf_fini(&bytes);
+	rocks_batch_free(&batch);
 	return err;
 }

@@ -9,9 +9,17 @@
  * Loops never block on it: cold_probe looks in RocksDB's memory alone, cold_load hands the reading
  * to a crew, cold_store and cold_forget hand objects to the writer's bounded queue.
  *
- * Failure: a disk that is full, gone or corrupt turns into the state cold_state shows; probes then
- * answer "absent" and stores are dropped and counted. Larder goes on from RAM, and the store comes
- * back by itself when the disk does.
+ * Failure: a disk that is full, gone or corrupt turns into the state cold_state shows, for the reason
+ * in cold_why; probes then answer "absent" and stores are dropped and counted. Larder goes on from
+ * RAM, and the store comes back by itself when the disk does:
+ *
+ *	ok
+ *	read-only  writing fails: what is stored is found, nothing new comes
+ *	off        it cannot be opened, or reading fails: nothing is found
+ *
+ * A store that could not be opened at the start is opened when it can be. It may have secrets and
+ * numbers of its own: so its host is asked before, and told before anything in it is found. What is
+ * to be forgotten meanwhile waits, and is not found in any case.
  */
 #pragma once
 
@@ -25,7 +33,7 @@ struct cold;
 struct store;
 
 enum cold_probe { COLD_ABSENT, COLD_PRESENT, COLD_UNSURE };
-enum cold_state { COLD_OK, COLD_READ_ONLY, COLD_OFF };
+enum cold_state { COLD_OK, COLD_READ_ONLY, COLD_OFF, COLD_STATES };
 enum admission { ADMIT_ALWAYS, ADMIT_SECOND_SIGHTING, ADMIT_HOT };
 
 struct cold_options {
@@ -56,19 +64,35 @@ struct cold_load {
 	uint32_t moment;       /* see store.h: nothing asked to forget it since */
 };
 
+/* Who the store is for. thread: cold_open's, later the writer's. */
+struct cold_host {
+	void *arg; /* there until cold_close has returned */
+	/* The secret of a store that is new; and the epoch that its numbers must be above. */
+	void (*seed)(void *arg, struct hash_secret *ret_secret, uint32_t *ret_epoch);
+	/* It is open, and nothing of it is found yet: cold_secret, cold_epoch, cold_marks,
+	 * cold_keep_marks may be called. A failure closes it again. */
+	enum err (*opened)(void *arg, struct cold *);
+};
+
 /*
- * Opens or makes the store in a directory. own: cold_close. fail: ERR_STORE_LOCKED, ERR_STORE_IO,
- * ERR_STORE_CORRUPT (a newer format) with one line for people in `why`.
+ * Opens or makes the store in a directory: now, or as soon as that works; cold_state tells. host:
+ * NULL = none. own: cold_close. fail: ERR_NO_MEMORY, ERR_SYSTEM.
  */
-enum err cold_open(const struct cold_options *, struct cold **ret_cold, char *why, size_t why_room);
+enum err cold_open(
+    const struct cold_options *, const struct cold_host *host, struct cold **ret_cold);
 /* Ends loads and writes out what is queued, then closes. The homes of loads must still be there. */
 void cold_close(struct cold **);
 
-/* The secret of this store's hashes, made at the first opening. */
+/* The secret of this store's hashes, made at the first opening. thread: in cold_host.opened. */
 struct hash_secret cold_secret(const struct cold *);
-/* How often this store was opened: numbers that begin with it are larger than any of before. */
+/* How often this store was opened: numbers that begin with it are larger than any of before.
+ * thread: in cold_host.opened. */
 uint32_t cold_epoch(const struct cold *);
 enum cold_state cold_state(const struct cold *);
+/* What ails it, in one word (trouble.h); empty when nothing does. Static. */
+const char *cold_why(const struct cold *);
+/* "ok", "read-only", "off". Static. */
+const char *cold_state_word(enum cold_state);
 
 /* Whether metadata is stored at that hash, as far as RAM knows. thread: any; never blocks. */
 enum cold_probe cold_probe(struct cold *, struct hash128);
@@ -117,8 +141,10 @@ struct cold_mark {
 void cold_invalidate(struct cold *, struct hash128, struct cold_mark);
 
 typedef void cold_show_f(void *arg, struct slice bytes);
-/* Shows all that marks keep, once a slot. */
+/* Shows all that marks keep, once a slot. thread: in cold_host.opened. */
 enum err cold_marks(struct cold *, cold_show_f *, void *arg);
+/* Keeps the marks of slots 0 ... count - 1 anew, durably. thread: in cold_host.opened. */
+enum err cold_keep_marks(struct cold *, cold_tell_f *, void *arg, uint32_t count);
 
 /* clang-format off */
 #define COLD_METERS(X) \
@@ -163,6 +189,10 @@ struct cold_times {
 };
 extern const struct meter_table cold_meter_table;
 const struct cold_meters *cold_meters(const struct cold *);
+/* One gauge for each state and what ails it, of which one is 1; with their labels. */
+const meter *cold_states(const struct cold *);
+size_t cold_states_count(void);
+void cold_states_label(struct buf *, size_t index);
 const struct cold_times *cold_times(const struct cold *);
 /* Sets the gauges that nobody else keeps. thread: any; never blocks. */
 void cold_measure(struct cold *);

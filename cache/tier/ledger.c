@@ -73,10 +73,10 @@ static enum err close_former_epoch(struct ledger *l, struct rocks *rocks)
 	return err;
 }
 
-static enum err begin_epoch(struct ledger *l, struct rocks *rocks)
+static enum err begin_epoch(struct ledger *l, struct rocks *rocks, uint32_t floor)
 {
 	const uint32_t format = FORMAT;
-	l->epoch++;
+	l->epoch = (uint32_t)max_u64(l->epoch, floor) + 1;
 	l->next = ledger_epoch_start(l->epoch) + 1;
 	struct rocks_batch *batch = rocks_batch_new();
 	batch_fixed(batch, rocks, SL("format"), &format, sizeof(format));
@@ -94,7 +94,7 @@ static enum err read_marks(struct ledger *l, struct rocks *rocks)
 	uint64_t low = 0;
 	enum err err = read_fixed(rocks, SL("format"), &format, sizeof(format));
 	if (!err && (format == 0 || format > FORMAT))
-		err = ERR_STORE_CORRUPT;
+		err = format ? ERR_STORE_NEWER : ERR_STORE_CORRUPT;
 	if (!err)
 		err = read_fixed(rocks, SL("secret"), &l->secret, sizeof(l->secret));
 	if (!err)
@@ -105,21 +105,27 @@ static enum err read_marks(struct ledger *l, struct rocks *rocks)
 	return err ? err : read_past(l, rocks);
 }
 
-enum err ledger_open(struct ledger *l, struct rocks *rocks)
+enum err ledger_seed(struct ledger_seed *seed)
+{
+	*seed = (struct ledger_seed){ 0 };
+	bool done = getrandom(&seed->secret, sizeof(seed->secret), 0) == sizeof(seed->secret);
+	return done ? ERR_NONE : ERR_SYSTEM;
+}
+
+enum err ledger_open(struct ledger *l, struct rocks *rocks, const struct ledger_seed *seed)
 {
 	/* A store that has no secret yet gets this one; of another its own is read over it. */
-	if (getrandom(&l->secret, sizeof(l->secret), 0) != (ssize_t)sizeof(l->secret))
-		return ERR_SYSTEM;
+	l->secret = seed->secret;
 	enum err err = read_marks(l, rocks);
 	if (!err)
 		err = close_former_epoch(l, rocks);
-	return err ? err : begin_epoch(l, rocks);
+	return err ? err : begin_epoch(l, rocks, seed->epoch);
 }
 
 void ledger_close(struct ledger *l)
 {
 	free(l->past);
-	l->past = NULL;
+	*l = (struct ledger){ 0 };
 }
 
 /* ---- what counts ---- */

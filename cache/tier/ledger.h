@@ -29,9 +29,18 @@ struct ledger {
 	_Atomic uint64_t next;
 };
 
-/* Reads the marks and begins an epoch, durably. own: ledger_close. fail: ERR_STORE_IO;
- * ERR_STORE_CORRUPT: the format is newer than this program. */
-enum err ledger_open(struct ledger *, struct rocks *);
+/* What a ledger begins with. */
+struct ledger_seed {
+	struct hash_secret secret; /* of a store that has none yet */
+	uint32_t epoch;            /* the new epoch is above this one, too */
+};
+
+/* Reads the marks into a zeroed ledger and begins an epoch, durably. own: ledger_close, also after a
+ * failure, which zeroes it. fail:
+ * ERR_STORE_IO; ERR_STORE_CORRUPT; ERR_STORE_NEWER: the format is newer than this program. */
+enum err ledger_open(struct ledger *, struct rocks *, const struct ledger_seed *);
+/* A seed of random bytes. fail: ERR_SYSTEM. */
+enum err ledger_seed(struct ledger_seed *);
 void ledger_close(struct ledger *);
 
 /* Whether all of a span counts. thread: any. */

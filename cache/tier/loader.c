@@ -158,7 +158,9 @@ void loader_work(struct job *job)
 	struct hash128 hash = load->hash;
 	struct store *store = load->store;
 	struct reading r = { .store = store };
-	enum outcome outcome = begin(&r, load);
+	/* Inside to the end of its body. A store that closes is left to do so: a miss. */
+	bool is_inside = gate_enter(&store->gate);
+	enum outcome outcome = is_inside ? begin(&r, load) : ABSENT;
 	bool is_found = outcome == DONE;
 	meter_add_shared(is_found ? &store->meters.loads : &store->meters.load_misses, 1);
 	answer(load, is_found ? r.object : NULL);
@@ -167,4 +169,6 @@ void loader_work(struct job *job)
 	if (outcome == BROKEN)
 		writer_forget(store->writer, hash, NULL);
 	release(&r);
+	if (is_inside)
+		gate_leave(&store->gate);
 }

@@ -3,7 +3,7 @@
 
 #include "cache/tier/store.h"
 
-enum { WINDOW_BYTES = 4 * CHUNK_BYTES };
+enum { WINDOW_BYTES = 4 * CHUNK_BYTES, PATIENCE_MS = 3000 };
 
 struct pump {
 	struct job job;
@@ -37,9 +37,14 @@ static enum err bring(struct pump *p, uint64_t id) ON_WORKER
 	struct store *store = p->spool->store;
 	struct rocks_value value;
 	struct slice bytes;
+	/* A client has a part of it already: worth a wait, if the store is being opened anew. */
+	if (!gate_wait(&store->gate, PATIENCE_MS))
+		return ERR_STORE_IO;
 	enum err err = store_chunk(store, id, p->owner, p->at / CHUNK_BYTES, &value, &bytes);
-	if (err)
+	if (err) {
+		gate_leave(&store->gate);
 		return err;
+	}
 	uint64_t start = p->at % CHUNK_BYTES;
 	struct slice part = slice_from(bytes, (size_t)min_u64(start, bytes.len));
 	part = slice_first(part, (size_t)min_u64(part.len, p->end - p->at));
@@ -47,6 +52,7 @@ static enum err bring(struct pump *p, uint64_t id) ON_WORKER
 	err = part.len ? flow_write(p->into, part) : ERR_STORE_CORRUPT;
 	p->at += part.len;
 	rocks_unpin(&value);
+	gate_leave(&store->gate);
 	return err;
 }
 

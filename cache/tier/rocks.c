@@ -46,7 +46,8 @@ static enum err judge(char *text)
 
 static bool is_locked_elsewhere(void)
 {
-	return strstr(why, "/LOCK") || strstr(why, "lock hold by");
+	return strstr(why, "lock hold by") ||
+	    (strstr(why, "/LOCK") && strstr(why, strerrordesc_np(EAGAIN)));
 }
 
 /* ---- options ---- */
@@ -237,6 +238,15 @@ void rocks_close(struct rocks **rocks)
 	rocksdb_compactionfilter_destroy(r->filter);
 	rocksdb_cache_destroy(r->cache);
 	free(r);
+}
+
+enum err rocks_destroy(const char *path)
+{
+	rocksdb_options_t *options = rocksdb_options_create();
+	char *text = NULL;
+	rocksdb_destroy_db(options, path, &text);
+	rocksdb_options_destroy(options);
+	return judge(text);
 }
 
 /* ---- reading ---- */

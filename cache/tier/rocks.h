@@ -43,6 +43,8 @@ bool rocks_can_write_direct(const char *path);
 enum err rocks_open(const struct rocks_options *, struct rocks **ret_rocks);
 /* Writes memtables out and closes. */
 void rocks_close(struct rocks **);
+/* Deletes the database in a folder, and no file of another name. */
+enum err rocks_destroy(const char *path);
 /* RocksDB's words for the last failure on this thread. Borrowed until the next one. */
 const char *rocks_why(void);
 

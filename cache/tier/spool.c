@@ -182,13 +182,15 @@ enum spool_look spool_find(
 bool spool_is_readable(struct spool *s)
 {
 	enum flow_state state = spool_state(s);
-	const struct ledger *ledger = &s->store->ledger;
 	if (state != FLOW_COMPLETE)
 		return state == FLOW_FILLING;
-	if (s->extent_count == 0)
+	if (s->extent_count == 0 || !gate_enter(&s->store->gate))
 		return false;
+	const struct ledger *ledger = &s->store->ledger;
 	uint64_t first = s->extents[0].first;
-	return s->filled > LONG_READ_BYTES
+	bool is_there = s->filled > LONG_READ_BYTES
 	    ? !ledger_is_parting(ledger, first)
 	    : !ledger_is_below_low(ledger, (struct span){ .first = first });
+	gate_leave(&s->store->gate);
+	return is_there;
 }

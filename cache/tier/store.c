@@ -5,23 +5,54 @@
 
 enum { MEASURE_MS = 1000 };
 
-void store_tell(struct store *s, enum health_lane lane, enum err err)
-{
-	if (err)
-		meter_add_shared(&s->meters.failed, 1);
-	if (err == ERR_STORE_CORRUPT)
-		return;
-	health_tell(&s->health, lane, err, rocks_why());
-	if (err || meter_read(&s->meters.state) != COLD_OK)
-		meter_set(&s->meters.state, store_state(s));
-}
+/* ---- health ---- */
 
 enum cold_state store_state(const struct store *s)
 {
-	if (!health_is_well(&s->health, HEALTH_READS))
+	if (!health_is_well(&s->health, HEALTH_OPEN) || !health_is_well(&s->health, HEALTH_READS))
 		return COLD_OFF;
 	return health_is_well(&s->health, HEALTH_WRITES) ? COLD_OK : COLD_READ_ONLY;
 }
+
+enum trouble store_trouble(const struct store *s)
+{
+	for (enum health_lane lane = 0; lane < HEALTH_LANES; lane++)
+		if (!health_is_well(&s->health, lane))
+			return health_trouble(&s->health, lane);
+	return TROUBLE_NONE;
+}
+
+void store_show_state(struct store *s)
+{
+	enum cold_state state = store_state(s);
+	size_t now = state * (size_t)TROUBLE_COUNT + store_trouble(s);
+	meter_set(&s->meters.state, state);
+	for (size_t i = 0; i < COUNT_OF(s->states); i++)
+		meter_set(&s->states[i], i == now);
+}
+
+void store_tell_trouble(
+    struct store *s, enum health_lane lane, enum trouble trouble, const char *words)
+{
+	if (trouble)
+		meter_add_shared(&s->meters.failed, 1);
+	else if (likely(health_is_well(&s->health, lane)))
+		return;
+	lock_take(&s->telling);
+	health_tell(&s->health, lane, trouble, words);
+	store_show_state(s);
+	lock_drop(&s->telling);
+}
+
+void store_tell(struct store *s, enum health_lane lane, enum err err)
+{
+	if (err == ERR_STORE_CORRUPT && lane == HEALTH_READS)
+		meter_add_shared(&s->meters.failed, 1);
+	else
+		store_tell_trouble(s, lane, trouble_of(err, rocks_why()), rocks_why());
+}
+
+/* ---- calls ---- */
 
 enum rocks_look store_get(
     struct store *s, enum rocks_family family, struct slice key, struct rocks_value *ret_value)

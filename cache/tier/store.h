@@ -3,18 +3,32 @@
  * What the cold tier's threads share: the database, the ledger, the disk's health, the counts, and
  * which hashes are about to be forgotten. The writer (writer.h) writes, the readers (loader.h)
  * read, the facade (cold.h) decides who is asked.
+ *
+ * The database is opened and closed while all of them run (mount.h), by the writer. It itself sees
+ * that by `rocks`; everyone else uses database and ledger only inside the gate.
  */
 #pragma once
 
 #include "cache/tier/cold.h"
+#include "cache/tier/gate.h"
 #include "cache/tier/health.h"
 #include "cache/tier/ledger.h"
+#include "cache/tier/mount.h"
 #include "cache/tier/sizes.h"
 
 enum { FORGET_SLOTS = 16 * 1024, CHUNK_HEAD_BYTES = 24 };
 
 /* In ROCKS_CONTROL: then the slot, in four hex digits. */
 #define MARK_PREFIX "mark "
+struct mark_key {
+	char text[sizeof(MARK_PREFIX) + 8];
+};
+static inline struct mark_key mark_key_of(uint32_t slot)
+{
+	struct mark_key key;
+	snprintf(key.text, sizeof(key.text), MARK_PREFIX "%04x", slot & 0xffff);
+	return key;
+}
 
 /* A hash that is to be forgotten must not be found from this moment on, though its record goes
  * later. Hashes share slots: the cost is a miss. */
@@ -23,16 +37,21 @@ struct forget_slot {
 };
 
 struct store {
-	/* fixed after the opening */
-	struct rocks *rocks;
+	/* fixed */
 	struct writer *writer;
 	struct crew *readers;
 	struct sizes sizes;
-	/* fixed after the opening, but for its atomics and the writer's part */
+	/* the writer's; others: inside the gate */
+	struct rocks *rocks; /* NULL = it is not open */
 	struct ledger ledger;
+	/* writer */
+	struct mount mount;
 	/* atomic */
-	struct health health;
+	struct gate gate;
+	struct health health; /* told under `telling` */
+	struct lock telling;
 	struct cold_meters meters;
+	meter states[COLD_STATES * TROUBLE_COUNT];
 	struct cold_times times;
 	struct forget_slot forgets[FORGET_SLOTS];
 	/* writer */
@@ -61,10 +80,15 @@ struct chunk_head {
 };
 _Static_assert(sizeof(struct chunk_head) == CHUNK_HEAD_BYTES, "written as it is");
 
-/* Tells how a call to the store went: counts, and judges the disk's health. A record that does not
+/* Tells how a call to the store went: counts, and judges the disk's health. What is read and does not
  * check says nothing about the disk. thread: any. */
 void store_tell(struct store *, enum health_lane, enum err);
+/* As that, of what was found out otherwise. */
+void store_tell_trouble(struct store *, enum health_lane, enum trouble, const char *words);
 enum cold_state store_state(const struct store *);
+enum trouble store_trouble(const struct store *);
+/* Sets the meters of the state. Done by those above when it changes. */
+void store_show_state(struct store *);
 
 /* As rocks_get, not from RAM alone: takes the time, and tells how it went. thread: any that may
  * block. */
@@ -76,7 +100,7 @@ enum err store_write(struct store *, struct rocks_batch *, enum rocks_safety) ON
 void store_measure(struct store *, struct mono now) ON_WORKER;
 /*
  * Reads a chunk of a body, and checks that it is that. own: rocks_unpin the value, which bytes point
- * into. fail: ERR_STORE_IO, also when it is not there any more; ERR_STORE_CORRUPT.
+ * into. Inside the gate. fail: ERR_STORE_IO, also when it is not there any more; ERR_STORE_CORRUPT.
  */
 enum err store_chunk(struct store *, uint64_t id, uint64_t owner, uint64_t index,
     struct rocks_value *ret_value, struct slice *ret_bytes) ON_WORKER;

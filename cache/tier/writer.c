@@ -12,7 +12,7 @@
 enum {
 	IOVECS = 32,       /* of a chunk: pieces are never so small that it takes more */
 	HELD_MAX = 100000, /* removals that wait for the disk to be well */
-	IDLE_MS = 10000,
+	IDLE_MS = 5000,
 	NAP_US = 2000,
 	BUSY_MS = 1000, /* something is to be done soon */
 	FLUSH_AGE_MS = 60000,
@@ -268,9 +268,13 @@ static void end_group(struct writer *w) ON_WORKER
 {
 	if (list_empty(&w->group))
 		return;
-	write_bodies(w);
-	write_records(w);
-	store_tell(w->store, HEALTH_WRITES, w->group_err);
+	if (w->store->rocks) {
+		write_bodies(w);
+		write_records(w);
+		store_tell(w->store, HEALTH_WRITES, w->group_err);
+	} else {
+		fail_group(w, ERR_STORE_IO); /* and nothing was added: see write_group */
+	}
 	uint64_t freed = 0;
 	LIST_EACH (link, &w->group) {
 		struct entry *e = LIST_OF(link, struct entry, link);
@@ -410,11 +414,9 @@ static void add_mark(struct writer *w, const struct cold_mark *mark)
 		fail_group(w, ERR_NO_MEMORY);
 		return;
 	}
-	char key[sizeof(MARK_PREFIX) + 8];
-	int len = snprintf(key, sizeof(key), MARK_PREFIX "%04x", mark->slot & 0xffff);
+	struct mark_key key = mark_key_of(mark->slot);
 	struct slice value = buf_slice(&w->record);
-	rocks_batch_put(
-	    w->meta, w->store->rocks, ROCKS_CONTROL, slice_of(key, (size_t)len), &value, 1);
+	rocks_batch_put(w->meta, w->store->rocks, ROCKS_CONTROL, slice_str(key.text), &value, 1);
 	w->group_bytes += value.len;
 }
 
@@ -444,6 +446,8 @@ static void write_group(struct writer *w) ON_WORKER
 	while (!list_empty(&w->todo) && w->group_bytes < w->store->sizes.group_bytes) {
 		struct entry *e = LIST_OF(list_take_first(&w->todo), struct entry, link);
 		list_append(&w->group, &e->link);
+		if (!w->store->rocks)
+			continue;
 		if (e->filling)
 			add_part(w, e);
 		else if (e->object)
@@ -469,28 +473,28 @@ static enum err flush_when_old(struct writer *w, struct mono now)
 	return rocks_flush(w->store->rocks, ROCKS_BODY);
 }
 
-/* While the disk is ill: sees whether it is well again. Then what was held comes first. */
-static void try_again(struct writer *w) ON_WORKER
+/* What was held comes first, now that it can be written. */
+static void release_held(struct writer *w)
 {
-	struct store *s = w->store;
-	if (health_is_well(&s->health, HEALTH_WRITES) || !health_may(&s->health, HEALTH_WRITES))
+	if (w->held_count == 0 || !health_is_well(&w->store->health, HEALTH_WRITES))
 		return;
-	/* Writing the low mark as it is: as good a try as any. */
-	store_tell(s, HEALTH_WRITES, ledger_raise(&s->ledger, s->rocks, s->ledger.low));
-	if (health_is_well(&s->health, HEALTH_WRITES)) {
-		list_move_all(&w->held, &w->todo);
-		list_move_all(&w->todo, &w->held);
-		w->held_count = 0;
-	}
+	list_move_all(&w->held, &w->todo);
+	list_move_all(&w->todo, &w->held);
+	w->held_count = 0;
 }
 
 static void tend(struct writer *w) ON_WORKER
 {
-	store_measure(w->store, mono_now());
-	try_again(w);
+	struct mono now = mono_now();
+	if (mount_tend(w->store, now))
+		evict_init(&w->evict, &w->store->sizes);
+	if (!w->store->rocks)
+		return;
+	store_measure(w->store, now);
+	mount_try_again(w->store);
+	release_held(w);
 	if (!health_is_well(&w->store->health, HEALTH_WRITES))
 		return;
-	struct mono now = mono_now();
 	enum err err = evict_tend(&w->evict, w->store, now);
 	if (!err)
 		err = flush_when_old(w, now);
@@ -500,7 +504,7 @@ static void tend(struct writer *w) ON_WORKER
 
 static int64_t patience_ms(const struct writer *w)
 {
-	bool is_well = health_is_well(&w->store->health, HEALTH_WRITES);
+	bool is_well = store_state(w->store) == COLD_OK;
 	return w->evict.delete_below || !is_well || !w->store->is_measured ? BUSY_MS : IDLE_MS;
 }
 

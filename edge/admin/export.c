@@ -130,7 +130,7 @@ static void take(struct export *x, struct object *o) ON_LOOP
 	} else {
 		struct slice values = vary_values(&x->fields, o->spec, arena);
 		x->key = key_of_variant(
-		    x->key, values, x->errand.admin->options.cache->secret, arena);
+		    x->key, values, cache_secret(x->errand.admin->options.cache), arena);
 		x->is_variant = true;
 		object_unref(&x->object);
 		seek(x);

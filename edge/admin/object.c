@@ -21,7 +21,7 @@ bool object_key(struct admin *admin, struct slice url, struct arena *arena, stru
 		return false;
 	const struct cache_policy *policy = admin->options.policy(
 	    admin->options.owner, r.authority, r.path);
-	*ret_key = key_make(&r, policy, admin->options.cache->secret, arena);
+	*ret_key = key_make(&r, policy, cache_secret(admin->options.cache), arena);
 	return ret_key->text.len > 0;
 }
 
@@ -30,7 +30,7 @@ static void add(struct errand *e, struct sight sight, const char **comma)
 {
 	const struct cache *cache = e->admin->options.cache;
 	const struct object *o = sight_object(&sight);
-	struct hash128 primary = hash_siphash(cache->secret, key_url(o->key));
+	struct hash128 primary = hash_siphash(cache_secret(cache), key_url(o->key));
 	sight.is_overtaken = !fence_holds(cache->fence, primary, o->seq);
 	buf_addf(&e->reply->text, "%s\n", *comma);
 	describe(&e->reply->text, &sight, wall_now());

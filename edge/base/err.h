@@ -60,6 +60,7 @@
 	X(STORE_IO,           RESOURCE, 503, "", "the store's disk failed") \
 	X(STORE_CORRUPT,      RESOURCE, 503, "", "a stored record does not check") \
 	X(STORE_LOCKED,       RESOURCE, 503, "", "another process holds the store") \
+	X(STORE_NEWER,        RESOURCE, 503, "", "a newer program wrote the store") \
 	X(SYSTEM,             RESOURCE, 500, "proxy_internal_error", "a system call failed") \
 	X(CANCELLED,          NOBODY,   503, "", "given up by its owner") \
 	X(SHUTDOWN,           NOBODY,   503, "", "Larder is stopping") \

@@ -103,7 +103,7 @@ static struct object *make_object(struct fetch *f, const struct response *respon
 	struct key at = f->key;
 	if (is_stored && vary_spec(&response->fields, &f->arena, &spec) == VARY_YES) {
 		values = vary_values(&f->ask.request.fields, spec, &f->arena);
-		at = key_of_variant(f->key, values, f->worker->cache->secret, &f->arena);
+		at = key_of_variant(f->key, values, cache_secret(f->worker->cache), &f->arena);
 	}
 	bool fits = !f->arena.overflow && !f->worker->lines.overflow;
 	struct object *o = !fits ? NULL : object_new(OBJECT_ANSWER, at, head, spec, values, 0);
@@ -335,8 +335,8 @@ static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
 		struct slice value = fields_value(&response->fields, references[i]);
 		struct key key;
 		if (value.at &&
-		    key_of_reference(
-			&f->ask.request, value, &f->route->cache, cache->secret, &f->arena, &key))
+		    key_of_reference(&f->ask.request, value, &f->route->cache, cache_secret(cache),
+			&f->arena, &key))
 			cache_invalidate(cache, key);
 	}
 }

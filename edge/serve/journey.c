@@ -86,7 +86,7 @@ static enum step step_route(struct trip *t)
 	if (gate != GATE_OPEN)
 		return gate == GATE_REDIRECT ? STEP_DIVERT : fail(t, refused);
 	t->query.key = key_make(
-	    request, &t->route->cache, t->worker->cache->secret, &t->stream->arena);
+	    request, &t->route->cache, cache_secret(t->worker->cache), &t->stream->arena);
 	if (t->query.key.text.len == 0)
 		return fail(t, ERR_HEAD_TOO_LARGE);
 	if (request->upgrade.len > 0 && t->route->websocket)

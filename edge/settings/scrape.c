@@ -69,7 +69,17 @@ void scrape_cache(struct metrics *m, struct cache *cache)
 	metrics_add_table(m, &hot_meter_table, hot_meters(cache->hot), "");
 	if (!cache->cold)
 		return;
+	/* static: the scraper keeps it. */
+	static struct metrics_array states = {
+		.name = "store_state_info",
+		.help = "1 for the state that the store is in, and what ails it.",
+		.kind = METER_GAUGE,
+		.is_sparse = true,
+		.label = cold_states_label,
+	};
+	states.count = cold_states_count();
 	metrics_add_table(m, &cold_meter_table, cold_meters(cache->cold), "");
+	metrics_add_array(m, &states, cold_states(cache->cold), "");
 	metrics_add_histogram(m, "store_read_seconds",
 	    "Reads of a record or a chunk, the waiting for a thread not included.",
 	    &cold_times(cache->cold)->read, "");
@@ -82,12 +92,9 @@ void scrape_cache(struct metrics *m, struct cache *cache)
 
 /* ---- the store's own words ---- */
 
-static const char *state_name(const struct store_settings *store, const struct cache *cache)
+static const char *state_name(const struct cache *cache)
 {
-	static const char *const names[] = { "ok", "read-only", "off" };
-	if (!cache->cold)
-		return store->path.len ? "off" : "none";
-	return names[cold_state(cache->cold)];
+	return cache->cold ? cold_state_word(cold_state(cache->cold)) : "none";
 }
 
 static void add_text(struct buf *to, const char *name, struct slice text)
@@ -100,11 +107,11 @@ static void add_text(struct buf *to, const char *name, struct slice text)
 }
 
 void scrape_show_store(
-    struct buf *to, const struct store_settings *store, const struct cache *cache, const char *why)
+    struct buf *to, const struct store_settings *store, const struct cache *cache)
 {
 	static const char *const admissions[] = { "always", "second-sighting", "hot" };
-	buf_addf(to, "{\"state\":\"%s\"", state_name(store, cache));
-	add_text(to, "why", slice_str(why));
+	buf_addf(to, "{\"state\":\"%s\"", state_name(cache));
+	add_text(to, "why", slice_str(cache->cold ? cold_why(cache->cold) : ""));
 	add_text(to, "path", store->path);
 	buf_addf(to,
 	    ",\"size_bytes\":%" PRIu64 ",\"hot_size_bytes\":%" PRIu64 ",\"admission\":\"%s\"}",

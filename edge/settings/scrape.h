@@ -15,8 +15,7 @@ void scrape_cache(struct metrics *, struct cache *);
 void scrape_shares(struct metrics *, const struct cache *, unsigned *known);
 /*
  * Appends how the store does, as a JSON object: {"state":"ok","why":null,"path":"/var/...",
- * "size_bytes":,"hot_size_bytes":,"admission":"second-sighting"}. why: as the opening gave it.
+ * "size_bytes":,"hot_size_bytes":,"admission":"second-sighting"}. why: cold_why.
  * Without a path the state is "none".
  */
-void scrape_show_store(
-    struct buf *, const struct store_settings *, const struct cache *, const char *why);
+void scrape_show_store(struct buf *, const struct store_settings *, const struct cache *);

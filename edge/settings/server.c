@@ -51,7 +51,6 @@ struct server {
 	struct deadline patience; /* of a graceful stop */
 	bool is_ready, is_stopping;
 	char why[WHY_BYTES];
-	char store_why[WHY_BYTES]; /* why there is no disk; empty = there is */
 };
 
 /* ---- failing ---- */
@@ -156,15 +155,11 @@ static bool open_cache(struct server *s)
 		.memory_bytes = limit,
 		.max_object_bytes = store->max_object_bytes,
 	};
-	enum err e = cache_init(&s->cache, &options, s->why, sizeof(s->why));
+	enum err e = cache_init(&s->cache, &options);
 	free(path);
 	if (e != ERR_NONE)
 		return say(s, "cache", e);
 	divide_cache(s, s->settings);
-	if (s->why[0])
-		log_warn("store: %s, serving from RAM only", s->why);
-	snprintf(s->store_why, sizeof(s->store_why), "%s", s->why);
-	s->why[0] = '\0';
 	return true;
 }
 
@@ -282,7 +277,7 @@ static void list_certs(void *owner, struct buf *b)
 static void show_store(void *owner, struct buf *b)
 {
 	const struct server *s = owner;
-	scrape_show_store(b, &s->settings->store, &s->cache, s->store_why);
+	scrape_show_store(b, &s->settings->store, &s->cache);
 }
 
 static const struct cache_policy *policy_of(void *owner, struct slice authority, struct slice path)

@@ -31,7 +31,7 @@ static const char *const admissions[] = { "always", "second-sighting", "hot", NU
 /* clang-format off */
 static const struct conf_field store_fields[] = {
 	{"path", CONF_STRING, AT(path), .fallback = "",
-	 .doc = "Directory of the cold tier on disk; empty = no disk, RAM only."},
+	 .doc = "Directory of the cold tier on disk, empty or a store of Larder's; none = RAM only."},
 	{"size", CONF_SIZE, AT(size_bytes), 16 * MIB, 64 * 1024 * GIB, "10g",
 	 .doc = "Disk that the cold tier may take; the oldest objects leave first."},
 	{"hot-size", CONF_SIZE, AT(hot_bytes), .fallback = "0",

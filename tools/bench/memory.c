@@ -187,7 +187,7 @@ static void open_shelf(struct shelf *s, const struct options *o)
 
 static void store(struct shelf *s, uint64_t n)
 {
-	struct object *o = goods_object(s->cache.secret, n, BODY_BYTES);
+	struct object *o = goods_object(cache_secret(&s->cache), n, BODY_BYTES);
 	while (!cold_store(s->cache.cold, o, true))
 		usleep(NAP_US);
 	object_unref(&o);
@@ -216,7 +216,7 @@ static void probe_all(struct shelf *s, const struct options *o)
 {
 	char text[GOODS_KEY_ROOM];
 	for (uint64_t n = 0; n < o->cold_objects; n++)
-		(void)cold_probe(s->cache.cold, goods_key(s->cache.secret, n, text).hash);
+		(void)cold_probe(s->cache.cold, goods_key(cache_secret(&s->cache), n, text).hash);
 	for (uint64_t i = 0; i < o->cold_objects / 10; i++)
 		must(shelf_fetch(s, chance_of(i) % o->cold_objects) == FETCH_WHOLE);
 }

@@ -105,7 +105,7 @@ struct bench {
 /* Offers an object until it is taken; returns how often the store's queue was full. */
 static uint64_t offer(struct bench *b, uint64_t number, uint64_t bytes, struct spread *put)
 {
-	struct object *o = goods_object(b->shelf.cache.secret, number, bytes);
+	struct object *o = goods_object(cache_secret(&b->shelf.cache), number, bytes);
 	uint64_t waits = 0;
 	int64_t begin = now_ns();
 	while (!cold_store(b->shelf.cache.cold, o, true)) {

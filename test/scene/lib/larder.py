@@ -50,6 +50,8 @@ class Larder:
             "log": {"access": "off"},
         }
         self.child = None
+        self.env = {}  # more of the environment
+        self.prefix = []  # words before the command
         self.configure(config or {})
 
     def configure(self, config):
@@ -82,9 +84,11 @@ class Larder:
             self.folder.cleanup()
 
     def start(self):
-        command = [PROGRAM, "run", "--config", str(self.config_file), *self.flags]
+        command = [*self.prefix, PROGRAM, "run", "--config", str(self.config_file), *self.flags]
         with open(self.path / "stderr", "ab") as errors:
-            self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
+            self.child = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, env=os.environ | self.env
+            )
         os.set_blocking(self.child.stdout.fileno(), False)
         said, end = b"", time.monotonic() + START_SECONDS
         while b"ready" not in said:

@@ -19,16 +19,13 @@ static void on_stop(UNUSED struct mail *m)
 
 void shelf_open(struct shelf *s, const char *path, uint64_t size_bytes, uint64_t hot_bytes)
 {
-	char why[256] = "";
 	struct cache_options options = {
 		.cold = { .path = path, .size_bytes = size_bytes, .admission = ADMIT_ALWAYS },
 		.hot_bytes = hot_bytes,
 	};
-	enum err err = cache_init(&s->cache, &options, why, sizeof(why));
-	if (err || !s->cache.cold) {
-		fprintf(stderr, "bench: %s\n", why);
+	/* Why the store does not open, it says itself. */
+	if (cache_init(&s->cache, &options) || cold_state(s->cache.cold) != COLD_OK)
 		exit(1);
-	}
 	must(loop_init(&s->loop, "shelf", 0, NULL) == ERR_NONE);
 	must(loop_spawn(&s->loop, start_nothing, NULL) == ERR_NONE);
 }
@@ -112,7 +109,7 @@ static void on_loaded(struct cold_load *load, struct object *object)
 bool fetch_begin(struct fetch *f, uint64_t number)
 {
 	struct cold *cold = f->shelf->cache.cold;
-	struct key key = goods_key(f->shelf->cache.secret, number, f->text);
+	struct key key = goods_key(cache_secret(&f->shelf->cache), number, f->text);
 	f->number = number;
 	f->bytes = 0;
 	f->object = NULL;

@@ -34,11 +34,9 @@ static inline void fresh_dir(void)
 static inline struct cold *open_store(uint64_t size, enum admission admission)
 {
 	struct cold *c = NULL;
-	char why[256] = "";
 	struct cold_options o = { .path = dir, .size_bytes = size, .admission = admission };
-	if (cold_open(&o, &c, why, sizeof(why)))
-		fprintf(stderr, "%s\n", why);
-	must(c != NULL);
+	must(cold_open(&o, NULL, &c) == ERR_NONE);
+	must(cold_state(c) == COLD_OK);
 	return c;
 }
 
