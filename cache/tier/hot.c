@@ -10,7 +10,6 @@ enum {
 	LARGEST_HEAD = 64 * 1024,
 	UNIT_BYTES = 64,
 	ROOM_SHARE = 32,
-	SHARE_WHOLE = 1 << 16,
 	NOBODY = TENANTS,
 };
 
@@ -45,7 +44,7 @@ struct hot {
 	_Atomic unsigned hand;    /* the shard that gives something up next */
 	struct hot_meters meters; /* bytes is the sum that the budget bounds */
 	meter tenant_bytes[TENANTS];
-	_Atomic uint32_t share_min[TENANTS], share_max[TENANTS]; /* of SHARE_WHOLE */
+	struct share_table shares;
 
 	struct shard shards[SHARDS];
 };
@@ -203,8 +202,7 @@ static bool recall_locked(const struct hot *hot, struct shard *s, struct hash128
 
 static uint64_t part_of_budget(const struct hot *hot, const _Atomic uint32_t *part)
 {
-	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
-	return budget / SHARE_WHOLE * atomic_load_explicit(part, memory_order_relaxed);
+	return share_part(atomic_load_explicit(&hot->budget, memory_order_relaxed), part);
 }
 
 /* Whether a tenant may lose something: to `only` itself, or to others with more than its own. */
@@ -213,7 +211,7 @@ static bool may_lose(const struct hot *hot, unsigned tenant, unsigned only)
 	if (only != NOBODY)
 		return tenant == only;
 	return meter_read(&hot->tenant_bytes[tenant]) >
-	    part_of_budget(hot, &hot->share_min[tenant]);
+	    part_of_budget(hot, &hot->shares.min[tenant]);
 }
 
 /* The oldest object of a queue, of all tenants that may lose one. */
@@ -318,7 +316,7 @@ static bool is_over(const struct hot *hot, unsigned tenant)
 		return meter_read(&hot->meters.bytes) >
 		    atomic_load_explicit(&hot->budget, memory_order_relaxed);
 	return meter_read(&hot->tenant_bytes[tenant]) >
-	    part_of_budget(hot, &hot->share_max[tenant]);
+	    part_of_budget(hot, &hot->shares.max[tenant]);
 }
 
 /* Evicts until the bound holds: from the own shard first, then from each in turn. */
@@ -373,8 +371,7 @@ struct hot *hot_new(uint64_t budget_bytes, hot_evict_f *evict, void *arg)
 		return NULL;
 	*hot = (struct hot){ .evict = evict, .arg = arg, .budget = budget_bytes };
 	bool ok = true;
-	for (int i = 0; i < TENANTS; i++)
-		hot->share_max[i] = SHARE_WHOLE;
+	share_table_init(&hot->shares);
 	for (int i = 0; i < SHARDS; i++)
 		ok &= shard_init(&hot->shards[i]);
 	if (!ok)
@@ -604,13 +601,7 @@ bool hot_sight(struct hot *hot, struct hash128 hash, uint64_t bytes)
 
 void hot_set_shares(struct hot *hot, const struct shares *shares)
 {
-	for (unsigned i = 0; i < TENANTS; i++) {
-		const struct share *share = &shares->of[i];
-		atomic_store_explicit(
-		    &hot->share_min[i], (uint32_t)(share->min * SHARE_WHOLE), memory_order_relaxed);
-		atomic_store_explicit(
-		    &hot->share_max[i], (uint32_t)(share->max * SHARE_WHOLE), memory_order_relaxed);
-	}
+	share_table_set(&hot->shares, shares);
 }
 
 const meter *hot_tenant_bytes(const struct hot *hot)

@@ -310,10 +310,21 @@ static void add_chunk(
 	head.digest = XXH3_64bits_digest(&digest);
 	parts[0] = slice_of((const char *)&head, sizeof(head));
 	struct rocks_id key = rocks_id_of(id);
-	rocks_batch_put(w->body, w->store->rocks, ROCKS_BODY, KEY_SLICE(key), parts, 1 + (size_t)n);
+	enum rocks_family family = ledger_family(ledger_log_of(id));
+	rocks_batch_put(w->body, w->store->rocks, family, KEY_SLICE(key), parts, 1 + (size_t)n);
 	flow_advance(from, sum);
 	w->body_bytes += sum + sizeof(head);
 	w->group_bytes += sum + sizeof(head);
+}
+
+/* The log of an object's tenant. */
+static unsigned log_of(struct writer *w, const struct entry *e) ON_WORKER
+{
+	struct store *s = w->store;
+	unsigned log;
+	enum err err = ledger_log_for(&s->ledger, s->rocks, e->object->tenant, &log);
+	fail_group(w, err);
+	return err ? 0 : log;
 }
 
 /* Gives the next `bytes` of a body their ids, from chunk `index` on, and puts them into batches. */
@@ -321,7 +332,7 @@ static struct extent add_chunks(struct writer *w, const struct entry *e, struct 
     uint64_t bytes, uint64_t index) ON_WORKER
 {
 	uint32_t chunks = (uint32_t)chunks_of(bytes);
-	struct extent run = { ledger_take(&w->store->ledger, chunks), chunks, 0 };
+	struct extent run = { ledger_take(&w->store->ledger, log_of(w, e), chunks), chunks, 0 };
 	for (uint32_t i = 0; i < chunks; i++) {
 		uint64_t left = bytes - (uint64_t)i * CHUNK_BYTES;
 		struct chunk_head head = {
@@ -340,7 +351,7 @@ static void add_body(struct writer *w, struct entry *e, uint64_t bytes) ON_WORKE
 {
 	struct flow_reader from;
 	if (bytes == 0) {
-		e->place = ledger_take(&w->store->ledger, 0);
+		e->place = ledger_take(&w->store->ledger, log_of(w, e), 0);
 		return;
 	}
 	must(flow_attach(&from, e->object->body, 0, NULL));
@@ -463,14 +474,19 @@ static void write_group(struct writer *w) ON_WORKER
 /* Bodies that have waited long enough go to the disk, if they are enough for a file. */
 static enum err flush_when_old(struct writer *w, struct mono now)
 {
+	struct rocks *rocks = w->store->rocks;
 	int64_t age_ms = mono_ms_since(w->flushed_at, now);
+	uint64_t least = age_ms < FLUSH_LATEST_MS ? FLUSH_BYTES : FEWEST_BYTES;
+	enum err err = ERR_NONE;
 	if (age_ms < FLUSH_AGE_MS)
 		return ERR_NONE;
-	uint64_t waiting = rocks_memtable_bytes(w->store->rocks, ROCKS_BODY);
-	if (waiting < (age_ms < FLUSH_LATEST_MS ? FLUSH_BYTES : FEWEST_BYTES))
-		return ERR_NONE;
-	w->flushed_at = now;
-	return rocks_flush(w->store->rocks, ROCKS_BODY);
+	for (unsigned i = 0; !err && i < w->store->ledger.log_count; i++) {
+		if (rocks_memtable_bytes(rocks, ledger_family(i)) < least)
+			continue;
+		w->flushed_at = now;
+		err = rocks_flush(rocks, ledger_family(i));
+	}
+	return err;
 }
 
 /* What was held comes first, now that it can be written. */
@@ -505,7 +521,7 @@ static void tend(struct writer *w) ON_WORKER
 static int64_t patience_ms(const struct writer *w)
 {
 	bool is_well = store_state(w->store) == COLD_OK;
-	return w->evict.delete_below || !is_well || !w->store->is_measured ? BUSY_MS : IDLE_MS;
+	return w->evict.deletes || !is_well || !w->store->is_measured ? BUSY_MS : IDLE_MS;
 }
 
 /*
