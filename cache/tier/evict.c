@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/evict.h"
 
-enum { DELETE_DELAY_MS = 1000, LOOK_DELAY_MS = 5000 };
+enum {
+	DELETE_DELAY_MS = 1000,
+	LOOK_DELAY_MS = 5000,
+	FLUSH_AGE_MS = 60000,
+	FLUSH_LATEST_MS = 600000,      /* then even a few bodies are worth a file of their own */
+	FEWEST_BYTES = 256 * 1024,     /* an empty memtable has some bytes, too */
+	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
+};
 
 void evict_init(struct evict *e, const struct sizes *sizes)
 {
@@ -9,6 +16,7 @@ void evict_init(struct evict *e, const struct sizes *sizes)
 		.budget_bytes = sizes->budget_bytes,
 		.step_bytes = sizes->body_buffer_bytes,
 		.written_bytes = sizes->body_buffer_bytes, /* look at what is there first of all */
+		.flushed_at = mono_now(),
 	};
 }
 
@@ -182,4 +190,21 @@ enum err evict_tend(struct evict *e, struct store *s, struct mono now)
 	if (e->deletes && (is_time || mono_ms_since(e->raised_at, now) >= DELETE_DELAY_MS))
 		err = delete_files(e, s);
 	return !err && is_time ? look(e, s, now) : err;
+}
+
+enum err evict_flush(struct evict *e, struct store *s, struct mono now)
+{
+	struct rocks *rocks = s->rocks;
+	int64_t age_ms = mono_ms_since(e->flushed_at, now);
+	uint64_t least = age_ms < FLUSH_LATEST_MS ? FLUSH_BYTES : FEWEST_BYTES;
+	enum err err = ERR_NONE;
+	if (age_ms < FLUSH_AGE_MS)
+		return ERR_NONE;
+	for (unsigned i = 0; !err && i < s->ledger.log_count; i++) {
+		if (rocks_memtable_bytes(rocks, ledger_family(i)) < least)
+			continue;
+		e->flushed_at = now;
+		err = rocks_flush(rocks, ledger_family(i));
+	}
+	return err;
 }

@@ -20,10 +20,12 @@ struct evict {
 	uint64_t written_bytes;            /* since the last look */
 	bool deletes;                      /* there are files to delete */
 	uint64_t delete_below[ROCKS_LOGS]; /* 0 = none of this log */
-	struct mono looked_at, raised_at;
+	struct mono looked_at, raised_at, flushed_at;
 };
 
 /* sizes: the store's. */
 void evict_init(struct evict *, const struct sizes *);
 /* Looks after the size when it is time to. */
 enum err evict_tend(struct evict *, struct store *, struct mono now);
+/* Writes out bodies that have waited in memory for long enough, if they are enough for a file. */
+enum err evict_flush(struct evict *, struct store *, struct mono now);

@@ -15,10 +15,6 @@ enum {
 	IDLE_MS = 5000,
 	NAP_US = 2000,
 	BUSY_MS = 1000, /* something is to be done soon */
-	FLUSH_AGE_MS = 60000,
-	FLUSH_LATEST_MS = 600000,      /* then even a few bodies are worth a file of their own */
-	FEWEST_BYTES = 256 * 1024,     /* an empty memtable has some bytes, too */
-	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
 };
 
 /* One thing to write. */
@@ -58,7 +54,6 @@ struct writer {
 	unsigned held_count;
 	struct buf record;
 	struct evict evict;
-	struct mono flushed_at;
 };
 
 /* ---- the queue ---- */
@@ -471,24 +466,6 @@ static void write_group(struct writer *w) ON_WORKER
 
 /* ---- the thread ---- */
 
-/* Bodies that have waited long enough go to the disk, if they are enough for a file. */
-static enum err flush_when_old(struct writer *w, struct mono now)
-{
-	struct rocks *rocks = w->store->rocks;
-	int64_t age_ms = mono_ms_since(w->flushed_at, now);
-	uint64_t least = age_ms < FLUSH_LATEST_MS ? FLUSH_BYTES : FEWEST_BYTES;
-	enum err err = ERR_NONE;
-	if (age_ms < FLUSH_AGE_MS)
-		return ERR_NONE;
-	for (unsigned i = 0; !err && i < w->store->ledger.log_count; i++) {
-		if (rocks_memtable_bytes(rocks, ledger_family(i)) < least)
-			continue;
-		w->flushed_at = now;
-		err = rocks_flush(rocks, ledger_family(i));
-	}
-	return err;
-}
-
 /* What was held comes first, now that it can be written. */
 static void release_held(struct writer *w)
 {
@@ -513,7 +490,7 @@ static void tend(struct writer *w) ON_WORKER
 		return;
 	enum err err = evict_tend(&w->evict, w->store, now);
 	if (!err)
-		err = flush_when_old(w, now);
+		err = evict_flush(&w->evict, w->store, now);
 	if (err)
 		store_tell(w->store, HEALTH_WRITES, err);
 }
@@ -540,7 +517,6 @@ static void *thread_main(void *arg)
 	struct writer *w = arg;
 	role_worker();
 	pthread_setname_np(pthread_self(), "store-write");
-	w->flushed_at = mono_now();
 	tend(w);
 	while (take(w, patience_ms(w))) {
 		write_group(w);

@@ -38,7 +38,7 @@ struct share_meters {
 	meter bytes;
 };
 #define METER_STRUCT struct share_meters
-#define SHARE_METERS(X) \
+#define SHARE_METERS(X)                                                                            \
 	X(bytes, GAUGE, "cache_share_bytes", "", "Bytes of a share's objects in a tier.")
 static const struct meter_desc share_descs[] = METER_DESCS(SHARE_METERS);
 static const struct meter_table share_table = { share_descs, COUNT_OF(share_descs) };
