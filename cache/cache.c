@@ -141,6 +141,8 @@ void cache_fini(struct cache *c)
 void cache_set_shares(struct cache *c, const struct shares *shares)
 {
 	hot_set_shares(c->hot, shares);
+	if (c->cold)
+		cold_set_shares(c->cold, shares);
 }
 
 void cache_set_flight(struct cache *c, uint64_t bytes)

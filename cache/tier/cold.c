@@ -51,6 +51,16 @@ enum cold_state cold_state(const struct cold *c)
 	return store_state(&c->store);
 }
 
+void cold_set_shares(struct cold *c, const struct shares *shares)
+{
+	share_table_set(&c->store.shares, shares);
+}
+
+const meter *cold_tenant_bytes(const struct cold *c)
+{
+	return c->store.tenant_bytes;
+}
+
 const char *cold_why(const struct cold *c)
 {
 	return trouble_word(store_trouble(&c->store));
@@ -112,6 +122,7 @@ enum err cold_open(
 	c->admission = options->admission;
 	if (host)
 		c->host = *host;
+	share_table_init(&c->store.shares);
 	c->store.sizes = sizes_of(options->size_bytes, options->memory_bytes);
 	lock_init(&c->store.telling);
 	enum err err = mount_init(

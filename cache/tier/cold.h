@@ -24,6 +24,7 @@
 #pragma once
 
 #include "cache/tier/object.h"
+#include "cache/tier/tenant.h"
 #include "edge/base/buf.h"
 #include "edge/base/histogram.h"
 #include "edge/base/meter.h"
@@ -89,6 +90,10 @@ struct hash_secret cold_secret(const struct cold *);
  * thread: in cold_host.opened. */
 uint32_t cold_epoch(const struct cold *);
 enum cold_state cold_state(const struct cold *);
+/* Changes the tenants' shares of the disk. thread: any. */
+void cold_set_shares(struct cold *, const struct shares *);
+/* A tenant's bytes of bodies on disk: TENANTS of them. */
+const meter *cold_tenant_bytes(const struct cold *);
 /* What ails it, in one word (trouble.h); empty when nothing does. Static. */
 const char *cold_why(const struct cold *);
 /* "ok", "read-only", "off". Static. */

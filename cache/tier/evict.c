@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/evict.h"
 
-enum { DELETE_DELAY_MS = 1000, LOOK_DELAY_MS = 5000 };
+enum {
+	DELETE_DELAY_MS = 1000,
+	LOOK_DELAY_MS = 5000,
+	FLUSH_AGE_MS = 60000,
+	FLUSH_LATEST_MS = 600000,      /* then even a few bodies are worth a file of their own */
+	FEWEST_BYTES = 256 * 1024,     /* an empty memtable has some bytes, too */
+	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
+};
 
 void evict_init(struct evict *e, const struct sizes *sizes)
 {
@@ -9,74 +16,170 @@ void evict_init(struct evict *e, const struct sizes *sizes)
 		.budget_bytes = sizes->budget_bytes,
 		.step_bytes = sizes->body_buffer_bytes,
 		.written_bytes = sizes->body_buffer_bytes, /* look at what is there first of all */
+		.flushed_at = mono_now(),
 	};
 }
 
-/* What must go, oldest first, to free `excess` bytes. */
+/* One look at all logs: what they have, what is to go. */
 struct toll {
-	uint64_t low;       /* where low must be for that */
-	uint64_t bytes;     /* in files below it, */
-	uint64_t new_bytes; /* and in those of them that were not below before */
+	struct rocks_file *files; /* owned; of each log the oldest first */
+	size_t count;
+	struct toll_of_log {
+		size_t next, end;     /* files that are left */
+		uint64_t bytes;       /* in them */
+		uint64_t least, most; /* as its tenant's share says */
+		uint64_t low;         /* where low must be for what goes */
+		uint64_t freed;       /* by files below it, */
+		uint64_t newly_freed; /* and by those of them that were not below before */
+	} logs[ROCKS_LOGS];
+	unsigned log_count;
 };
 
-static struct toll toll_of(struct store *s, uint64_t excess)
+static void take_shares(struct toll *t, const struct store *s, uint64_t budget)
 {
-	struct toll toll = { .low = s->ledger.low };
-	size_t count;
-	struct rocks_file *files = rocks_files(s->rocks, &count);
-	for (size_t i = 0; i < count && toll.bytes < excess; i++) {
-		toll.bytes += files[i].bytes;
-		if (files[i].last_id < s->ledger.low)
-			continue;
-		toll.new_bytes += files[i].bytes;
-		toll.low = files[i].last_id + 1;
+	for (unsigned i = 0; i < t->log_count; i++) {
+		uint8_t tenant = s->ledger.tenants[i];
+		t->logs[i].low = s->ledger.logs[i].low;
+		t->logs[i].least = share_part(budget, &s->shares.min[tenant]);
+		t->logs[i].most = share_part(budget, &s->shares.max[tenant]);
 	}
-	free(files);
-	return toll;
 }
 
-/* There is more metadata than bodies to go with it: the oldest eighth of the log counts no more. */
-static uint64_t low_after_eighth(const struct ledger *l)
+static void toll_begin(struct toll *t, struct store *s, uint64_t budget)
 {
-	uint64_t low = l->low;
-	if (ledger_epoch_of(low) < l->epoch)
-		return ledger_epoch_start(ledger_epoch_of(low) + 1);
-	return low + (l->next - low + 7) / 8;
+	*t = (struct toll){ .log_count = s->ledger.log_count };
+	t->files = rocks_files(s->rocks, &t->count);
+	for (size_t i = 0; i < t->count; i++) {
+		unsigned log = ledger_log_of(t->files[i].last_id);
+		struct toll_of_log *l = &t->logs[log < t->log_count ? log : 0];
+		if (l->end == 0)
+			l->next = i;
+		l->end = i + 1;
+		l->bytes += t->files[i].bytes;
+	}
+	take_shares(t, s, budget);
 }
 
-static enum err raise_low(struct evict *e, struct store *s, uint64_t excess, struct mono now)
+/* Takes the oldest file of a log. */
+static void take_file(struct toll *t, struct toll_of_log *l)
 {
-	struct toll toll = toll_of(s, excess);
-	bool is_meta = toll.bytes < excess;
-	if (is_meta) {
-		toll.low = max_u64(toll.low, low_after_eighth(&s->ledger));
-		rocks_suggest_compaction(s->rocks);
+	const struct rocks_file *file = &t->files[l->next++];
+	l->bytes -= file->bytes;
+	l->freed += file->bytes;
+	if (file->last_id < l->low)
+		return;
+	l->newly_freed += file->bytes;
+	l->low = file->last_id + 1;
+}
+
+/* Who is most over what it has guaranteed, and has files to give; NULL: nobody. */
+static struct toll_of_log *richest(struct toll *t)
+{
+	struct toll_of_log *found = NULL;
+	for (unsigned i = 0; i < t->log_count; i++) {
+		struct toll_of_log *l = &t->logs[i];
+		bool gives = l->next < l->end && l->bytes > l->least;
+		if (gives && (!found || l->bytes - l->least > found->bytes - found->least))
+			found = l;
 	}
-	meter_add_shared(is_meta ? &s->meters.evicted_meta : &s->meters.evicted, toll.new_bytes);
-	e->delete_below = toll.low;
-	e->raised_at = now;
-	return toll.low > s->ledger.low ? ledger_raise(&s->ledger, s->rocks, toll.low) : ERR_NONE;
+	return found;
+}
+
+/* Frees what is over each log's most, then what is over the budget. Returns what could not be. */
+static uint64_t toll_take(struct toll *t, uint64_t excess)
+{
+	uint64_t freed = 0;
+	for (unsigned i = 0; i < t->log_count; i++) {
+		struct toll_of_log *l = &t->logs[i];
+		while (l->bytes > l->most && l->next < l->end)
+			take_file(t, l);
+		freed += l->freed;
+	}
+	struct toll_of_log *l;
+	while (freed < excess && (l = richest(t)) != NULL) {
+		freed -= l->freed;
+		take_file(t, l);
+		freed += l->freed;
+	}
+	return excess - min_u64(freed, excess);
+}
+
+/* There is more metadata than bodies to go with it: the oldest eighth of a log counts no more. */
+static uint64_t low_after_eighth(const struct ledger *l, unsigned log)
+{
+	uint64_t low = l->logs[log].low, next = l->logs[log].next;
+	uint32_t epoch = ledger_epoch_of(low);
+	if (epoch < l->epoch)
+		return ledger_epoch_start(log, epoch + 1);
+	return low + (next - low + 7) / 8;
+}
+
+static void take_eighths(struct toll *t, struct store *s)
+{
+	for (unsigned i = 0; i < t->log_count; i++)
+		t->logs[i].low = max_u64(t->logs[i].low, low_after_eighth(&s->ledger, i));
+	rocks_suggest_compaction(s->rocks);
+}
+
+static enum err raise_low(struct evict *e, struct store *s, struct toll *t, meter *evicted)
+{
+	enum err err = ERR_NONE;
+	for (unsigned i = 0; i < t->log_count; i++) {
+		struct toll_of_log *l = &t->logs[i];
+		meter_add_shared(evicted, l->newly_freed);
+		if (l->freed > 0) {
+			e->delete_below[i] = l->low;
+			e->deletes = true;
+		}
+		if (!err && l->low > s->ledger.logs[i].low)
+			err = ledger_raise(&s->ledger, s->rocks, i, l->low);
+	}
+	return err;
 }
 
 /* Files partly below low, and new ones that are not sorted in yet, stay until another time: so it
  * always begins at 0. */
 static enum err delete_files(struct evict *e, struct store *s)
 {
-	enum err err = rocks_delete_below(s->rocks, e->delete_below);
-	if (!err)
-		e->delete_below = 0;
+	enum err err = ERR_NONE;
+	for (unsigned i = 0; !err && i < ROCKS_LOGS; i++) {
+		if (e->delete_below[i])
+			err = rocks_delete_below(s->rocks, ledger_family(i), e->delete_below[i]);
+		if (!err)
+			e->delete_below[i] = 0;
+	}
+	e->deletes = err != ERR_NONE;
 	return err;
+}
+
+static bool is_over_share(const struct toll *t)
+{
+	bool is_over = false;
+	for (unsigned i = 0; i < t->log_count; i++)
+		is_over |= t->logs[i].bytes > t->logs[i].most;
+	return is_over;
 }
 
 static enum err look(struct evict *e, struct store *s, struct mono now)
 {
-	uint64_t body = rocks_disk_bytes(s->rocks, ROCKS_BODY);
-	uint64_t meta = rocks_disk_bytes(s->rocks, ROCKS_META);
+	struct toll t;
+	toll_begin(&t, s, e->budget_bytes);
+	uint64_t all = rocks_disk_bytes(s->rocks, ROCKS_META);
+	for (unsigned i = 0; i < t.log_count; i++)
+		all += rocks_disk_bytes(s->rocks, ledger_family(i));
+	uint64_t excess = all > e->budget_bytes ? all - e->budget_bytes : 0;
+	enum err err = ERR_NONE;
 	e->written_bytes = 0;
 	e->looked_at = now;
-	if (body + meta <= e->budget_bytes)
-		return ERR_NONE;
-	return raise_low(e, s, body + meta - e->budget_bytes, now);
+	if (excess > 0 || is_over_share(&t)) {
+		bool is_meta = toll_take(&t, excess) > 0;
+		if (is_meta)
+			take_eighths(&t, s);
+		e->raised_at = now;
+		err = raise_low(e, s, &t, is_meta ? &s->meters.evicted_meta : &s->meters.evicted);
+	}
+	free(t.files);
+	return err;
 }
 
 enum err evict_tend(struct evict *e, struct store *s, struct mono now)
@@ -84,7 +187,24 @@ enum err evict_tend(struct evict *e, struct store *s, struct mono now)
 	enum err err = ERR_NONE;
 	bool is_time = e->written_bytes >= e->step_bytes ||
 	    (e->written_bytes > 0 && mono_ms_since(e->looked_at, now) >= LOOK_DELAY_MS);
-	if (e->delete_below && (is_time || mono_ms_since(e->raised_at, now) >= DELETE_DELAY_MS))
+	if (e->deletes && (is_time || mono_ms_since(e->raised_at, now) >= DELETE_DELAY_MS))
 		err = delete_files(e, s);
 	return !err && is_time ? look(e, s, now) : err;
+}
+
+enum err evict_flush(struct evict *e, struct store *s, struct mono now)
+{
+	struct rocks *rocks = s->rocks;
+	int64_t age_ms = mono_ms_since(e->flushed_at, now);
+	uint64_t least = age_ms < FLUSH_LATEST_MS ? FLUSH_BYTES : FEWEST_BYTES;
+	enum err err = ERR_NONE;
+	if (age_ms < FLUSH_AGE_MS)
+		return ERR_NONE;
+	for (unsigned i = 0; !err && i < s->ledger.log_count; i++) {
+		if (rocks_memtable_bytes(rocks, ledger_family(i)) < least)
+			continue;
+		e->flushed_at = now;
+		err = rocks_flush(rocks, ledger_family(i));
+	}
+	return err;
 }

@@ -17,12 +17,15 @@ struct evict {
 	uint64_t budget_bytes; /* of all files */
 	uint64_t step_bytes;   /* look again after so much was written, or a while after less */
 	/* writer */
-	uint64_t written_bytes; /* since the last look */
-	uint64_t delete_below;  /* 0 = nothing to delete */
-	struct mono looked_at, raised_at;
+	uint64_t written_bytes;            /* since the last look */
+	bool deletes;                      /* there are files to delete */
+	uint64_t delete_below[ROCKS_LOGS]; /* 0 = none of this log */
+	struct mono looked_at, raised_at, flushed_at;
 };
 
 /* sizes: the store's. */
 void evict_init(struct evict *, const struct sizes *);
 /* Looks after the size when it is time to. */
 enum err evict_tend(struct evict *, struct store *, struct mono now);
+/* Writes out bodies that have waited in memory for long enough, if they are enough for a file. */
+enum err evict_flush(struct evict *, struct store *, struct mono now);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/hot.h"
 
+#include "cache/tier/ghost.h"
+
 enum {
 	SHARDS = 64,
 	FIRST_PLACES = 64,
@@ -10,18 +12,10 @@ enum {
 	LARGEST_HEAD = 64 * 1024,
 	UNIT_BYTES = 64,
 	ROOM_SHARE = 32,
-	SHARE_WHOLE = 1 << 16,
 	NOBODY = TENANTS,
 };
 
 enum queue { QUEUE_SMALL, QUEUE_MAIN, QUEUES };
-
-/* One slot a place of the table, the latest comer has it. It is believed while less than a main
- * queue's worth of bytes was remembered after it. */
-struct ghost {
-	uint32_t mark; /* bits of the hash */
-	uint32_t at;   /* the shard's ghost_clock; 0 = empty */
-};
 
 struct shard {
 	_Alignas(64) struct lock lock;
@@ -29,9 +23,8 @@ struct shard {
 	uint32_t places; /* of the table; a power of two */
 	uint32_t count;
 	struct object **table; /* chained by hot_chain */
-	struct ghost *ghosts;
-	uint32_t ghost_clock; /* units remembered; wraps */
-	uint32_t stamps;      /* given out; wraps */
+	struct ghosts ghosts;
+	uint32_t stamps; /* given out; wraps */
 	uint64_t units[QUEUES];
 	struct list queues[TENANTS][QUEUES]; /* newest first */
 };
@@ -45,7 +38,7 @@ struct hot {
 	_Atomic unsigned hand;    /* the shard that gives something up next */
 	struct hot_meters meters; /* bytes is the sum that the budget bounds */
 	meter tenant_bytes[TENANTS];
-	_Atomic uint32_t share_min[TENANTS], share_max[TENANTS]; /* of SHARE_WHOLE */
+	struct share_table shares;
 
 	struct shard shards[SHARDS];
 };
@@ -88,15 +81,11 @@ static void grow_locked(struct shard *s) NEEDS_LOCK
 	uint32_t old_places = s->places;
 	struct object **old = s->table;
 	struct object **table = calloc(2 * (size_t)old_places, sizeof(struct object *));
-	struct ghost *ghosts = calloc(2 * (size_t)old_places, sizeof(struct ghost));
-	if (!table || !ghosts) {
+	if (!table || !ghosts_resize(&s->ghosts, 2 * old_places)) {
 		free(table);
-		free(ghosts);
 		return;
 	}
-	free(s->ghosts);
 	s->table = table;
-	s->ghosts = ghosts;
 	s->places = 2 * old_places;
 	for (uint32_t i = 0; i < old_places; i++) {
 		for (struct object *o = old[i], *next; o; o = next) {
@@ -163,48 +152,18 @@ static void unlink_locked(struct hot *hot, struct shard *s, struct object *o) NE
 
 /* ---- ghosts ---- */
 
-static struct ghost *ghost_locked(const struct shard *s, struct hash128 hash) NEEDS_LOCK
+/* They are believed while less than a main queue's worth of bytes was remembered after them. */
+static uint64_t ghost_span(const struct hot *hot)
 {
-	return &s->ghosts[hash.lo & (s->places - 1)];
-}
-
-static uint32_t ghost_mark(struct hash128 hash)
-{
-	return (uint32_t)(hash.hi >> 32);
-}
-
-static void remember_locked(struct shard *s, struct hash128 hash, uint32_t units) NEEDS_LOCK
-{
-	s->ghost_clock += units;
-	s->ghost_clock += s->ghost_clock == 0;
-	*ghost_locked(s, hash) = (struct ghost){ ghost_mark(hash), s->ghost_clock };
-}
-
-/* Whether it left the small queue, or was read from the disk, not long ago. */
-static bool knows_locked(
-    const struct hot *hot, const struct shard *s, struct hash128 hash) NEEDS_LOCK
-{
-	const struct ghost *g = ghost_locked(s, hash);
 	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
-	uint64_t span = budget / SHARDS / UNIT_BYTES * (SMALL_SHARE - 1) / SMALL_SHARE;
-	return g->at != 0 && g->mark == ghost_mark(hash) && s->ghost_clock - g->at <= span;
-}
-
-/* The same. Forgets it: it is back. */
-static bool recall_locked(const struct hot *hot, struct shard *s, struct hash128 hash) NEEDS_LOCK
-{
-	bool known = knows_locked(hot, s, hash);
-	if (known)
-		ghost_locked(s, hash)->at = 0;
-	return known;
+	return budget / SHARDS / UNIT_BYTES * (SMALL_SHARE - 1) / SMALL_SHARE;
 }
 
 /* ---- eviction ---- */
 
 static uint64_t part_of_budget(const struct hot *hot, const _Atomic uint32_t *part)
 {
-	uint64_t budget = atomic_load_explicit(&hot->budget, memory_order_relaxed);
-	return budget / SHARE_WHOLE * atomic_load_explicit(part, memory_order_relaxed);
+	return share_part(atomic_load_explicit(&hot->budget, memory_order_relaxed), part);
 }
 
 /* Whether a tenant may lose something: to `only` itself, or to others with more than its own. */
@@ -213,7 +172,7 @@ static bool may_lose(const struct hot *hot, unsigned tenant, unsigned only)
 	if (only != NOBODY)
 		return tenant == only;
 	return meter_read(&hot->tenant_bytes[tenant]) >
-	    part_of_budget(hot, &hot->share_min[tenant]);
+	    part_of_budget(hot, &hot->shares.min[tenant]);
 }
 
 /* The oldest object of a queue, of all tenants that may lose one. */
@@ -298,7 +257,7 @@ static bool evict_one(struct hot *hot, struct shard *s, const struct object *kee
 	bool had_hits = victim && victim->hot_queue == QUEUE_MAIN;
 	if (victim) {
 		if (!had_hits)
-			remember_locked(s, victim->hash, victim->hot_units);
+			ghosts_remember(&s->ghosts, victim->hash, victim->hot_units);
 		unlink_locked(hot, s, victim);
 	}
 	lock_drop(&s->lock);
@@ -318,7 +277,7 @@ static bool is_over(const struct hot *hot, unsigned tenant)
 		return meter_read(&hot->meters.bytes) >
 		    atomic_load_explicit(&hot->budget, memory_order_relaxed);
 	return meter_read(&hot->tenant_bytes[tenant]) >
-	    part_of_budget(hot, &hot->share_max[tenant]);
+	    part_of_budget(hot, &hot->shares.max[tenant]);
 }
 
 /* Evicts until the bound holds: from the own shard first, then from each in turn. */
@@ -346,10 +305,9 @@ static bool shard_init(struct shard *s)
 	lock_init(&s->lock);
 	s->places = FIRST_PLACES;
 	s->table = calloc(FIRST_PLACES, sizeof(struct object *));
-	s->ghosts = calloc(FIRST_PLACES, sizeof(struct ghost));
 	for (int i = 0; i < TENANTS * QUEUES; i++)
 		list_init(&s->queues[i / QUEUES][i % QUEUES]);
-	return s->table && s->ghosts;
+	return ghosts_resize(&s->ghosts, FIRST_PLACES) && s->table;
 }
 
 static void shard_fini(struct shard *s)
@@ -362,7 +320,7 @@ static void shard_fini(struct shard *s)
 		}
 	}
 	free(s->table);
-	free(s->ghosts);
+	free(s->ghosts.at);
 	lock_fini(&s->lock);
 }
 
@@ -373,8 +331,7 @@ struct hot *hot_new(uint64_t budget_bytes, hot_evict_f *evict, void *arg)
 		return NULL;
 	*hot = (struct hot){ .evict = evict, .arg = arg, .budget = budget_bytes };
 	bool ok = true;
-	for (int i = 0; i < TENANTS; i++)
-		hot->share_max[i] = SHARE_WHOLE;
+	share_table_init(&hot->shares);
 	for (int i = 0; i < SHARDS; i++)
 		ok &= shard_init(&hot->shards[i]);
 	if (!ok)
@@ -469,7 +426,8 @@ static bool is_too_large(const struct hot *hot, uint32_t units)
 static void exchange_locked(struct hot *hot, struct shard *s, struct object *old, struct object *o,
     uint32_t units) NEEDS_LOCK
 {
-	enum queue queue = recall_locked(hot, s, o->hash) ? QUEUE_MAIN : QUEUE_SMALL;
+	enum queue queue = ghosts_recall(&s->ghosts, o->hash, ghost_span(hot)) ? QUEUE_MAIN
+									       : QUEUE_SMALL;
 	o->hot_hits = 0;
 	if (old) {
 		/* A new version is as popular as the old one was. */
@@ -579,7 +537,7 @@ bool hot_would_take(struct hot *hot, struct hash128 hash, uint64_t bytes)
 		return true;
 	struct shard *s = shard_of(hot, hash);
 	lock_take(&s->lock);
-	bool known = knows_locked(hot, s, hash);
+	bool known = ghosts_know(&s->ghosts, hash, ghost_span(hot));
 	lock_drop(&s->lock);
 	return known;
 }
@@ -590,10 +548,10 @@ bool hot_sight(struct hot *hot, struct hash128 hash, uint64_t bytes)
 	bool takes = has_room(hot, bytes);
 	if (!takes) {
 		lock_take(&s->lock);
-		takes = knows_locked(hot, s, hash);
+		takes = ghosts_know(&s->ghosts, hash, ghost_span(hot));
 		if (!takes)
-			remember_locked(
-			    s, hash, (uint32_t)min_u64(bytes / UNIT_BYTES + 1, UINT32_MAX));
+			ghosts_remember(&s->ghosts, hash,
+			    (uint32_t)min_u64(bytes / UNIT_BYTES + 1, UINT32_MAX));
 		lock_drop(&s->lock);
 	}
 	meter_add_shared(takes ? &hot->meters.promoted : &hot->meters.unpromoted, 1);
@@ -604,13 +562,7 @@ bool hot_sight(struct hot *hot, struct hash128 hash, uint64_t bytes)
 
 void hot_set_shares(struct hot *hot, const struct shares *shares)
 {
-	for (unsigned i = 0; i < TENANTS; i++) {
-		const struct share *share = &shares->of[i];
-		atomic_store_explicit(
-		    &hot->share_min[i], (uint32_t)(share->min * SHARE_WHOLE), memory_order_relaxed);
-		atomic_store_explicit(
-		    &hot->share_max[i], (uint32_t)(share->max * SHARE_WHOLE), memory_order_relaxed);
-	}
+	share_table_set(&hot->shares, shares);
 }
 
 const meter *hot_tenant_bytes(const struct hot *hot)

@@ -3,18 +3,25 @@
 
 #include <sys/random.h>
 
+#include "cache/tier/tenant.h"
+
 /* Format 1 had marks of one number each; 2 had records of version 1. Both are opened, and are 3 from
  * then on: their records are taken for absent, and go. */
-enum { FORMAT = 3, COUNT_BITS = 40, PARTING = 50 };
+enum { FORMAT = 3, COUNT_BITS = 40, EPOCH_BITS = 18, PARTING = 50 };
 
 uint32_t ledger_epoch_of(uint64_t id)
 {
-	return (uint32_t)(id >> COUNT_BITS);
+	return (uint32_t)(id >> COUNT_BITS) & ((1U << EPOCH_BITS) - 1);
 }
 
-uint64_t ledger_epoch_start(uint32_t epoch)
+unsigned ledger_log_of(uint64_t id)
 {
-	return (uint64_t)epoch << COUNT_BITS;
+	return (unsigned)(id >> (COUNT_BITS + EPOCH_BITS));
+}
+
+uint64_t ledger_epoch_start(unsigned log, uint32_t epoch)
+{
+	return (uint64_t)log << (COUNT_BITS + EPOCH_BITS) | (uint64_t)epoch << COUNT_BITS;
 }
 
 /* ---- control records ---- */
@@ -41,12 +48,29 @@ static void batch_fixed(struct rocks_batch *batch, struct rocks *rocks, struct s
 	rocks_batch_put(batch, rocks, ROCKS_CONTROL, name, &value, 1);
 }
 
+/* "low", "past" and "tenant" of log 0, "low 1" of log 1, and so on. */
+struct mark_name {
+	char text[24];
+};
+
+static struct mark_name mark_of(const char *what, unsigned log)
+{
+	struct mark_name name;
+	if (log == 0)
+		snprintf(name.text, sizeof(name.text), "%s", what);
+	else
+		snprintf(name.text, sizeof(name.text), "%s %u", what, log);
+	return name;
+}
+
 /* Reads the former epochs' marks, with room for one more, leaving out what low has passed. */
-static enum err read_past(struct ledger *l, struct rocks *rocks)
+static enum err read_past(struct log *l, unsigned number, struct rocks *rocks)
 {
 	struct rocks_value value = { 0 };
+	struct mark_name name = mark_of("past", number);
 	enum err err = ERR_NONE;
-	enum rocks_look look = rocks_get(rocks, ROCKS_CONTROL, SL("past"), false, &value, &err);
+	enum rocks_look look = rocks_get(
+	    rocks, ROCKS_CONTROL, slice_str(name.text), false, &value, &err);
 	if (look == ROCKS_FAILED)
 		return err;
 	size_t stored = value.bytes.len / sizeof(uint64_t);
@@ -64,25 +88,66 @@ static enum err read_past(struct ledger *l, struct rocks *rocks)
 
 /* Memtables reach the disk in the order they were filled, so the last id there tells how much of
  * the epoch that ended is durable: all up to it. */
-static enum err close_former_epoch(struct ledger *l, struct rocks *rocks)
+static enum err close_former_epoch(struct ledger *l, unsigned number, struct rocks *rocks)
 {
+	struct log *log = &l->logs[number];
 	uint64_t last;
-	enum err err = rocks_last_id(rocks, ROCKS_BODY, &last);
+	enum err err = rocks_last_id(rocks, ledger_family(number), &last);
 	if (!err && last != 0 && ledger_epoch_of(last) == l->epoch)
-		l->past[l->past_count++] = last;
+		log->past[log->past_count++] = last;
 	return err;
+}
+
+/* Whose log it is. One whose name is lost is everybody's, and goes with the next evictions. */
+static enum err read_tenant(struct ledger *l, unsigned number, struct rocks *rocks)
+{
+	struct rocks_value value;
+	struct mark_name name = mark_of("tenant", number);
+	enum err err = ERR_NONE;
+	if (rocks_get(rocks, ROCKS_CONTROL, slice_str(name.text), false, &value, &err) !=
+	    ROCKS_FOUND)
+		return err;
+	l->tenants[number] = tenant_of(value.bytes);
+	rocks_unpin(&value);
+	return ERR_NONE;
+}
+
+static enum err read_log(struct ledger *l, unsigned number, struct rocks *rocks)
+{
+	uint64_t low = 0;
+	struct mark_name name = mark_of("low", number);
+	enum err err = read_fixed(rocks, slice_str(name.text), &low, sizeof(low));
+	l->logs[number].low = low;
+	if (!err)
+		err = read_past(&l->logs[number], number, rocks);
+	if (!err && number > 0)
+		err = read_tenant(l, number, rocks);
+	return err ? err : close_former_epoch(l, number, rocks);
+}
+
+static void begin_log(struct ledger *l, unsigned number)
+{
+	l->logs[number].next = ledger_epoch_start(number, l->epoch) + 1;
 }
 
 static enum err begin_epoch(struct ledger *l, struct rocks *rocks, uint32_t floor)
 {
 	const uint32_t format = FORMAT;
-	l->epoch = (uint32_t)max_u64(l->epoch, floor) + 1;
-	l->next = ledger_epoch_start(l->epoch) + 1;
+	uint64_t epoch = max_u64(l->epoch, floor) + 1;
+	if (epoch >> EPOCH_BITS)
+		return ERR_STORE_CORRUPT; /* a quarter of a million openings: it begins anew */
+	l->epoch = (uint32_t)epoch;
 	struct rocks_batch *batch = rocks_batch_new();
 	batch_fixed(batch, rocks, SL("format"), &format, sizeof(format));
 	batch_fixed(batch, rocks, SL("secret"), &l->secret, sizeof(l->secret));
 	batch_fixed(batch, rocks, SL("epoch"), &l->epoch, sizeof(l->epoch));
-	batch_fixed(batch, rocks, SL("past"), l->past, l->past_count * sizeof(uint64_t));
+	for (unsigned i = 0; i < l->log_count; i++) {
+		const struct log *log = &l->logs[i];
+		struct mark_name name = mark_of("past", i);
+		batch_fixed(batch, rocks, slice_str(name.text), log->past,
+		    log->past_count * sizeof(uint64_t));
+		begin_log(l, i);
+	}
 	enum err err = rocks_write(rocks, batch, ROCKS_SYNCED);
 	rocks_batch_free(&batch);
 	return err;
@@ -91,7 +156,6 @@ static enum err begin_epoch(struct ledger *l, struct rocks *rocks, uint32_t floo
 static enum err read_marks(struct ledger *l, struct rocks *rocks)
 {
 	uint32_t format = FORMAT;
-	uint64_t low = 0;
 	enum err err = read_fixed(rocks, SL("format"), &format, sizeof(format));
 	if (!err && (format == 0 || format > FORMAT))
 		err = format ? ERR_STORE_NEWER : ERR_STORE_CORRUPT;
@@ -99,10 +163,10 @@ static enum err read_marks(struct ledger *l, struct rocks *rocks)
 		err = read_fixed(rocks, SL("secret"), &l->secret, sizeof(l->secret));
 	if (!err)
 		err = read_fixed(rocks, SL("epoch"), &l->epoch, sizeof(l->epoch));
-	if (!err)
-		err = read_fixed(rocks, SL("low"), &low, sizeof(low));
-	l->low = low;
-	return err ? err : read_past(l, rocks);
+	l->log_count = rocks_log_count(rocks);
+	for (unsigned i = 0; !err && i < l->log_count; i++)
+		err = read_log(l, i, rocks);
+	return err;
 }
 
 enum err ledger_seed(struct ledger_seed *seed)
@@ -117,14 +181,13 @@ enum err ledger_open(struct ledger *l, struct rocks *rocks, const struct ledger_
 	/* A store that has no secret yet gets this one; of another its own is read over it. */
 	l->secret = seed->secret;
 	enum err err = read_marks(l, rocks);
-	if (!err)
-		err = close_former_epoch(l, rocks);
 	return err ? err : begin_epoch(l, rocks, seed->epoch);
 }
 
 void ledger_close(struct ledger *l)
 {
-	free(l->past);
+	for (unsigned i = 0; i < ROCKS_LOGS; i++)
+		free(l->logs[i].past);
 	*l = (struct ledger){ 0 };
 }
 
@@ -132,11 +195,12 @@ void ledger_close(struct ledger *l)
 
 bool ledger_is_below_low(const struct ledger *l, struct span span)
 {
-	return span.first < atomic_load_explicit(&l->low, memory_order_acquire);
+	return span.first <
+	    atomic_load_explicit(&l->logs[ledger_log_of(span.first)].low, memory_order_acquire);
 }
 
 /* The first former mark at or above an id; NULL when there is none. */
-static const uint64_t *past_from(const struct ledger *l, uint64_t id)
+static const uint64_t *past_from(const struct log *l, uint64_t id)
 {
 	size_t from = 0, to = l->past_count;
 	while (from < to) {
@@ -149,51 +213,100 @@ static const uint64_t *past_from(const struct ledger *l, uint64_t id)
 	return from < l->past_count ? &l->past[from] : NULL;
 }
 
+/* Log and epoch alike. */
+static bool is_same_epoch(uint64_t a, uint64_t b)
+{
+	return a >> COUNT_BITS == b >> COUNT_BITS;
+}
+
 bool ledger_holds(const struct ledger *l, struct span span)
 {
-	if (ledger_is_below_low(l, span))
+	unsigned log = ledger_log_of(span.first);
+	if (log >= atomic_load_explicit(&l->log_count, memory_order_acquire) ||
+	    ledger_is_below_low(l, span))
 		return false;
 	/* What has no chunks has none that could be lost. */
 	if (span.last == 0)
 		return true;
 	uint32_t epoch = ledger_epoch_of(span.first);
-	if (epoch != ledger_epoch_of(span.last) || epoch > l->epoch)
+	if (!is_same_epoch(span.first, span.last) || epoch > l->epoch)
 		return false;
 	if (epoch == l->epoch)
 		return true;
-	const uint64_t *mark = past_from(l, span.last);
-	return mark && ledger_epoch_of(*mark) == epoch;
+	const uint64_t *mark = past_from(&l->logs[log], span.last);
+	return mark && is_same_epoch(*mark, span.last);
+}
+
+bool ledger_is_parting(const struct ledger *l, uint64_t first)
+{
+	const struct log *log = &l->logs[ledger_log_of(first)];
+	uint64_t low = atomic_load_explicit(&log->low, memory_order_acquire);
+	if (low == 0 || first < low || !is_same_epoch(first, low))
+		return first < low;
+	const uint64_t *mark = ledger_epoch_of(low) == l->epoch ? NULL : past_from(log, low);
+	uint64_t end = mark ? *mark : atomic_load_explicit(&log->next, memory_order_relaxed);
+	return is_same_epoch(end, low) && first < low + (end - low) / PARTING;
+}
+
+uint8_t ledger_tenant_of(const struct ledger *l, uint64_t id)
+{
+	return atomic_load_explicit(&l->tenants[ledger_log_of(id)], memory_order_relaxed);
 }
 
 /* ---- the writer's part ---- */
 
-bool ledger_is_parting(const struct ledger *l, uint64_t first)
+static enum err name_log(struct rocks *rocks, unsigned log, uint8_t tenant)
 {
-	uint64_t low = atomic_load_explicit(&l->low, memory_order_acquire);
-	uint32_t epoch = ledger_epoch_of(low);
-	if (low == 0 || first < low || ledger_epoch_of(first) != epoch)
-		return first < low;
-	const uint64_t *mark = epoch == l->epoch ? NULL : past_from(l, low);
-	uint64_t end = mark ? *mark : atomic_load_explicit(&l->next, memory_order_relaxed);
-	return ledger_epoch_of(end) == epoch && first < low + (end - low) / PARTING;
+	struct mark_name key = mark_of("tenant", log);
+	struct slice name = tenant_name(tenant);
+	struct rocks_batch *batch = rocks_batch_new();
+	batch_fixed(batch, rocks, slice_str(key.text), name.at, name.len);
+	enum err err = rocks_write(rocks, batch, ROCKS_SYNCED);
+	rocks_batch_free(&batch);
+	return err;
 }
 
-uint64_t ledger_take(struct ledger *l, uint32_t chunks)
+enum err ledger_log_for(struct ledger *l, struct rocks *rocks, uint8_t tenant, unsigned *ret_log)
 {
-	uint64_t first = l->next;
-	l->next += chunks ? chunks : 1;
-	must(ledger_epoch_of(l->next) == l->epoch);
+	unsigned count = l->log_count;
+	for (*ret_log = 0; *ret_log < count; ++*ret_log)
+		if (l->tenants[*ret_log] == tenant)
+			return ERR_NONE;
+	if (count == ROCKS_LOGS) {
+		*ret_log = 0;
+		return ERR_NONE;
+	}
+	*ret_log = count;
+	enum err err = rocks_add_log(rocks);
+	if (!err)
+		err = name_log(rocks, count, tenant);
+	if (err)
+		return err;
+	l->tenants[count] = tenant;
+	begin_log(l, count);
+	atomic_store_explicit(&l->log_count, count + 1, memory_order_release);
+	return ERR_NONE;
+}
+
+uint64_t ledger_take(struct ledger *l, unsigned number, uint32_t chunks)
+{
+	struct log *log = &l->logs[number];
+	uint64_t first = log->next;
+	log->next += chunks ? chunks : 1;
+	must(is_same_epoch(log->next, first));
 	return first;
 }
 
-enum err ledger_raise(struct ledger *l, struct rocks *rocks, uint64_t low)
+enum err ledger_raise(struct ledger *l, struct rocks *rocks, unsigned number, uint64_t low)
 {
-	must(low >= l->low && low <= l->next);
+	struct log *log = &l->logs[number];
+	struct mark_name name = mark_of("low", number);
+	must(low >= log->low && low <= log->next);
 	/* Here first: whoever looks from now on takes nothing that is about to go. On disk it may be
 	 * behind after a crash; then records name chunks that are gone, which is a miss, too. */
-	atomic_store_explicit(&l->low, low, memory_order_release);
+	atomic_store_explicit(&log->low, low, memory_order_release);
 	struct rocks_batch *batch = rocks_batch_new();
-	batch_fixed(batch, rocks, SL("low"), &low, sizeof(low));
+	batch_fixed(batch, rocks, slice_str(name.text), &low, sizeof(low));
 	enum err err = rocks_write(rocks, batch, ROCKS_LOGGED);
 	rocks_batch_free(&batch);
 	return err;

@@ -61,6 +61,7 @@ static enum outcome make_object(struct reading *r, const struct cold_load *load)
 	if (!o)
 		return ABSENT;
 	o->cold_has_head = true;
+	o->tenant = ledger_tenant_of(&r->store->ledger, r->record.span.first);
 	if (o->kind == OBJECT_ANSWER)
 		return give_body(r, load);
 	o->cold_first = r->record.span.first;

@@ -313,7 +313,7 @@ static void try_writing_again(struct store *s)
 	if (!may_write_again(s))
 		return;
 	/* Writing the low mark as it is: as good a try as any. */
-	enum err err = ledger_raise(&s->ledger, s->rocks, s->ledger.low);
+	enum err err = ledger_raise(&s->ledger, s->rocks, 0, s->ledger.logs[0].low);
 	s->mount.refused = err ? s->mount.refused + 1 : 0;
 	store_tell(s, HEALTH_WRITES, err);
 }

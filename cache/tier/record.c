@@ -10,7 +10,7 @@ enum {
 	TEXTS = 6,
 	VARIANT_BYTES = 16,
 	EXTENT_BYTES = 12,
-	UNUSED_BYTES = 3,
+	UNUSED_BYTES = 4,
 };
 enum { FLAG_NO_CACHE = 1, FLAG_MUST_REVALIDATE = 2, FLAG_IMMUTABLE = 4, FLAGS = 7 };
 
@@ -83,7 +83,6 @@ static void put_front(
 	put(to, last ? runs.at[0].first : place, 8);
 	put(to, last ? last->first + last->chunks - 1 : 0, 8);
 	put(to, 0, 4);
-	put(to, o->tenant, 1);
 	put(to, 0, UNUSED_BYTES);
 	put(to, body, 8);
 }
@@ -223,7 +222,6 @@ enum err record_read(struct slice bytes, struct record *ret_record)
 	r.span.first = take(&s, 8);
 	r.span.last = take(&s, 8);
 	s = slice_from(s, 4);
-	r.tenant = (uint8_t)take(&s, 1);
 	uint64_t unused = take(&s, UNUSED_BYTES);
 	r.body_bytes = take(&s, 8);
 	r.seq = take(&s, 8);
@@ -282,7 +280,6 @@ struct object *record_object(const struct record *r, struct hash128 hash)
 	o->reason = r->reason;
 	o->life = r->life;
 	o->seq = r->seq;
-	o->tenant = r->tenant;
 	o->validators = r->validators;
 	if (r->validators.etag.len > 0)
 		o->validators.etag.at = o->head.at + (r->validators.etag.at - r->head.at);

@@ -12,7 +12,7 @@
  *	16  u64  last chunk id; 0: first             extents
  *	         is only a place in the log 144  u32  count of variants
  *	24  u32  check: record_check       148       the texts; the variants, two u64 each; no more
- *	28  u8   tenant, then three zeros
+ *	28  u32  zero
  *	32  u64  body bytes
  *
  * A body whose chunks are not all in a row has extents: 12 bytes for each run: its first id and its
@@ -53,7 +53,6 @@ struct record {
 	enum object_kind kind;
 	uint16_t status;
 	enum reason reason;
-	uint8_t tenant;
 	struct span span;
 	uint64_t body_bytes, seq;
 	struct life life;

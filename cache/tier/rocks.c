@@ -13,8 +13,10 @@ struct rocks {
 	uint32_t magic;
 	struct rocks_options options;
 	rocksdb_t *db;
+	rocksdb_options_t *settings[ROCKS_BODY + 1]; /* all logs have the last */
+	/* written by the writer, read by all: a family is there before its number is given out */
 	rocksdb_column_family_handle_t *families[ROCKS_FAMILIES];
-	rocksdb_options_t *settings[ROCKS_FAMILIES];
+	_Atomic unsigned family_count;
 	rocksdb_cache_t *cache;
 	rocksdb_compactionfilter_t *filter;
 	rocksdb_readoptions_t *read, *read_memory;
@@ -22,7 +24,22 @@ struct rocks {
 	rocksdb_flushoptions_t *flush;
 };
 
-static const char *const names[ROCKS_FAMILIES] = { "default", "meta", "body" };
+#define BODY_NAME "body"
+/* "default", "meta", "body", "body.1" and so on. */
+struct family_name {
+	char text[sizeof(BODY_NAME) + 12];
+};
+
+static struct family_name name_of(unsigned family)
+{
+	static const char *const first[] = { "default", "meta", BODY_NAME };
+	struct family_name name;
+	if (family <= ROCKS_BODY)
+		snprintf(name.text, sizeof(name.text), "%s", first[family]);
+	else
+		snprintf(name.text, sizeof(name.text), BODY_NAME ".%u", family - ROCKS_BODY);
+	return name;
+}
 
 /* ---- failures ---- */
 
@@ -104,6 +121,9 @@ static rocksdb_options_t *control_settings(const struct rocks_options *o)
 	/* of the whole database */
 	rocksdb_options_set_max_background_jobs(s, 3);
 	rocksdb_options_set_max_open_files(s, -1);
+	/* However many logs there are. */
+	rocksdb_options_set_db_write_buffer_size(
+	    s, 4 * o->sizes->body_buffer_bytes + 2 * o->sizes->meta_buffer_bytes);
 	rocksdb_options_set_max_total_wal_size(s, o->sizes->log_bytes);
 	rocksdb_options_set_bytes_per_sync(s, 1 * MIB);
 	/* What is written was in the hot tier a moment ago: a second copy in the page cache would cost
@@ -198,16 +218,66 @@ static void make_options(struct rocks *r)
 
 /* ---- life ---- */
 
+/* How many families there are on disk: all must be opened. Of a database that is new, the first. */
+static unsigned count_families(const struct rocks *r)
+{
+	char *text = NULL;
+	size_t count = 0;
+	char **all = rocksdb_list_column_families(
+	    r->settings[ROCKS_CONTROL], r->options.path, &count, &text);
+	if (text)
+		rocksdb_free(text); /* opening it tells */
+	else
+		rocksdb_list_column_families_destroy(all, count);
+	return (unsigned)max_u64(min_u64(text ? 0 : count, ROCKS_FAMILIES), ROCKS_BODY + 1);
+}
+
+static const rocksdb_options_t *settings_of(const struct rocks *r, unsigned family)
+{
+	return r->settings[min_u64(family, ROCKS_BODY)];
+}
+
+static enum err open_families(struct rocks *r, unsigned count)
+{
+	struct family_name names[ROCKS_FAMILIES];
+	const char *texts[ROCKS_FAMILIES];
+	const rocksdb_options_t *settings[ROCKS_FAMILIES];
+	for (unsigned i = 0; i < count; i++) {
+		names[i] = name_of(i);
+		texts[i] = names[i].text;
+		settings[i] = settings_of(r, i);
+	}
+	char *text = NULL;
+	r->db = rocksdb_open_column_families(r->settings[ROCKS_CONTROL], r->options.path,
+	    (int)count, texts, settings, r->families, &text);
+	r->family_count = count;
+	return judge(text);
+}
+
+unsigned rocks_log_count(const struct rocks *r)
+{
+	return r->family_count - ROCKS_BODY;
+}
+
+enum err rocks_add_log(struct rocks *r)
+{
+	unsigned family = r->family_count;
+	must(family < ROCKS_FAMILIES);
+	char *text = NULL;
+	r->families[family] = rocksdb_create_column_family(
+	    r->db, settings_of(r, family), name_of(family).text, &text);
+	enum err err = judge(text);
+	if (!err)
+		r->family_count = family + 1;
+	return err;
+}
+
 enum err rocks_open(const struct rocks_options *options, struct rocks **ret_rocks)
 {
 	struct rocks *r = must_alloc(sizeof(*r));
 	*r = (struct rocks){ .magic = MAGIC, .options = *options };
 	make_options(r);
-	char *text = NULL;
-	r->db = rocksdb_open_column_families(r->settings[ROCKS_CONTROL], options->path,
-	    ROCKS_FAMILIES, names, (const rocksdb_options_t *const *)r->settings, r->families,
-	    &text);
-	enum err err = judge(text);
+	enum err err = open_families(r, count_families(r));
 	if (err) {
 		r->db = NULL;
 		rocks_close(&r);
@@ -224,11 +294,11 @@ void rocks_close(struct rocks **rocks)
 	if (!r)
 		return;
 	/* Debian's library has its assertions on: every handle goes first, the default one too. */
-	for (int i = 0; r->db && i < ROCKS_FAMILIES; i++)
+	for (unsigned i = 0; r->db && i < r->family_count; i++)
 		rocksdb_column_family_handle_destroy(r->families[i]);
 	if (r->db)
 		rocksdb_close(r->db);
-	for (int i = 0; i < ROCKS_FAMILIES; i++)
+	for (int i = 0; i <= ROCKS_BODY; i++)
 		rocksdb_options_destroy(r->settings[i]);
 	for (int i = 0; i <= ROCKS_SYNCED; i++)
 		rocksdb_writeoptions_destroy(r->write[i]);
@@ -466,7 +536,8 @@ static size_t collect_files(const rocksdb_livefiles_t *all, struct rocks_file *f
 	size_t found = 0;
 	int count = rocksdb_livefiles_count(all);
 	for (int i = 0; i < count; i++) {
-		if (strcmp(rocksdb_livefiles_column_family_name(all, i), names[ROCKS_BODY]) != 0)
+		const char *name = rocksdb_livefiles_column_family_name(all, i);
+		if (strncmp(name, BODY_NAME, strlen(BODY_NAME)) != 0)
 			continue;
 		size_t len;
 		const char *key = rocksdb_livefiles_largestkey(all, i, &len);
@@ -488,12 +559,12 @@ struct rocks_file *rocks_files(struct rocks *r, size_t *ret_count)
 	return files;
 }
 
-enum err rocks_delete_below(struct rocks *r, uint64_t end)
+enum err rocks_delete_below(struct rocks *r, enum rocks_family family, uint64_t end)
 {
 	struct rocks_id from = rocks_id_of(0), to = rocks_id_of(end);
 	char *text = NULL;
-	rocksdb_delete_file_in_range_cf(r->db, r->families[ROCKS_BODY], from.bytes,
-	    sizeof(from.bytes), to.bytes, sizeof(to.bytes), &text);
+	rocksdb_delete_file_in_range_cf(r->db, r->families[family], from.bytes, sizeof(from.bytes),
+	    to.bytes, sizeof(to.bytes), &text);
 	return judge(text);
 }
 

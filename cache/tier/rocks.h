@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RocksDB as the cold tier uses it, and nothing more: three column families with the options that
- * were measured, gets, batches, iterators, and what the eviction of whole files needs. The only
+ * RocksDB as the cold tier uses it, and nothing more: column families with the options that were
+ * measured, gets, batches, iterators, and what the eviction of whole files needs. The only
  * file that knows rocksdb/c.h.
  *
  *	ROCKS_CONTROL  epoch, secret and the like; a few records
  *	ROCKS_META     hash -> record; logged, LZ4, filtered, cached; stale ones go with compaction
  *	ROCKS_BODY     chunk id -> chunk; not logged, not compressed; ids only grow, so that files never
- *	               overlap and compaction only moves them
+ *	               overlap and compaction only moves them. So is each further log
  *
  * Failures: ERR_STORE_IO, ERR_STORE_CORRUPT, and at the opening ERR_STORE_LOCKED. rocks_why has
  * RocksDB's own words.
@@ -18,7 +18,14 @@
 #include "edge/base/err.h"
 #include "edge/base/slice.h"
 
-enum rocks_family { ROCKS_CONTROL, ROCKS_META, ROCKS_BODY, ROCKS_FAMILIES };
+/* ROCKS_BODY and those after it: logs, of which there is one at first. */
+enum { ROCKS_LOGS = 64 };
+enum rocks_family {
+	ROCKS_CONTROL,
+	ROCKS_META,
+	ROCKS_BODY,
+	ROCKS_FAMILIES = ROCKS_BODY + ROCKS_LOGS
+};
 
 struct rocks;
 struct rocks_batch;
@@ -45,6 +52,10 @@ enum err rocks_open(const struct rocks_options *, struct rocks **ret_rocks);
 void rocks_close(struct rocks **);
 /* Deletes the database in a folder, and no file of another name. */
 enum err rocks_destroy(const char *path);
+/* How many logs there are. thread: the writer. */
+unsigned rocks_log_count(const struct rocks *);
+/* Makes one more. thread: the writer. */
+enum err rocks_add_log(struct rocks *);
 /* RocksDB's words for the last failure on this thread. Borrowed until the next one. */
 const char *rocks_why(void);
 
@@ -115,10 +126,11 @@ uint64_t rocks_cached_bytes(struct rocks *);
 /* What flushes and compactions of a family wrote since the opening, to a hundredth of a GiB: for the
  * exact number RocksDB's statistics would have to be on, at a fifth of a probe's time. */
 uint64_t rocks_written_bytes(struct rocks *, enum rocks_family);
-/* The files of ROCKS_BODY, oldest first. own: free(). NULL: there is none. */
+/* The files of all logs, of each the oldest first, in the order of last_id. own: free(). NULL: there is
+ * none. */
 struct rocks_file *rocks_files(struct rocks *, size_t *ret_count);
-/* Deletes those files of ROCKS_BODY that hold ids below `end` only. */
-enum err rocks_delete_below(struct rocks *, uint64_t end);
+/* Deletes those files of a log that hold ids below `end` only. */
+enum err rocks_delete_below(struct rocks *, enum rocks_family, uint64_t end);
 /* Asks for a compaction of ROCKS_META: much of it is stale. */
 void rocks_suggest_compaction(struct rocks *);
 

@@ -93,18 +93,23 @@ static bool make_room_locked(struct spool *s)
 	return true;
 }
 
+/* Lengthens the last run, or begins one: there is room. */
+static void add_run_locked(struct spool *s, uint64_t first, uint32_t chunks)
+{
+	struct extent *last = s->extent_count ? &s->extents[s->extent_count - 1] : NULL;
+	if (last && last->first + last->chunks == first)
+		last->chunks += chunks;
+	else
+		s->extents[s->extent_count++] = (struct extent){ first, chunks,
+			last ? last->before + last->chunks : 0 };
+}
+
 enum err spool_grow(struct spool *s, uint64_t first, uint32_t chunks, uint64_t bytes)
 {
 	lock_take(&s->lock);
 	bool grows = make_room_locked(s);
-	struct extent *last = s->extent_count ? &s->extents[s->extent_count - 1] : NULL;
-	bool is_next = last && last->first + last->chunks == first;
-	if (grows && is_next)
-		last->chunks += chunks;
-	else if (grows)
-		s->extents[s->extent_count++] = (struct extent){ first, chunks,
-			last ? last->before + last->chunks : 0 };
 	if (grows) {
+		add_run_locked(s, first, chunks);
 		s->filled += bytes;
 		ring_locked(s);
 	}

@@ -85,15 +85,20 @@ void store_measure(struct store *s, struct mono now)
 	s->measured_at = now;
 	s->is_measured = true;
 	struct cold_meters *m = &s->meters;
-	uint64_t memtables = 0, disk = 0;
-	for (enum rocks_family f = 0; f < ROCKS_FAMILIES; f++)
+	uint64_t memtables = 0, disk = rocks_disk_bytes(s->rocks, ROCKS_META), bodies = 0;
+	for (enum rocks_family f = 0; f < ledger_family(s->ledger.log_count); f++)
 		memtables += rocks_memtable_bytes(s->rocks, f);
-	disk = rocks_disk_bytes(s->rocks, ROCKS_BODY) + rocks_disk_bytes(s->rocks, ROCKS_META);
+	for (unsigned i = 0; i < s->ledger.log_count; i++) {
+		uint64_t bytes = rocks_disk_bytes(s->rocks, ledger_family(i));
+		disk += bytes;
+		bodies += rocks_written_bytes(s->rocks, ledger_family(i));
+		meter_set(&s->tenant_bytes[s->ledger.tenants[i]], bytes);
+	}
 	meter_set(&m->objects, rocks_key_estimate(s->rocks, ROCKS_META));
 	meter_set(&m->bytes, disk + memtables);
 	meter_set(&m->memtables, memtables);
 	meter_set(&m->block_cache, rocks_cached_bytes(s->rocks));
-	meter_set(&m->disk_bodies, rocks_written_bytes(s->rocks, ROCKS_BODY));
+	meter_set(&m->disk_bodies, bodies);
 	meter_set(&m->disk_records, rocks_written_bytes(s->rocks, ROCKS_META));
 }
 
@@ -116,7 +121,8 @@ enum err store_chunk(struct store *s, uint64_t id, uint64_t owner, uint64_t inde
     struct rocks_value *ret_value, struct slice *ret_bytes)
 {
 	struct rocks_id key = rocks_id_of(id);
-	if (store_get(s, ROCKS_BODY, KEY_SLICE(key), ret_value) != ROCKS_FOUND)
+	enum rocks_family family = ledger_family(ledger_log_of(id));
+	if (store_get(s, family, KEY_SLICE(key), ret_value) != ROCKS_FOUND)
 		return ERR_STORE_IO;
 	meter_add_shared(&s->meters.read_bytes, ret_value->bytes.len);
 	if (check_chunk(ret_value->bytes, owner, index, ret_bytes))

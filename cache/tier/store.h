@@ -15,6 +15,7 @@
 #include "cache/tier/ledger.h"
 #include "cache/tier/mount.h"
 #include "cache/tier/sizes.h"
+#include "cache/tier/tenant.h"
 
 enum { FORGET_SLOTS = 16 * 1024, CHUNK_HEAD_BYTES = 24 };
 
@@ -47,11 +48,13 @@ struct store {
 	/* writer */
 	struct mount mount;
 	/* atomic */
+	struct share_table shares;
 	struct gate gate;
 	struct health health; /* told under `telling` */
 	struct lock telling;
 	struct cold_meters meters;
 	meter states[COLD_STATES * TROUBLE_COUNT];
+	meter tenant_bytes[TENANTS]; /* of bodies in files */
 	struct cold_times times;
 	struct forget_slot forgets[FORGET_SLOTS];
 	/* writer */

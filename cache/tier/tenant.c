@@ -54,3 +54,22 @@ unsigned tenant_count(void)
 {
 	return atomic_load_explicit(&count, memory_order_acquire);
 }
+
+void share_table_set(struct share_table *t, const struct shares *shares)
+{
+	for (unsigned i = 0; i < TENANTS; i++) {
+		const struct share *share = &shares->of[i];
+		atomic_store_explicit(
+		    &t->min[i], (uint32_t)(share->min * SHARE_WHOLE), memory_order_relaxed);
+		atomic_store_explicit(
+		    &t->max[i], (uint32_t)(share->max * SHARE_WHOLE), memory_order_relaxed);
+	}
+}
+
+void share_table_init(struct share_table *t)
+{
+	struct shares none;
+	for (unsigned i = 0; i < TENANTS; i++)
+		none.of[i] = (struct share){ .min = 0, .max = 1 };
+	share_table_set(t, &none);
+}

@@ -29,3 +29,17 @@ struct share {
 struct shares {
 	struct share of[TENANTS];
 };
+
+/* Shares as many threads read them while one changes them: in parts of SHARE_WHOLE. */
+enum { SHARE_WHOLE = 1 << 16 };
+struct share_table {
+	_Atomic uint32_t min[TENANTS], max[TENANTS];
+};
+void share_table_set(struct share_table *, const struct shares *);
+/* Nobody has anything guaranteed, and all may have all. */
+void share_table_init(struct share_table *);
+/* A part of some bytes. */
+static inline uint64_t share_part(uint64_t bytes, const _Atomic uint32_t *part)
+{
+	return bytes / SHARE_WHOLE * atomic_load_explicit(part, memory_order_relaxed);
+}

@@ -15,10 +15,6 @@ enum {
 	IDLE_MS = 5000,
 	NAP_US = 2000,
 	BUSY_MS = 1000, /* something is to be done soon */
-	FLUSH_AGE_MS = 60000,
-	FLUSH_LATEST_MS = 600000,      /* then even a few bodies are worth a file of their own */
-	FEWEST_BYTES = 256 * 1024,     /* an empty memtable has some bytes, too */
-	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
 };
 
 /* One thing to write. */
@@ -58,7 +54,6 @@ struct writer {
 	unsigned held_count;
 	struct buf record;
 	struct evict evict;
-	struct mono flushed_at;
 };
 
 /* ---- the queue ---- */
@@ -310,10 +305,21 @@ static void add_chunk(
 	head.digest = XXH3_64bits_digest(&digest);
 	parts[0] = slice_of((const char *)&head, sizeof(head));
 	struct rocks_id key = rocks_id_of(id);
-	rocks_batch_put(w->body, w->store->rocks, ROCKS_BODY, KEY_SLICE(key), parts, 1 + (size_t)n);
+	enum rocks_family family = ledger_family(ledger_log_of(id));
+	rocks_batch_put(w->body, w->store->rocks, family, KEY_SLICE(key), parts, 1 + (size_t)n);
 	flow_advance(from, sum);
 	w->body_bytes += sum + sizeof(head);
 	w->group_bytes += sum + sizeof(head);
+}
+
+/* The log of an object's tenant. */
+static unsigned log_of(struct writer *w, const struct entry *e) ON_WORKER
+{
+	struct store *s = w->store;
+	unsigned log;
+	enum err err = ledger_log_for(&s->ledger, s->rocks, e->object->tenant, &log);
+	fail_group(w, err);
+	return err ? 0 : log;
 }
 
 /* Gives the next `bytes` of a body their ids, from chunk `index` on, and puts them into batches. */
@@ -321,7 +327,7 @@ static struct extent add_chunks(struct writer *w, const struct entry *e, struct 
     uint64_t bytes, uint64_t index) ON_WORKER
 {
 	uint32_t chunks = (uint32_t)chunks_of(bytes);
-	struct extent run = { ledger_take(&w->store->ledger, chunks), chunks, 0 };
+	struct extent run = { ledger_take(&w->store->ledger, log_of(w, e), chunks), chunks, 0 };
 	for (uint32_t i = 0; i < chunks; i++) {
 		uint64_t left = bytes - (uint64_t)i * CHUNK_BYTES;
 		struct chunk_head head = {
@@ -340,7 +346,7 @@ static void add_body(struct writer *w, struct entry *e, uint64_t bytes) ON_WORKE
 {
 	struct flow_reader from;
 	if (bytes == 0) {
-		e->place = ledger_take(&w->store->ledger, 0);
+		e->place = ledger_take(&w->store->ledger, log_of(w, e), 0);
 		return;
 	}
 	must(flow_attach(&from, e->object->body, 0, NULL));
@@ -460,19 +466,6 @@ static void write_group(struct writer *w) ON_WORKER
 
 /* ---- the thread ---- */
 
-/* Bodies that have waited long enough go to the disk, if they are enough for a file. */
-static enum err flush_when_old(struct writer *w, struct mono now)
-{
-	int64_t age_ms = mono_ms_since(w->flushed_at, now);
-	if (age_ms < FLUSH_AGE_MS)
-		return ERR_NONE;
-	uint64_t waiting = rocks_memtable_bytes(w->store->rocks, ROCKS_BODY);
-	if (waiting < (age_ms < FLUSH_LATEST_MS ? FLUSH_BYTES : FEWEST_BYTES))
-		return ERR_NONE;
-	w->flushed_at = now;
-	return rocks_flush(w->store->rocks, ROCKS_BODY);
-}
-
 /* What was held comes first, now that it can be written. */
 static void release_held(struct writer *w)
 {
@@ -497,7 +490,7 @@ static void tend(struct writer *w) ON_WORKER
 		return;
 	enum err err = evict_tend(&w->evict, w->store, now);
 	if (!err)
-		err = flush_when_old(w, now);
+		err = evict_flush(&w->evict, w->store, now);
 	if (err)
 		store_tell(w->store, HEALTH_WRITES, err);
 }
@@ -505,7 +498,7 @@ static void tend(struct writer *w) ON_WORKER
 static int64_t patience_ms(const struct writer *w)
 {
 	bool is_well = store_state(w->store) == COLD_OK;
-	return w->evict.delete_below || !is_well || !w->store->is_measured ? BUSY_MS : IDLE_MS;
+	return w->evict.deletes || !is_well || !w->store->is_measured ? BUSY_MS : IDLE_MS;
 }
 
 /*
@@ -524,7 +517,6 @@ static void *thread_main(void *arg)
 	struct writer *w = arg;
 	role_worker();
 	pthread_setname_np(pthread_self(), "store-write");
-	w->flushed_at = mono_now();
 	tend(w);
 	while (take(w, patience_ms(w))) {
 		write_group(w);

@@ -39,23 +39,28 @@ struct share_meters {
 };
 #define METER_STRUCT struct share_meters
 #define SHARE_METERS(X)                                                                            \
-	X(bytes, GAUGE, "cache_share_bytes", "tier=\"hot\"",                                       \
-	    "Bytes of a share's objects in a tier.")
+	X(bytes, GAUGE, "cache_share_bytes", "", "Bytes of a share's objects in a tier.")
 static const struct meter_desc share_descs[] = METER_DESCS(SHARE_METERS);
 static const struct meter_table share_table = { share_descs, COUNT_OF(share_descs) };
+
+static void add_share(struct metrics *m, const char *tier, unsigned tenant, const meter *bytes)
+{
+	struct buf labels;
+	buf_init(&labels, 0);
+	buf_addf(&labels, "tier=\"%s\",share=", tier);
+	buf_add_json(&labels, tenant_name((uint8_t)tenant));
+	buf_add_char(&labels, '\0');
+	if (!labels.overflow)
+		metrics_add_table(m, &share_table, bytes + tenant, labels.at);
+	buf_fini(&labels);
+}
 
 void scrape_shares(struct metrics *m, const struct cache *cache, unsigned *known)
 {
 	for (; *known < tenant_count(); ++*known) {
-		struct buf label;
-		buf_init(&label, 0);
-		buf_add(&label, SL("share="));
-		buf_add_json(&label, tenant_name((uint8_t)*known));
-		buf_add_char(&label, '\0');
-		if (!label.overflow)
-			metrics_add_table(
-			    m, &share_table, hot_tenant_bytes(cache->hot) + *known, label.at);
-		buf_fini(&label);
+		add_share(m, "hot", *known, hot_tenant_bytes(cache->hot));
+		if (cache->cold)
+			add_share(m, "cold", *known, cold_tenant_bytes(cache->cold));
 	}
 }
 

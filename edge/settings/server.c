@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "edge/settings/governor.h"
 #include "edge/settings/server.h"
 
 #include <signal.h>
@@ -9,6 +8,7 @@
 #include "edge/base/log.h"
 #include "edge/conf/print.h"
 #include "edge/serve/worker.h"
+#include "edge/settings/governor.h"
 #include "edge/settings/keeper.h"
 #include "edge/settings/notify.h"
 #include "edge/settings/process.h"

@@ -23,11 +23,12 @@ struct log_settings {
 };
 
 struct store_settings {
-	struct slice path;         /* empty = RAM only */
-	uint64_t size_bytes;       /* disk */
-	uint64_t hot_bytes;        /* RAM tier; 0 = what memory_limit leaves */
-	uint64_t max_object_bytes; /* larger answers are passed through; 0 = a sixteenth of a tier */
-	int admission;             /* enum admission of cache/tier/cold.h */
+	struct slice path;   /* empty = RAM only */
+	uint64_t size_bytes; /* disk */
+	uint64_t hot_bytes;  /* RAM tier; 0 = what memory_limit leaves */
+	uint64_t
+	    max_object_bytes; /* larger answers are passed through; 0 = a sixteenth of a tier */
+	int admission;        /* enum admission of cache/tier/cold.h */
 };
 
 /* Where clients are served. */

@@ -10,7 +10,7 @@ static const struct conf_field fields[] = {
 	 .doc = "What routes call it by."},
 	{"min", CONF_FRACTION, AT(min), 0, 1000, "0",
 	 .doc = "Part of RAM and of the disk that its objects keep whatever others store: 0.2 is a "
-		"fifth. Until they fill it, others may use it."},
+		"fifth. Until they fill it, others may use it. On disk, who is most over this loses first."},
 	{"max", CONF_FRACTION, AT(max), 0, 1000, "1",
 	 .doc = "Part of RAM and of the disk above which its own oldest objects make room."},
 };

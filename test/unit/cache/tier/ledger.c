@@ -8,10 +8,11 @@
 
 static void test_holds(void)
 {
-	const uint64_t e2 = ledger_epoch_start(2), e4 = ledger_epoch_start(4),
-		       e5 = ledger_epoch_start(5);
+	const uint64_t e2 = ledger_epoch_start(0, 2), e4 = ledger_epoch_start(0, 4),
+		       e5 = ledger_epoch_start(0, 5);
 	uint64_t past[] = { e2 + 10, e4 + 20 };
-	struct ledger l = { .epoch = 5, .past = past, .past_count = 2, .low = e2 + 3 };
+	struct ledger l = { .epoch = 5, .log_count = 2 };
+	l.logs[0] = (struct log){ .past = past, .past_count = 2, .low = e2 + 3 };
 	const struct {
 		struct span span;
 		bool holds;
@@ -25,13 +26,13 @@ static void test_holds(void)
 		{ { e2 + 10, e2 + 11 }, false }, /* its end was lost */
 		{ { e2 + 11, e2 + 11 }, false },
 		{ { e2 + 11, 0 }, true }, /* has nothing that could be lost */
-		{ { ledger_epoch_start(3) + 1, ledger_epoch_start(3) + 1 },
+		{ { ledger_epoch_start(0, 3) + 1, ledger_epoch_start(0, 3) + 1 },
 		    false }, /* all of it lost */
 		{ { e4 + 1, e4 + 20 }, true },
 		{ { e4 + 1, e4 + 21 }, false },
 		{ { e5 + 1000, e5 + 1006 }, true },
 		{ { e5 - 1, e5 }, false }, /* over the end of an epoch */
-		{ { ledger_epoch_start(6) + 1, ledger_epoch_start(6) + 1 }, false },
+		{ { ledger_epoch_start(0, 6) + 1, ledger_epoch_start(0, 6) + 1 }, false },
 		{ { UINT64_MAX, UINT64_MAX }, false },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
