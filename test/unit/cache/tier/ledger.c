@@ -11,7 +11,11 @@ static void test_holds(void)
 	const uint64_t e2 = ledger_epoch_start(0, 2), e4 = ledger_epoch_start(0, 4),
 		       e5 = ledger_epoch_start(0, 5);
 	uint64_t past[] = { e2 + 10, e4 + 20 };
+	/* The same epochs of another log, of which more was evicted and more had reached the disk. */
+	const uint64_t o2 = ledger_epoch_start(1, 2);
+	uint64_t others[] = { o2 + 30 };
 	struct ledger l = { .epoch = 5, .log_count = 2 };
+	l.logs[1] = (struct log){ .past = others, .past_count = 1, .low = o2 + 8 };
 	l.logs[0] = (struct log){ .past = past, .past_count = 2, .low = e2 + 3 };
 	const struct {
 		struct span span;
@@ -19,21 +23,21 @@ static void test_holds(void)
 	} rows[] = {
 		{ { e2 + 2, e2 + 2 }, false }, /* below low */
 		{ { e2 + 2, e2 + 6 }, false }, /* in part */
-		{ { e2 + 2, 0 }, false },
-		{ { e2 + 3, e2 + 3 }, true },
-		{ { e2 + 3, 0 }, true },
+		{ { e2 + 2, 0 }, false }, { { e2 + 3, e2 + 3 }, true }, { { e2 + 3, 0 }, true },
 		{ { e2 + 10, e2 + 10 }, true },
 		{ { e2 + 10, e2 + 11 }, false }, /* its end was lost */
 		{ { e2 + 11, e2 + 11 }, false },
 		{ { e2 + 11, 0 }, true }, /* has nothing that could be lost */
 		{ { ledger_epoch_start(0, 3) + 1, ledger_epoch_start(0, 3) + 1 },
 		    false }, /* all of it lost */
-		{ { e4 + 1, e4 + 20 }, true },
-		{ { e4 + 1, e4 + 21 }, false },
+		{ { e4 + 1, e4 + 20 }, true }, { { e4 + 1, e4 + 21 }, false },
 		{ { e5 + 1000, e5 + 1006 }, true },
 		{ { e5 - 1, e5 }, false }, /* over the end of an epoch */
 		{ { ledger_epoch_start(0, 6) + 1, ledger_epoch_start(0, 6) + 1 }, false },
-		{ { UINT64_MAX, UINT64_MAX }, false },
+		{ { UINT64_MAX, UINT64_MAX }, false }, { { o2 + 7, o2 + 7 }, false },
+		{ { o2 + 8, o2 + 30 }, true }, { { o2 + 8, o2 + 31 }, false },
+		{ { e2 + 3, o2 + 8 }, false }, /* from one into the other */
+		{ { ledger_epoch_start(2, 2), ledger_epoch_start(2, 2) }, false }, /* no such log */
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		CU_ASSERT_EQUAL(ledger_holds(&l, rows[i].span), rows[i].holds);
