@@ -3,7 +3,7 @@
 
 #include "cache/tier/store.h"
 
-enum { FIRST_EXTENTS = 4, LONG_READ_BYTES = 8 * 1024 * 1024 };
+enum { FIRST_EXTENTS = 4 };
 
 struct spool *spool_new(struct store *store, uint64_t length)
 {
@@ -191,11 +191,7 @@ bool spool_is_readable(struct spool *s)
 		return state == FLOW_FILLING;
 	if (s->extent_count == 0 || !gate_enter(&s->store->gate))
 		return false;
-	const struct ledger *ledger = &s->store->ledger;
-	uint64_t first = s->extents[0].first;
-	bool is_there = s->filled > LONG_READ_BYTES
-	    ? !ledger_is_parting(ledger, first)
-	    : !ledger_is_below_low(ledger, (struct span){ .first = first });
+	bool is_there = !ledger_is_parting(&s->store->ledger, s->extents[0].first);
 	gate_leave(&s->store->gate);
 	return is_there;
 }

@@ -67,8 +67,8 @@ enum spool_look {
 enum spool_look spool_find(
     struct spool *, uint64_t chunk, struct spool_wait *wait, uint64_t *ret_id);
 
-/* Whether it can be read to its end, as far as is known: not failed, nothing of it evicted, nor, if
- * it takes long to read, about to be. thread: any. */
+/* Whether it can be read to its end, as far as is known: not failed, nothing of it evicted, nor about
+ * to be. thread: any. */
 bool spool_is_readable(struct spool *);
 
 static inline enum flow_state spool_state(const struct spool *s)
