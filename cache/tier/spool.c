@@ -93,23 +93,26 @@ static bool make_room_locked(struct spool *s)
 	return true;
 }
 
-/* Lengthens the last run, or begins one: there is room. */
-static void add_run_locked(struct spool *s, uint64_t first, uint32_t chunks)
+/* Lengthens the last run, or begins one. */
+static bool add_run_locked(struct spool *s, uint64_t first, uint32_t chunks)
 {
+	if (!make_room_locked(s))
+		return false;
+	must(s->extents != NULL);
 	struct extent *last = s->extent_count ? &s->extents[s->extent_count - 1] : NULL;
 	if (last && last->first + last->chunks == first)
 		last->chunks += chunks;
 	else
 		s->extents[s->extent_count++] = (struct extent){ first, chunks,
 			last ? last->before + last->chunks : 0 };
+	return true;
 }
 
 enum err spool_grow(struct spool *s, uint64_t first, uint32_t chunks, uint64_t bytes)
 {
 	lock_take(&s->lock);
-	bool grows = make_room_locked(s);
+	bool grows = add_run_locked(s, first, chunks);
 	if (grows) {
-		add_run_locked(s, first, chunks);
 		s->filled += bytes;
 		ring_locked(s);
 	}

@@ -60,15 +60,16 @@ def get(port, path):
         return answer.read()
 
 
-def wrk(url, seconds, connections, core, miss=None, closes=False):
+def wrk(url, seconds, connections, core, closes=False, **told):
     """HTTP/1 load from one thread on one core; what load.lua counted, as a dict. closes: each
-    request on a connection of its own."""
+    request on a connection of its own. told: what load.lua is told, such as miss="/4k/x-"."""
     script = os.path.join(os.path.dirname(__file__), "load.lua")
     command = ["taskset", "-c", core, "wrk", "-t", "1", "-c", str(connections),
                "-d", f"{seconds}s", "--timeout", "10s", "-s", script]
     command += ["-H", "Connection: close"] if closes else []
     command.append(url)
-    environment = os.environ | ({"BENCH_MISS": miss} if miss else {})
+    environment = os.environ | {f"BENCH_{key.upper()}": str(value) for key, value in told.items()
+                                if value is not None}
     output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True,
                             check=True).stdout
     return json.loads(output.strip().splitlines()[-1])

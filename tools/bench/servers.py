@@ -114,7 +114,7 @@ def command_larder(folder, ports):
             "--listen", f"https://127.0.0.1:{ports['TLS']}",
             "--cert", str(folder / "cert.pem"), "--key", str(folder / "key.pem"),
             "--admin", f"127.0.0.1:{ports['ADMIN']}", "--workers", "1",
-            "--hot-size", "256m", "--store-size", "10g", "--store", str(folder / "store"),
+            "--hot-size", f"{ports['MEMORY']}m", "--store-size", "10g", "--store", str(folder / "store"),
             "--access-log", "off"]
 
 
@@ -139,7 +139,7 @@ def command_varnish(folder, ports):
     # One pool is what one core wants; its threads are there before the load comes.
     return ["varnishd", "-F", "-j", "none", "-n", str(folder / "work"),
             "-a", f"127.0.0.1:{ports['LISTEN']}", "-f", fill("varnish.vcl", folder, ports),
-            "-s", "malloc,256m", "-p", "thread_pools=1", "-p", "thread_pool_min=200",
+            "-s", f"malloc,{ports['MEMORY']}m", "-p", "thread_pools=1", "-p", "thread_pool_min=200",
             "-p", "timeout_idle=300", "-p", "listen_depth=4096", "-p", "nuke_limit=1000"]
 
 
@@ -210,11 +210,12 @@ def running(command, port, core, log):
 
 
 @contextlib.contextmanager
-def server(name, folder, origin, core):
+def server(name, folder, origin, core, memory_mib=256):
     """A server that answers requests; yields its process and its ports. Its folder stays until the
     bench ends: file systems are slow to make files soon after many were removed."""
     folder.mkdir()
     make_certificate(folder)
     ports = free_ports("LISTEN", "TLS", "ADMIN") | {"ORIGIN": origin}
-    with running(COMMANDS[name](folder, ports), ports["LISTEN"], core, f"{folder}.log") as pid:
+    values = ports | {"MEMORY": str(memory_mib), "MEMORYBYTES": str(memory_mib << 20)}
+    with running(COMMANDS[name](folder, values), ports["LISTEN"], core, f"{folder}.log") as pid:
         yield pid, {name: int(port) for name, port in ports.items()}
