@@ -24,27 +24,34 @@ static struct flow_piece *inner_piece(struct flow *f)
 	return (struct flow_piece *)(f + 1);
 }
 
+/* Flows are many, and few are on their way: they share some locks. No thread takes two of them. */
+enum { LOCKS = 64 };
+static struct lock locks[LOCKS] = { [0 ... LOCKS - 1] = { PTHREAD_MUTEX_INITIALIZER } };
+
+static struct lock *lock_of(const struct flow *f)
+{
+	return &locks[((uintptr_t)f >> 6) % LOCKS];
+}
+
 struct flow *flow_new(uint64_t length, uint64_t keep, uint64_t window)
 {
 	uint64_t inner = length <= FLOW_PIECE_BYTES ? sizeof(struct flow_piece) + length : 0;
 	struct flow *f = malloc(sizeof(*f) + inner);
-	if (!f)
+	struct flow_fill *fill = malloc(sizeof(*fill));
+	if (!f || !fill) {
+		free(f);
+		free(fill);
 		return NULL;
+	}
 	*f = (struct flow){ .refs = 1, .state = FLOW_FILLING, .length = length, .keep = keep };
-	f->window = window;
-	lock_init(&f->lock);
-	list_init(&f->readers);
+	*fill = (struct flow_fill){ .window = window };
+	list_init(&fill->readers);
+	f->fill = fill;
 	if (inner) {
-		f->first = f->last = inner_piece(f);
+		f->first = fill->last = inner_piece(f);
 		*f->first = (struct flow_piece){ .room = (uint32_t)length };
 	}
 	count_bytes((int64_t)inner);
-	return f;
-}
-
-struct flow *flow_ref(struct flow *f)
-{
-	atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
 	return f;
 }
 
@@ -54,8 +61,24 @@ struct flow *flow_new_part(uint64_t first, uint64_t end, uint64_t window)
 	struct flow *f = flow_new(FLOW_LENGTH_UNKNOWN, 0, window);
 	if (f) {
 		f->length = end;
-		f->filled = f->first_offset = first;
+		f->filled = f->fill->first_offset = first;
 	}
+	return f;
+}
+
+/* Whoever comes now reads what is there, and nothing will change: no list, no window. */
+static void drop_fill_locked(struct flow *f)
+{
+	bool is_over = flow_state(f) != FLOW_FILLING && !flow_outgrew(f);
+	if (!is_over || !f->fill || !list_empty(&f->fill->readers))
+		return;
+	free(f->fill);
+	f->fill = NULL;
+}
+
+struct flow *flow_ref(struct flow *f)
+{
+	atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
 	return f;
 }
 
@@ -72,7 +95,7 @@ void flow_unref(struct flow **flow)
 	*flow = NULL;
 	if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	must(list_empty(&f->readers));
+	must(!f->fill || list_empty(&f->fill->readers));
 	while (f->first) {
 		struct flow_piece *p = f->first;
 		f->first = p->next;
@@ -80,7 +103,7 @@ void flow_unref(struct flow **flow)
 	}
 	/* Owned since flow_finish copied them. */
 	free((void *)(uintptr_t)f->trailers.at);
-	lock_fini(&f->lock);
+	free(f->fill);
 	free(f);
 }
 
@@ -89,8 +112,9 @@ void flow_unref(struct flow **flow)
 static struct flow_piece *add_piece(struct flow *f)
 {
 	uint64_t filled = flow_filled(f);
-	uint64_t want = f->last ? min_u64((uint64_t)f->last->room * 2, FLOW_PIECE_BYTES)
-				: FIRST_PIECE_BYTES;
+	struct flow_piece *last = f->fill->last;
+	uint64_t want = last ? min_u64((uint64_t)last->room * 2, FLOW_PIECE_BYTES)
+			     : FIRST_PIECE_BYTES;
 	if (f->length != FLOW_LENGTH_UNKNOWN)
 		want = min_u64(f->length - filled, FLOW_PIECE_BYTES);
 	struct flow_piece *p = want ? malloc(sizeof(*p) + want) : NULL;
@@ -98,13 +122,13 @@ static struct flow_piece *add_piece(struct flow *f)
 		return NULL;
 	*p = (struct flow_piece){ .room = (uint32_t)want };
 	count_bytes((int64_t)(sizeof(*p) + want));
-	lock_take(&f->lock);
-	if (f->last)
-		f->last->next = p;
+	lock_take(lock_of(f));
+	if (last)
+		last->next = p;
 	else
 		f->first = p;
-	f->last = p;
-	lock_drop(&f->lock);
+	f->fill->last = p;
+	lock_drop(lock_of(f));
 	return p;
 }
 
@@ -113,15 +137,15 @@ static bool is_abandoned(struct flow *f)
 {
 	if (!flow_outgrew(f))
 		return false;
-	lock_take(&f->lock);
-	bool abandoned = list_empty(&f->readers);
-	lock_drop(&f->lock);
+	lock_take(lock_of(f));
+	bool abandoned = list_empty(&f->fill->readers);
+	lock_drop(lock_of(f));
 	return abandoned;
 }
 
 char *flow_room(struct flow *f, size_t *ret_room)
 {
-	struct flow_piece *p = f->last;
+	struct flow_piece *p = f->fill->last;
 	if (!p || p->used == p->room)
 		p = is_abandoned(f) ? NULL : add_piece(f);
 	if (!p)
@@ -133,7 +157,7 @@ char *flow_room(struct flow *f, size_t *ret_room)
 /* Posts the letters of all readers that wait. */
 static void wake_readers_locked(struct flow *f)
 {
-	LIST_EACH (link, &f->readers) {
+	LIST_EACH (link, &f->fill->readers) {
 		struct flow_reader *r = LIST_OF(link, struct flow_reader, link);
 		if (r->wait)
 			mail_post(r->home, r->wait);
@@ -150,16 +174,22 @@ static void wake_readers_locked(struct flow *f)
 
 void flow_wrote(struct flow *f, size_t bytes)
 {
-	f->last->used += (uint32_t)bytes;
+	struct flow_fill *fill = f->fill;
+	fill->last->used += (uint32_t)bytes;
 	/* Before anyone can take these bytes, and all be given back. */
-	if (f->outgrow && flow_filled(f) + bytes > f->keep) {
-		f->outgrow->ring(f->outgrow);
-		f->outgrow = NULL;
+	if (fill->outgrow && flow_filled(f) + bytes > f->keep) {
+		fill->outgrow->ring(fill->outgrow);
+		fill->outgrow = NULL;
 	}
-	lock_take(&f->lock);
+	lock_take(lock_of(f));
 	atomic_store_explicit(&f->filled, flow_filled(f) + bytes, memory_order_release);
 	wake_readers_locked(f);
-	lock_drop(&f->lock);
+	lock_drop(lock_of(f));
+}
+
+void flow_on_outgrow(struct flow *f, struct bell *bell)
+{
+	f->fill->outgrow = bell;
 }
 
 enum err flow_write(struct flow *f, struct slice s)
@@ -183,22 +213,22 @@ enum err flow_write(struct flow *f, struct slice s)
 static uint64_t slowest_locked(const struct flow *f)
 {
 	uint64_t slowest = flow_filled(f);
-	LIST_EACH (link, &f->readers)
+	LIST_EACH (link, &f->fill->readers)
 		slowest = min_u64(slowest, LIST_OF(link, struct flow_reader, link)->offset);
 	return slowest;
 }
 
 static bool is_full_locked(const struct flow *f)
 {
-	return flow_outgrew(f) && flow_filled(f) - slowest_locked(f) >= f->window;
+	return f->fill && flow_outgrew(f) && flow_filled(f) - slowest_locked(f) >= f->fill->window;
 }
 
 /* Tells those who are a window behind. */
 static void shed_locked(struct flow *f)
 {
-	LIST_EACH (link, &f->readers) {
+	LIST_EACH (link, &f->fill->readers) {
 		struct flow_reader *r = LIST_OF(link, struct flow_reader, link);
-		if (!r->leave || flow_filled(f) - r->offset < f->window)
+		if (!r->leave || flow_filled(f) - r->offset < f->fill->window)
 			continue;
 		mail_post(r->home, r->leave);
 		r->leave = NULL;
@@ -207,49 +237,56 @@ static void shed_locked(struct flow *f)
 
 bool flow_is_full(struct flow *f, struct mail *wait, struct loop *home)
 {
-	lock_take(&f->lock);
+	lock_take(lock_of(f));
 	bool full = is_full_locked(f);
-	if (full && f->sheds)
+	if (full && f->fill->sheds)
 		shed_locked(f);
-	f->filler_wait = full ? wait : NULL;
-	f->filler_home = home;
-	lock_drop(&f->lock);
+	if (f->fill) {
+		f->fill->wait = full ? wait : NULL;
+		f->fill->home = home;
+	}
+	lock_drop(lock_of(f));
 	return full;
 }
 
 bool flow_is_full_bell(struct flow *f, struct bell *bell)
 {
-	lock_take(&f->lock);
+	lock_take(lock_of(f));
 	bool full = is_full_locked(f);
-	f->filler_bell = full ? bell : NULL;
-	lock_drop(&f->lock);
+	if (f->fill)
+		f->fill->bell = full ? bell : NULL;
+	lock_drop(lock_of(f));
 	return full;
 }
 
 uint64_t flow_unread(struct flow *f)
 {
-	lock_take(&f->lock);
-	uint64_t unread = flow_filled(f) - slowest_locked(f);
-	lock_drop(&f->lock);
+	lock_take(lock_of(f));
+	uint64_t unread = f->fill ? flow_filled(f) - slowest_locked(f) : 0;
+	lock_drop(lock_of(f));
 	return unread;
 }
 
 void flow_filler_leave(struct flow *f)
 {
-	lock_take(&f->lock);
-	f->filler_wait = NULL;
-	lock_drop(&f->lock);
+	lock_take(lock_of(f));
+	if (f->fill)
+		f->fill->wait = NULL;
+	lock_drop(lock_of(f));
 }
 
 static void end(struct flow *f, enum flow_state state, enum err failure)
 {
-	lock_take(&f->lock);
+	lock_take(lock_of(f));
 	f->failure = failure;
-	f->filler_wait = NULL;
-	f->outgrow = NULL;
-	atomic_store_explicit(&f->state, state, memory_order_release);
-	wake_readers_locked(f);
-	lock_drop(&f->lock);
+	if (f->fill) {
+		f->fill->wait = NULL;
+		f->fill->outgrow = NULL;
+		atomic_store_explicit(&f->state, state, memory_order_release);
+		wake_readers_locked(f);
+		drop_fill_locked(f);
+	}
+	lock_drop(lock_of(f));
 }
 
 void flow_finish(struct flow *f, struct slice trailers)
@@ -285,39 +322,47 @@ bool flow_attach(struct flow_reader *r, struct flow *f, uint64_t offset, struct 
 		r->piece = f->first;
 		return true;
 	}
-	lock_take(&f->lock);
-	bool attached = offset == f->first_offset && (offset == 0 || flow_filled(f) == offset);
-	if (attached) {
-		r->flow = flow_ref(f);
+	lock_take(lock_of(f));
+	/* It may have come to rest just now. */
+	bool lists = f->fill != NULL, attached = !lists;
+	if (lists)
+		attached = offset == f->fill->first_offset &&
+		    (offset == 0 || flow_filled(f) == offset);
+	if (attached && lists) {
 		r->piece_offset = offset;
-		list_append(&f->readers, &r->link);
+		list_append(&f->fill->readers, &r->link);
 		r->is_listed = true;
 	}
-	lock_drop(&f->lock);
+	if (attached)
+		r->flow = flow_ref(f);
+	if (attached && !lists)
+		r->piece = f->first;
+	lock_drop(lock_of(f));
 	return attached;
 }
 
 /* Frees what all readers have taken, and lets the filler go on when there is room again. */
 static void give_back_locked(struct flow *f)
 {
+	struct flow_fill *fill = f->fill;
 	if (!flow_outgrew(f))
 		return;
 	uint64_t slowest = slowest_locked(f);
 	/* The last piece stays: the filler may be writing into it. So does one that the slowest reader
 	 * has just read to its end: the reader still stands on it. */
-	while (f->first && f->first->next && f->first_offset + f->first->used < slowest) {
+	while (f->first && f->first->next && fill->first_offset + f->first->used < slowest) {
 		struct flow_piece *p = f->first;
-		f->first_offset += p->used;
+		fill->first_offset += p->used;
 		f->first = p->next;
 		free_piece(f, p);
 	}
-	if (flow_filled(f) - slowest >= f->window)
+	if (flow_filled(f) - slowest >= fill->window)
 		return;
-	if (f->filler_wait)
-		mail_post(f->filler_home, f->filler_wait);
-	f->filler_wait = NULL;
-	struct bell *bell = f->filler_bell;
-	f->filler_bell = NULL;
+	if (fill->wait)
+		mail_post(fill->home, fill->wait);
+	fill->wait = NULL;
+	struct bell *bell = fill->bell;
+	fill->bell = NULL;
 	if (bell)
 		bell->ring(bell);
 }
@@ -325,16 +370,17 @@ static void give_back_locked(struct flow *f)
 /* Nobody can come any more to see what is left of a body that passed through. */
 static void give_back_all_locked(struct flow *f)
 {
+	struct flow_fill *fill = f->fill;
 	bool is_over = flow_state(f) != FLOW_FILLING && flow_outgrew(f) &&
-	    list_empty(&f->readers) && f->first_offset > 0;
+	    list_empty(&fill->readers) && fill->first_offset > 0;
 	while (is_over && f->first) {
 		struct flow_piece *p = f->first;
-		f->first_offset += p->used;
+		fill->first_offset += p->used;
 		f->first = p->next;
 		free_piece(f, p);
 	}
 	if (is_over)
-		f->last = NULL;
+		fill->last = NULL;
 }
 
 void flow_detach(struct flow_reader *r)
@@ -343,7 +389,7 @@ void flow_detach(struct flow_reader *r)
 	if (!f)
 		return;
 	if (r->is_listed) {
-		lock_take(&f->lock);
+		lock_take(lock_of(f));
 		list_drop(&r->link);
 		r->is_listed = false;
 		r->wait = NULL;
@@ -351,7 +397,8 @@ void flow_detach(struct flow_reader *r)
 		r->leave = NULL;
 		give_back_locked(f);
 		give_back_all_locked(f);
-		lock_drop(&f->lock);
+		drop_fill_locked(f);
+		lock_drop(lock_of(f));
 	}
 	flow_unref(&r->flow);
 }
@@ -400,13 +447,13 @@ void flow_advance(struct flow_reader *r, uint64_t bytes)
 		r->offset += bytes;
 		return;
 	}
-	lock_take(&f->lock);
+	lock_take(lock_of(f));
 	r->offset += bytes;
 	/* Before pieces are given back this reader must stand on none of them. */
 	if (r->piece)
 		(void)enter_piece(r);
 	give_back_locked(f);
-	lock_drop(&f->lock);
+	lock_drop(lock_of(f));
 }
 
 bool flow_wait(struct flow_reader *r, struct mail *wait)
@@ -414,10 +461,10 @@ bool flow_wait(struct flow_reader *r, struct mail *wait)
 	struct flow *f = r->flow;
 	if (!r->is_listed)
 		return false;
-	lock_take(&f->lock);
+	lock_take(lock_of(f));
 	bool waits = flow_state(f) == FLOW_FILLING && flow_filled(f) == r->offset;
 	r->wait = waits ? wait : NULL;
-	lock_drop(&f->lock);
+	lock_drop(lock_of(f));
 	return waits;
 }
 
@@ -426,26 +473,27 @@ bool flow_wait_bell(struct flow_reader *r, struct bell *bell, uint64_t bytes)
 	struct flow *f = r->flow;
 	if (!r->is_listed)
 		return false;
-	lock_take(&f->lock);
+	lock_take(lock_of(f));
 	bool waits = flow_state(f) == FLOW_FILLING && flow_filled(f) - r->offset < bytes;
 	r->bell = waits ? bell : NULL;
 	r->bell_at = r->offset + bytes;
-	lock_drop(&f->lock);
+	lock_drop(lock_of(f));
 	return waits;
 }
 
 void flow_shed(struct flow *f)
 {
-	lock_take(&f->lock);
-	f->sheds = true;
-	lock_drop(&f->lock);
+	lock_take(lock_of(f));
+	if (f->fill)
+		f->fill->sheds = true;
+	lock_drop(lock_of(f));
 }
 
 void flow_may_leave(struct flow_reader *r, struct mail *leave)
 {
 	if (!r->is_listed)
 		return;
-	lock_take(&r->flow->lock);
+	lock_take(lock_of(r->flow));
 	r->leave = leave;
-	lock_drop(&r->flow->lock);
+	lock_drop(lock_of(r->flow));
 }

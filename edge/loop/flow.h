@@ -37,33 +37,37 @@ struct flow_piece {
 	char bytes[];
 };
 
+/* What only a body on its way needs; it goes with its last reader. */
+struct flow_fill {
+	/* filler */
+	struct flow_piece *last;
+	struct bell *outgrow; /* rung when the next bytes would be more than `keep` */
+	/* under lock */
+	uint64_t window;       /* fixed: how far the filler may be ahead past `keep` */
+	uint64_t first_offset; /* where `first` begins: grows once the body has outgrown `keep` */
+	struct list readers;   /* struct flow_reader */
+	struct mail *wait;     /* posted once there is room */
+	struct loop *home;
+	struct bell *bell; /* or this is rung */
+	bool sheds;        /* readers that hold up the filler are told to leave */
+};
+
 struct flow {
 	_Atomic uint32_t refs;
 	_Atomic enum flow_state state;
-	_Atomic uint64_t filled; /* bytes published */
-	uint64_t length;         /* announced length, or FLOW_LENGTH_UNKNOWN */
-	/* filler */
-	struct flow_piece *first, *last; /* first: under lock when there is a window */
-	/* under lock */
-	struct lock lock;
-	uint64_t keep;         /* fixed: up to here everything stays */
-	uint64_t window;       /* fixed: how far the filler may be ahead past that */
-	struct bell *outgrow;  /* filler: rung when the next bytes would be more than `keep` */
-	bool sheds;            /* readers that hold up the filler are told to leave */
-	uint64_t first_offset; /* where `first` begins: grows once the body has outgrown `keep` */
-	struct list readers;   /* struct flow_reader, while filling */
-	struct mail *filler_wait; /* posted once there is room */
-	struct loop *filler_home;
-	struct bell *filler_bell; /* or this is rung */
-	/* fixed once complete or failed */
-	enum err failure;
-	struct slice trailers; /* field lines with CRLF, or empty. Owned */
+	enum err failure;         /* fixed once complete or failed */
+	_Atomic uint64_t filled;  /* bytes published */
+	uint64_t length;          /* fixed: announced length, or FLOW_LENGTH_UNKNOWN */
+	uint64_t keep;            /* fixed: up to here everything stays */
+	struct flow_piece *first; /* filler; under lock when there is a window */
+	struct flow_fill *fill;   /* under lock; NULL once nobody needs it */
+	struct slice trailers;    /* fixed as failure: field lines with CRLF, or empty. Owned */
 };
 
 struct flow_reader {
 	struct list link;  /* unlinked = the flow was complete and kept when it attached */
 	struct flow *flow; /* counted */
-	bool is_listed; /* in the flow's list; others write the link, so only this may be asked */
+	bool is_listed; /* in the fill's list; others write the link, so only this may be asked */
 	struct flow_piece *piece;
 	uint64_t offset;       /* next byte to read */
 	uint64_t piece_offset; /* where `piece` begins */
@@ -98,6 +102,9 @@ void flow_wrote(struct flow *, size_t bytes);
 bool flow_is_full(struct flow *, struct mail *wait, struct loop *home);
 /* The same for a filler without a loop. */
 bool flow_is_full_bell(struct flow *, struct bell *);
+/* Rings `bell` on this thread when the next bytes would be more than is kept: before anybody can take
+ * them. Once. thread: filler. */
+void flow_on_outgrow(struct flow *, struct bell *);
 /* Bytes that the slowest reader has not taken yet. thread: filler. */
 uint64_t flow_unread(struct flow *);
 /* Ends the filling: the body is whole. trailers: field lines, copied. A body shorter than the

@@ -248,7 +248,7 @@ static bool give_body(struct fetch *f, const struct response *response, struct o
 	    length, is_large ? 0 : keep, cache->cold ? SPOOL_WINDOW_BYTES : PASS_WINDOW_BYTES);
 	if (o->body && length == FLOW_LENGTH_UNKNOWN) {
 		f->outgrow.ring = on_outgrow;
-		o->body->outgrow = &f->outgrow;
+		flow_on_outgrow(o->body, &f->outgrow);
 	}
 	return o->body && (!is_large || cache_spool(cache, o));
 }
