@@ -225,11 +225,10 @@ static unsigned count_families(const struct rocks *r)
 	size_t count = 0;
 	char **all = rocksdb_list_column_families(
 	    r->settings[ROCKS_CONTROL], r->options.path, &count, &text);
-	if (text)
-		rocksdb_free(text); /* opening it tells */
-	else
-		rocksdb_list_column_families_destroy(all, count);
-	return (unsigned)max_u64(min_u64(text ? 0 : count, ROCKS_FAMILIES), ROCKS_BODY + 1);
+	/* After a failure, too, there is an array; what failed, opening it tells. */
+	rocksdb_list_column_families_destroy(all, count);
+	rocksdb_free(text);
+	return (unsigned)max_u64(min_u64(count, ROCKS_FAMILIES), ROCKS_BODY + 1);
 }
 
 static const rocksdb_options_t *settings_of(const struct rocks *r, unsigned family)
