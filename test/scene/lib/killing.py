@@ -42,6 +42,7 @@ class Catalog:
         self.sizes = [LARGEST] + [self.a_size(chance) for _ in range(count - 1)]
         self.revisions = [0] * count  # what the origin has
         self.floors = [0] * count  # what a request sent now must get at least
+        self.written_at = [0] * count  # when the client knew
         self.lock = threading.Lock()
 
     @staticmethod
@@ -70,6 +71,7 @@ class Catalog:
         """A client knows that the object was written."""
         with self.lock:
             self.floors[number] = max(self.floors[number], revision)
+            self.written_at[number] = time.monotonic()
 
     def fault_of(self, number, got, floor, span):
         """What is wrong with an answer: None, torn, back or failed."""
@@ -132,7 +134,7 @@ class Load:
         got = wire.read_answer()
         self.counts["reads"] += 1
         if fault := self.catalog.fault_of(number, got, floor, span):
-            self.faults.append((fault, told(number, got, floor)))
+            self.faults.append((fault, told(self.catalog, number, got, floor)))
 
     def end(self):
         for one in self.crew:
@@ -140,14 +142,15 @@ class Load:
             check(not one.is_alive(), "a request did not end with Larder")
 
 
-def told(number, got, floor):
+def told(catalog, number, got, floor):
+    ago = time.monotonic() - catalog.written_at[number]
     return (f"/{number}: {got.status}, {len(got.body)} bytes, revision {got.get('X-Revision')}, "
-            f"{floor} was written, {got.get('Cache-Status')}")  # fmt: skip
+            f"{floor} was written {ago:.3f} s ago, {got.get('Cache-Status')}")  # fmt: skip
 
 
 def check_stored(larder, catalog):
-    """What is there without the origin: how many, and the faults."""
-    found, faults = 0, []
+    """What is there without the origin: how many objects, which writes were lost, and all faults."""
+    found, lost, faults = 0, [], []
     with larder.connect() as wire:
         for number, floor in enumerate(catalog.floors):
             control = "Cache-Control: only-if-cached"
@@ -156,18 +159,24 @@ def check_stored(larder, catalog):
             if got.status == 504:
                 continue
             found += 1
-            if fault := catalog.fault_of(number, got, floor, None):
-                faults.append((fault, told(number, got, floor)))
-    return found, faults
+            fault = catalog.fault_of(number, got, floor, None)
+            if fault:
+                faults.append((fault, told(catalog, number, got, floor)))
+            if fault == "back":
+                lost.append(number)
+                catalog.floors[number] = int(got.get("X-Revision"))
+    return found, lost, faults
 
 
 class Killer:
-    """The rounds, and what is counted in them."""
+    """The rounds, and what is counted in them. A write that was lost is told once, with its age when
+    Larder was killed: from then on nobody expects it any more."""
 
     def __init__(self, objects, clients, seed, say=print, **store):
         self.catalog = Catalog(objects, seed)
         self.clients, self.chance, self.say, self.store = clients, random.Random(seed), say, store
         self.counts, self.faults, self.found = Counter(), [], []
+        self.slowest_start_s = self.oldest_lost_s = 0
 
     def run(self, rounds, shortest_s, longest_s):
         config = {"limits": {"requests": 0}}
@@ -175,32 +184,35 @@ class Killer:
             origin, config=config, workers=2, **self.store
         ) as larder:  # fmt: skip
             for number in range(rounds):
-                self.round(larder, number, self.chance.uniform(shortest_s, longest_s))
+                faults = self.round(larder, self.chance.uniform(shortest_s, longest_s))
+                for kind, said in faults:
+                    self.say(f"    round {number}: {kind}: {said}")
+                self.faults += faults
                 origin.forget()
 
-    def round(self, larder, number, seconds):
-        load = Load(larder, self.catalog, self.clients, f"{number} {self.chance.random()}")
+    def round(self, larder, seconds):
+        load = Load(larder, self.catalog, self.clients, self.chance.random())
         time.sleep(seconds)
-        evicted = larder.metric("cache_evicted_bytes_total", tier="cold", why="size")
-        self.counts["evicted"] += evicted
-        self.counts["stored"] += larder.metric("store_writes_total", kind="object")
-        self.counts["written"] += larder.metric("store_given_bytes_total", what="bodies")
+        self.note_meters(larder)
         load.is_killed = True
         larder.child.kill()
+        killed = time.monotonic()
         load.end()
         begin = time.monotonic()
         crash(larder)
-        self.counts["slowest start ms"] = max(
-            self.counts["slowest start ms"], round((time.monotonic() - begin) * 1000)
-        )
-        found, faults = check_stored(larder, self.catalog)
+        self.slowest_start_s = max(self.slowest_start_s, time.monotonic() - begin)
+        found, lost, faults = check_stored(larder, self.catalog)
+        ages = [killed - self.catalog.written_at[number] for number in lost]
+        self.oldest_lost_s = max([self.oldest_lost_s, *ages])
         self.found.append(found)
         self.counts += load.counts
-        fresh = [("under load", *one) for one in load.faults]
-        fresh += [("after the start", *one) for one in faults]
-        for one in fresh:
-            self.say(f"    round {number}: {': '.join(one)}")
-        self.faults += fresh
+        return load.faults + faults
+
+    def note_meters(self, larder):
+        """What this life has done; the next one counts from 0."""
+        evicted = larder.metric("cache_evicted_bytes_total", tier="cold", why="size")
+        self.counts["objects stored"] += int(larder.metric("store_writes_total", kind="object"))
+        self.counts["MiB evicted"] += int(evicted) // MIB
 
     def count(self, kind):
-        return sum(fault[1] == kind for fault in self.faults)
+        return sum(fault[0] == kind for fault in self.faults)
