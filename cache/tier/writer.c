@@ -41,6 +41,7 @@ struct writer {
 	struct lock lock;
 	pthread_cond_t more;
 	struct list queue;
+	struct list urgent; /* goes before all that waits */
 	uint64_t queue_bytes;
 	bool is_ending;
 	/* writer */
@@ -66,8 +67,11 @@ static bool enqueue(struct writer *w, struct entry *e)
 	bool fits = w->queue_bytes == 0 ||
 	    w->queue_bytes + e->bytes <= w->store->sizes.queue_bytes || e->bytes == 0;
 	if (fits) {
-		bool was_empty = list_empty(&w->queue);
-		list_append(&w->queue, &e->link);
+		bool was_empty = list_empty(&w->queue) && list_empty(&w->urgent);
+		/* An answer to a write is not to be undone by a crash: what it overtook is marked
+		 * before bodies are written that may have waited for long. Should one of those be
+		 * what was overtaken, its record comes back, and the mark says so. */
+		list_append(e->mark.tell ? &w->urgent : &w->queue, &e->link);
 		w->queue_bytes += e->bytes;
 		meter_set(&w->store->meters.queue_bytes, w->queue_bytes);
 		if (was_empty)
@@ -115,8 +119,11 @@ static bool take(struct writer *w, int64_t ms)
 	struct timespec until = deadline_in(ms);
 	lock_take(&w->lock);
 	int timeout = 0;
-	while (list_empty(&w->todo) && list_empty(&w->queue) && !w->is_ending && timeout == 0)
+	while (list_empty(&w->todo) && list_empty(&w->queue) && list_empty(&w->urgent) &&
+	    !w->is_ending && timeout == 0)
 		timeout = pthread_cond_timedwait(&w->more, &w->lock.mutex, &until);
+	list_move_all(&w->urgent, &w->todo);
+	list_move_all(&w->todo, &w->urgent);
 	list_move_all(&w->todo, &w->queue);
 	bool goes_on = !list_empty(&w->todo) || !w->is_ending;
 	lock_drop(&w->lock);
@@ -561,6 +568,7 @@ struct writer *writer_new(struct store *store)
 	pthread_condattr_destroy(&monotonic);
 	lock_init(&w->lock);
 	list_init(&w->queue);
+	list_init(&w->urgent);
 	list_init(&w->todo);
 	list_init(&w->group);
 	list_init(&w->held);
