@@ -193,11 +193,19 @@ def end_group(child):
     child.wait()
 
 
+def enter(group):
+    """Puts the process into a memory cgroup, given by its folder: what it and its page cache take
+    counts there."""
+    if group:
+        (pathlib.Path(group) / "cgroup.procs").write_text(str(os.getpid()))
+
+
 @contextlib.contextmanager
-def running(command, port, core, log):
+def running(command, port, core, log, group=None):
     """A program on one core, in its own process group, until the block ends."""
     with open(log, "w", encoding="utf-8") as output:
         child = subprocess.Popen(["taskset", "-c", core] + command, start_new_session=True,
+                                 preexec_fn=lambda: enter(group),
                                  stdin=subprocess.DEVNULL, stdout=output,
                                  stderr=subprocess.STDOUT)
     try:
@@ -210,12 +218,13 @@ def running(command, port, core, log):
 
 
 @contextlib.contextmanager
-def server(name, folder, origin, core, memory_mib=256):
+def server(name, folder, origin, core, memory_mib=256, group=None):
     """A server that answers requests; yields its process and its ports. Its folder stays until the
     bench ends: file systems are slow to make files soon after many were removed."""
     folder.mkdir()
     make_certificate(folder)
     ports = free_ports("LISTEN", "TLS", "ADMIN") | {"ORIGIN": origin}
     values = ports | {"MEMORY": str(memory_mib), "MEMORYBYTES": str(memory_mib << 20)}
-    with running(COMMANDS[name](folder, values), ports["LISTEN"], core, f"{folder}.log") as pid:
+    command = COMMANDS[name](folder, values)
+    with running(command, ports["LISTEN"], core, f"{folder}.log", group) as pid:
         yield pid, {name: int(port) for name, port in ports.items()}

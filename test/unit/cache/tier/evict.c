@@ -80,11 +80,11 @@ static void test_ceiling(void)
 	static const struct {
 		uint64_t disk, count, bytes;
 	} rows[] = {
-		{ 16 * MIB, 200000, 0 },
-		{ 64 * MIB, 120000, 1 * KIB },
-		{ 64 * MIB, 12000, 16 * KIB },
-		{ 64 * MIB, 200, 3 * MIB },
-		{ 256 * MIB, 40000, 16 * KIB },
+		{ 16 * MIB, 80000, 0 },
+		{ 64 * MIB, 60000, 1 * KIB },
+		{ 64 * MIB, 8000, 16 * KIB },
+		{ 64 * MIB, 60, 3 * MIB },
+		{ 128 * MIB, 14000, 16 * KIB },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		uint64_t count = rows[i].count / (is_slow() ? 8 : 1);
