@@ -3,7 +3,7 @@
 
 #include "cache/tier/store.h"
 
-enum { WINDOW_BYTES = 4 * CHUNK_BYTES, PATIENCE_MS = 3000 };
+enum { WINDOW_BYTES = 2 * CHUNK_BYTES, PATIENCE_MS = 3000 };
 
 struct pump {
 	struct job job;

@@ -367,12 +367,13 @@ static void give_back_locked(struct flow *f)
 		bell->ring(bell);
 }
 
-/* Nobody can come any more to see what is left of a body that passed through. */
+/* Nobody can come any more to see what is left of a body that passed through; or need, if it is kept
+ * elsewhere. */
 static void give_back_all_locked(struct flow *f)
 {
 	struct flow_fill *fill = f->fill;
 	bool is_over = flow_state(f) != FLOW_FILLING && flow_outgrew(f) &&
-	    list_empty(&fill->readers) && fill->first_offset > 0;
+	    list_empty(&fill->readers) && (fill->first_offset > 0 || fill->sheds);
 	while (is_over && f->first) {
 		struct flow_piece *p = f->first;
 		fill->first_offset += p->used;

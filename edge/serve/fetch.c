@@ -10,9 +10,9 @@
 
 enum {
 	ARENA_BYTES = 512 * 1024,
-	PASS_WINDOW_BYTES = 256 * 1024,       /* how far an origin may be ahead of a slow client */
-	SPOOL_WINDOW_BYTES = 2 * 1024 * 1024, /* ... and of the disk */
-	SHORT_KEEP_BYTES = 64 * 1024,         /* what is kept in RAM while that is short */
+	PASS_WINDOW_BYTES = 256 * 1024,  /* how far an origin may be ahead of a slow client */
+	SPOOL_WINDOW_BYTES = 512 * 1024, /* ... and of the disk */
+	SHORT_KEEP_BYTES = 64 * 1024,    /* what is kept in RAM while that is short */
 };
 
 struct fetch {
@@ -215,11 +215,9 @@ static bool refresh(struct fetch *f, struct response *response) ON_LOOP
 
 static uint64_t body_length(const struct response *response)
 {
-	switch (response->framing) {
-	case FRAMING_LENGTH: return response->content_length;
-	case FRAMING_NONE: return 0;
-	default: return FLOW_LENGTH_UNKNOWN;
-	}
+	if (response->framing == FRAMING_LENGTH)
+		return response->content_length;
+	return response->framing == FRAMING_NONE ? 0 : FLOW_LENGTH_UNKNOWN;
 }
 
 /* A body that nobody keeps. */
@@ -228,7 +226,7 @@ static struct flow *new_passing_body(const struct response *response)
 	return flow_new(body_length(response), 0, PASS_WINDOW_BYTES);
 }
 
-/* It did not say how long it would be: now it goes to the disk, if it may, or only through. */
+/* It did not say how long it would be: to the disk, if it may, or only through. */
 static void on_outgrow(struct bell *bell)
 {
 	struct fetch *f = CONTAINER_OF(bell, struct fetch, outgrow);
@@ -514,8 +512,12 @@ static const struct exchange_events events = {
 static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) ON_LOOP
 {
 	struct fetch *f = calloc(1, sizeof(*f));
-	if (!f)
+	if (!f) {
+		struct claim *claim = spec->claim;
+		if (claim)
+			claim_fail(&claim, ERR_NO_MEMORY);
 		return NULL;
+	}
 	meter_add(&w->meters.fetches, 1);
 	f->worker = w;
 	list_append(&w->fetches, &f->link);

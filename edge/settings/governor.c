@@ -8,13 +8,13 @@
 #include "edge/conf/field.h"
 
 enum {
-	TICK_MS = 100,
-	TRIM_MS = 10000, /* giving back what is free holds up everyone who allocates */
+	TICK_MS = 50,
+	TRIM_MS = 500, /* giving back what is free holds up everyone who allocates */
 	FLOOR_SHARE = 8,
 	STEP_SHARE =
 	    20, /* no more than that much at a time: evicting takes the control loop's time */
 	SPARE_SHARE = 16,
-	FLIGHT_SHARE = 8,
+	FLIGHT_SHARE = 4,
 };
 
 #define METER_STRUCT struct governor_meters
