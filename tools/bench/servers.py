@@ -99,7 +99,8 @@ def make_certificate(folder):
 def fill(template, folder, ports):
     """Write a template of peers/ into the folder with the @NAMES@ replaced."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    values = {"DIR": str(folder), "CONNECTIONS": str(min(files - SPARE_FILES, 20000))} | ports
+    values = {"DIR": str(folder), "CONNECTIONS": str(min(files - SPARE_FILES, 20000)),
+              "OPENFILES": str(min(files // 2, 20000))} | ports
     text = (HERE / "peers" / template).read_text()
     target = folder / pathlib.Path(template).name
     target.write_text(re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], text))
