@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- What wrk is told: with BENCH_MISS set, ask for a path that nobody asked for before; with BENCH_KEYS
--- for one of so many, by Zipf's law, or with BENCH_FROM for each in turn from there on; at the end
--- print the counts as one line of JSON, which wrk's own report rounds.
+-- for one of so many, by Zipf's law, or with BENCH_FROM for each in turn from there on, and for
+-- nothing more behind the last; at the end print the counts as one line of JSON, which wrk's own report rounds.
 
 local fresh = os.getenv("BENCH_MISS")
 local keys, from = tonumber(os.getenv("BENCH_KEYS")), tonumber(os.getenv("BENCH_FROM"))
@@ -35,11 +35,16 @@ local function draw_all()
 end
 
 if keys and from then
-	local count = from - 1
+	local count, answers = from - 1, 0
 
 	function request()
 		count = math.min(count + 1, keys - 1)
 		return wrk.format("GET", wrk.path .. count)
+	end
+
+	function response()
+		answers = answers + 1
+		if answers >= keys - from then wrk.thread:stop() end
 	end
 elseif keys then
 	local draws, at = nil, 0

@@ -16,6 +16,8 @@ import socket
 import subprocess
 import time
 
+import cgroup
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 START_LIMIT_S = 30
@@ -80,6 +82,8 @@ def limit_program():
 
 def make_certificate(folder):
     """A certificate that all servers show: what sites use by default today, ECDSA on P-256."""
+    if (folder / "both.pem").exists():
+        return  # a second start
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
@@ -95,7 +99,8 @@ def make_certificate(folder):
 def fill(template, folder, ports):
     """Write a template of peers/ into the folder with the @NAMES@ replaced."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    values = {"DIR": str(folder), "CONNECTIONS": str(min(files - SPARE_FILES, 20000))} | ports
+    values = {"DIR": str(folder), "CONNECTIONS": str(min(files - SPARE_FILES, 20000)),
+              "OPENFILES": str(min(files // 2, 20000))} | ports
     text = (HERE / "peers" / template).read_text()
     target = folder / pathlib.Path(template).name
     target.write_text(re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], text))
@@ -129,7 +134,7 @@ def command_haproxy(folder, ports):
 def command_h2o(folder, ports):
     """It has no cache: files from a folder, held open and in its memory, stand in for one."""
     files = folder / "files"
-    files.mkdir()
+    files.mkdir(exist_ok=True)
     for name, size in FILE_BYTES.items():
         (files / name).write_bytes(b"x" * size)
     return ["h2o", "-m", "worker", "-c", fill("h2o.yaml", folder, ports)]
@@ -144,7 +149,7 @@ def command_varnish(folder, ports):
 
 
 def command_trafficserver(folder, ports):
-    (folder / "cache").mkdir()
+    (folder / "cache").mkdir(exist_ok=True)
     for name in ("records.config", "remap.config", "storage.config", "ip_allow.yaml"):
         fill(f"trafficserver/{name}", folder, ports)
     root = fill("trafficserver/runroot.yaml", folder, ports)
@@ -178,7 +183,7 @@ def listens(port, child):
     while time.monotonic() < limit and child.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(port)), 1):
             return True
-        time.sleep(0.05)
+        time.sleep(0.01)
     return False
 
 
@@ -193,20 +198,13 @@ def end_group(child):
     child.wait()
 
 
-def enter(group):
-    """Puts the process into a memory cgroup, given by its folder: what it and its page cache take
-    counts there."""
-    if group:
-        (pathlib.Path(group) / "cgroup.procs").write_text(str(os.getpid()))
-
-
 @contextlib.contextmanager
 def running(command, port, core, log, group=None):
-    """A program on one core, in its own process group, until the block ends."""
-    with open(log, "w", encoding="utf-8") as output:
-        child = subprocess.Popen(["taskset", "-c", core] + command, start_new_session=True,
-                                 preexec_fn=lambda: enter(group),
-                                 stdin=subprocess.DEVNULL, stdout=output,
+    """A program on one core, in its own process group, until the block ends. group: a cgroup."""
+    command = ["taskset", "-c", core] + command
+    with open(log, "a", encoding="utf-8") as output:
+        child = subprocess.Popen(cgroup.inside(group, command) if group else command,
+                                 start_new_session=True, stdin=subprocess.DEVNULL, stdout=output,
                                  stderr=subprocess.STDOUT)
     try:
         if not listens(port, child):
@@ -218,12 +216,14 @@ def running(command, port, core, log, group=None):
 
 
 @contextlib.contextmanager
-def server(name, folder, origin, core, memory_mib=256, group=None):
+def server(name, folder, origin, core, memory_mib=256, ports=None, group=None):
     """A server that answers requests; yields its process and its ports. Its folder stays until the
-    bench ends: file systems are slow to make files soon after many were removed."""
-    folder.mkdir()
+    bench ends: file systems are slow to make files soon after many were removed. ports: of a former
+    start in that folder. group: a cgroup."""
+    folder.mkdir(exist_ok=True)
     make_certificate(folder)
-    ports = free_ports("LISTEN", "TLS", "ADMIN") | {"ORIGIN": origin}
+    ports = ports or free_ports("LISTEN", "TLS", "ADMIN") | {"ORIGIN": origin}
+    ports = {key: str(port) for key, port in ports.items()}
     values = ports | {"MEMORY": str(memory_mib), "MEMORYBYTES": str(memory_mib << 20)}
     command = COMMANDS[name](folder, values)
     with running(command, ports["LISTEN"], core, f"{folder}.log", group) as pid:

@@ -154,24 +154,30 @@ def told(catalog, number, got, floor):
             f"{floor} was written {ago:.3f} s ago, {got.get('Cache-Status')}")  # fmt: skip
 
 
+def check_one(larder, catalog, number):
+    """What is there of an object without the origin: the answer, None = nothing, and its fault."""
+    floor = catalog.floors[number]
+    try:
+        got = larder.get(f"/{number}", "Foo: 1", "Cache-Control: only-if-cached")
+    except (Cut, OSError) as fault:
+        return None, ("failed", f"/{number}: {fault!r}")
+    if got.status == 504:
+        return None, None
+    fault = catalog.fault_of(number, got, floor, None)
+    return got, (fault, told(catalog, number, got, floor)) if fault else None
+
+
 def check_stored(larder, catalog):
-    """What is there without the origin: how many objects, which writes were lost, and all faults."""
+    """How many objects are there, which writes were lost, and all faults."""
     found, lost, faults = 0, [], []
-    with larder.connect() as wire:
-        for number, floor in enumerate(catalog.floors):
-            control = "Cache-Control: only-if-cached"
-            wire.send(head(f"GET /{number} HTTP/1.1", "Host: a", "Foo: 1", control))
-            got = wire.read_answer()
-            if got.status == 504:
-                continue
-            found += 1
-            fault = catalog.fault_of(number, got, floor, None)
-            said = (fault, told(catalog, number, got, floor))
-            if fault == "back":
-                lost.append((number, said))
-                catalog.floors[number] = int(got.get("X-Revision"))
-            elif fault:
-                faults.append(said)
+    for number in range(len(catalog.floors)):
+        got, fault = check_one(larder, catalog, number)
+        found += got is not None
+        if fault and fault[0] == "back":
+            lost.append((number, fault))
+            catalog.floors[number] = int(got.get("X-Revision"))
+        elif fault:
+            faults.append(fault)
     return found, lost, faults
 
 
