@@ -47,6 +47,9 @@ static void test_full_disk(void)
 	while (cold_state(c) == COLD_OK && n < 2000)
 		store_sample(c, n++, 100000);
 	CU_ASSERT_EQUAL(cold_state(c), COLD_READ_ONLY);
+	/* The thread that saw the trouble shows it next. */
+	for (int i = 0; i < 1000 && meter_read(&cold_meters(c)->state) != COLD_READ_ONLY; i++)
+		usleep(1000);
 	CU_ASSERT_EQUAL(meter_read(&cold_meters(c)->state), COLD_READ_ONLY);
 	/* Reading goes on; what is to be forgotten is not found, though it cannot be written. */
 	CU_ASSERT_EQUAL(check_stored(c, 3, 100000), WHOLE);
