@@ -11,7 +11,7 @@ enum { AUTHORITY_MAX = 512, TAG_PIECE = 256 };
 
 static uint64_t hash_lower(struct slice text, uint64_t seed)
 {
-	char lower[TAG_PIECE];
+	char lower[TAG_PIECE] = { 0 };
 	uint64_t hash = seed;
 	do {
 		struct slice piece = slice_first(text, min_size(text.len, sizeof(lower)));
