@@ -280,9 +280,11 @@ static void ask(struct inquiry *q, struct scope scope)
 
 static void ask_all(struct inquiry *q)
 {
-	struct purge_mark mark;
-	if (read_cell(&q->fence->all, 1, &mark))
+	struct purge_mark mark = { 0 };
+	if (read_cell(&q->fence->all, cell_id(scope_all()), &mark))
 		apply_mark(q, &mark);
+	if (q->recall)
+		ask_disk(q, scope_all(), 0);
 }
 
 static void ask_url(struct inquiry *q, enum scope_kind kind)
@@ -332,7 +334,8 @@ static bool is_open(const struct inquiry *q, enum scope_kind kind)
 static void inquire(struct inquiry *q)
 {
 	struct fence *f = q->fence;
-	if (is_open(q, SCOPE_ALL))
+	/* The disk may have it for reasons of its own (journal.h). */
+	if (q->recall || is_open(q, SCOPE_ALL))
 		ask_all(q);
 	for (enum scope_kind kind = SCOPE_HOST; kind <= SCOPE_URL; kind++)
 		if (is_open(q, kind))
