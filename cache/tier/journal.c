@@ -366,7 +366,8 @@ static void write_gated(struct journal *j) ON_WORKER
 		return;
 	}
 	enum err err = ERR_STORE_IO;
-	if (health_may(&j->store->health, HEALTH_WRITES) && gate_enter(&j->store->gate)) {
+	/* While it is not well, trying is the store's own business (mount.h). */
+	if (health_is_well(&j->store->health, HEALTH_WRITES) && gate_enter(&j->store->gate)) {
 		err = write_all(j);
 		store_tell(j->store, HEALTH_WRITES, err);
 		gate_leave(&j->store->gate);
