@@ -8,7 +8,7 @@ enum kind { OPEN, OR, AND, NOT, TAG, CLOSE, END };
 
 static const char many_nodes[] = "more than 256 tags and operators";
 static const char deep[] = "more than 32 parentheses in each other";
-static_assert(EXPR_NODES == 256 && EXPR_NESTING == 32, "the texts above say it");
+_Static_assert(EXPR_NODES == 256 && EXPR_NESTING == 32, "the texts above say it");
 
 struct node {
 	enum kind kind;

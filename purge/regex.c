@@ -109,8 +109,8 @@ static enum err refuse(struct regex_problem *problem, size_t at, const char *why
 }
 
 /*
- * Where a brace begins with a number above the bound, or text.len. It takes braces for repeats where
- * they stand for themselves, too: in a class, behind \Q. Nobody looks for such URLs.
+ * Where a number in braces passes the bound, or text.len. Braces that stand for themselves, in a
+ * class or behind \Q, are taken for repeats, too: nobody looks for such URLs.
  */
 static size_t find_large_repeat(struct slice text)
 {
