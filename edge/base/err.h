@@ -65,6 +65,7 @@
 	X(SYSTEM,             RESOURCE, 500, "proxy_internal_error", "a system call failed") \
 	X(CANCELLED,          NOBODY,   503, "", "given up by its owner") \
 	X(SHUTDOWN,           NOBODY,   503, "", "Larder is stopping") \
+	X(BAD_ORDER,          PEER,     422, "", "what was asked for makes no sense") \
 	X(CONF,               CONFIG,   500, "", "the configuration is not valid")
 /* clang-format on */
 
