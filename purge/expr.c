@@ -306,7 +306,7 @@ static bool parse(struct parser *p)
 			return false;
 	} while (t.kind != END);
 	return printed(p->nodes, p->count) <= EXPR_TEXT ||
-	    fail(p, EXPR_TEXT, "longer than 4096 bytes with a space around each operator");
+	    fail(p, p->text.len, "longer than 4096 bytes with a space around each operator");
 }
 
 enum err expr_parse(struct slice text, struct expr **ret, struct expr_problem *ret_problem)
@@ -355,21 +355,21 @@ static bool has(const uint64_t *ids, size_t count, uint64_t id)
 
 bool expr_matches(const struct expr *e, const uint64_t *tag_ids, size_t count)
 {
-	bool values[EXPR_NODES];
-	size_t top = 0; /* one past the last value */
+	/* Inside each parenthesis, and outside of all, an OR's left side and an AND's can wait. */
+	bool values[2 * (EXPR_NESTING + 1) + 1] = { false };
+	size_t last = SIZE_MAX;
 	for (const struct node *n = e->nodes; n < e->nodes + e->count; n++) {
 		if (n->kind == TAG) {
-			values[top++] = has(tag_ids, count, n->id);
+			values[++last] = has(tag_ids, count, n->id);
 			continue;
 		}
-		bool right = values[top - 1];
-		if (n->kind == NOT) {
-			values[top - 1] = !right;
-			continue;
-		}
-		top--;
-		values[top - 1] = n->kind == AND ? values[top - 1] && right
-						 : values[top - 1] || right;
+		bool right = values[last];
+		if (n->kind == NOT)
+			values[last] = !right;
+		else if (n->kind == AND)
+			values[--last] &= right;
+		else
+			values[--last] |= right;
 	}
 	return values[0];
 }

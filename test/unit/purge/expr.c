@@ -157,6 +157,15 @@ static struct slice repeated(struct buf *b, const char *first, const char *more,
 	return buf_slice(b);
 }
 
+static struct slice nested(struct buf *b, const char *opening)
+{
+	repeated(b, "a OR a AND ", opening, EXPR_NESTING);
+	buf_add_char(b, 'a');
+	for (int i = 0; i < EXPR_NESTING; i++)
+		buf_add_char(b, ')');
+	return buf_slice(b);
+}
+
 static void check_taken(struct slice text)
 {
 	struct expr *e, *again;
@@ -168,6 +177,7 @@ static void check_taken(struct slice text)
 	CU_ASSERT(to.len <= EXPR_TEXT);
 	CU_ASSERT_EQUAL_FATAL(expr_parse(buf_slice(&to), &again, &problem), ERR_NONE);
 	CU_ASSERT_EQUAL(e->count, again->count);
+	CU_ASSERT_EQUAL(expr_matches_untagged(e), expr_matches_untagged(again));
 	buf_fini(&to);
 	expr_free(&e);
 	expr_free(&again);
@@ -183,26 +193,19 @@ static void test_bounds(void)
 	check_refused(repeated(&b, "a", " AND a", 128), 768, many_nodes);
 	check_refused(repeated(&b, "", "NOT ", 900), 1024, many_nodes);
 
-	repeated(&b, "", "(a AND ", EXPR_NESTING);
-	buf_add_char(&b, 'a');
-	for (int i = 0; i < EXPR_NESTING; i++)
-		buf_add_char(&b, ')');
-	check_taken(buf_slice(&b));
-	repeated(&b, "", "(a OR NOT ", EXPR_NESTING);
-	buf_add_char(&b, 'a');
-	for (int i = 0; i < EXPR_NESTING; i++)
-		buf_add_char(&b, ')');
-	check_taken(buf_slice(&b));
+	check_taken(nested(&b, "(a AND "));
+	check_taken(nested(&b, "(a OR NOT "));
+	check_taken(nested(&b, "(a OR a AND "));
 	check_refused(repeated(&b, "", "(", EXPR_NESTING + 1), EXPR_NESTING, deep);
 	/* Beside each other they are not in each other. */
 	check_taken(repeated(&b, "a", " OR (((a)))", 60));
 
 	check_taken(repeated(&b, "", "a", EXPR_TEXT));
 	check_refused(repeated(&b, "", "a", EXPR_TEXT + 1), EXPR_TEXT, "longer than 4096 bytes");
-	repeated(&b, "\"(\"AND\"(\"OR\"", "(", EXPR_TEXT - 13);
+	repeated(&b, "\"(\"AND\"(\"OR\"", "(", EXPR_TEXT - 16);
 	buf_add_char(&b, '"');
 	check_refused(
-	    buf_slice(&b), EXPR_TEXT, "longer than 4096 bytes with a space around each operator");
+	    buf_slice(&b), b.len, "longer than 4096 bytes with a space around each operator");
 	repeated(&b, "\"(\"AND\"(\"OR\"", "(", EXPR_TEXT - 17);
 	buf_add_char(&b, '"');
 	check_taken(buf_slice(&b));
@@ -239,7 +242,7 @@ static void word(struct buf *b, const char *w)
 
 /*
  * Writes a random expression and answers its truth table: bit s is whether it takes the tags of set
- * s. loose: it stands where it binds less tightly than what is around it.
+ * s. around: the operator that it is an operand of.
  */
 static uint64_t random_expr(struct buf *b, int depth, enum kind around)
 {
