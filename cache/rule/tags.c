@@ -306,6 +306,14 @@ bool tags_of_json(const struct tag_policy *policy, struct slice body, struct sli
 
 /* ---- the rest ---- */
 
+bool tags_are_named(const struct tag_policy *policy, const struct fields *head)
+{
+	for (size_t i = 0; i < policy->fields.count; i++)
+		if (fields_find_name(head, policy->fields.at[i]))
+			return true;
+	return false;
+}
+
 void tags_strip(const struct tag_policy *policy, struct fields *from)
 {
 	for (size_t i = 0; i < policy->fields.count && !policy->forward; i++)

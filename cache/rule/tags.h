@@ -47,6 +47,8 @@ bool tags_need_body(const struct tag_policy *, const struct response *);
 bool tags_of_json(const struct tag_policy *, struct slice body, struct slice so_far, struct arena *,
     struct slice *ret_tags) ON_WORKER;
 
+/* Whether an answer has fields that carry tags. */
+bool tags_are_named(const struct tag_policy *, const struct fields *);
 /* Removes the fields that carry tags, unless the client is to have them. */
 void tags_strip(const struct tag_policy *, struct fields *);
 
