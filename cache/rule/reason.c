@@ -39,6 +39,7 @@ struct slice reason_fwd(enum reason reason)
 	case REASON_COLLAPSED: return SL("uri-miss");
 	case REASON_VARY_MISS: return SL("vary-miss");
 	case REASON_STALE:
+	case REASON_PURGED:
 	case REASON_NO_CACHE:
 	case REASON_INVALIDATED: return SL("stale");
 	case REASON_REQUEST_NO_CACHE:

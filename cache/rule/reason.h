@@ -61,7 +61,9 @@
 	X(NOT_MODIFIED, "not-modified", "RFC 9111 4.3.4", "validated: the stored answer stands") \
 	X(ORIGIN_ERROR, "origin-error", "", "the origin failed") \
 	/* last: records on disk have the numbers of those before */ \
-	X(TUNNEL, "tunnel", "RFC 9110 7.8", "the client asks to switch to another protocol")
+	X(TUNNEL, "tunnel", "RFC 9110 7.8", "the client asks to switch to another protocol") \
+	X(PURGED, "purged", "", "stored, and purged since: stale") \
+	X(TAGS_TOO_LARGE, "tags-too-large", "", "has more tags than are kept, so purging a tag might miss it")
 /* clang-format on */
 
 enum reason {

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "edge/base/clock.h"
 #include "edge/base/slice.h"
 
 enum scope_kind {
@@ -26,6 +27,26 @@ enum scope_kind {
 	SCOPE_TAG,
 	SCOPE_GROUP,
 	SCOPE_KINDS
+};
+
+/* What a purge does to what it is for; the later, the stronger. */
+enum purge_mode {
+	PURGE_SOFT,    /* stale from that moment on: may be served as such */
+	PURGE_INVALID, /* not without validation (RFC 9111 4.4) */
+	PURGE_HARD,    /* gone */
+	PURGE_MODES
+};
+
+/* What it does, and when. */
+struct purge_act {
+	enum purge_mode mode;
+	struct wall at;
+};
+
+/* What is known of a scope: the fence's newest number of each mode, 0 = none. */
+struct purge_mark {
+	uint64_t numbers[PURGE_MODES];
+	struct wall soft_at; /* when the newest soft one was */
 };
 
 /* Of a path; what a prefix must not be longer than, and of what lies deeper only these count. */

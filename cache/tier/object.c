@@ -16,16 +16,61 @@ static struct slice place(char **at, struct slice text)
 	return copy;
 }
 
+/* ---- tags ---- */
+
+static uint32_t count_tags(struct slice text)
+{
+	uint32_t count = 0;
+	while (text.len)
+		count += slice_take_until(&text, '\n').len > 0;
+	return count;
+}
+
+static size_t tags_bytes(struct slice text)
+{
+	return text.len ? sizeof(struct object_tags) + count_tags(text) * sizeof(uint64_t) : 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* Writes the tags of a text that is in its place. */
+static void write_tags(struct object_tags *tags, struct slice text)
+{
+	*tags = (struct object_tags){ .text = text };
+	while (text.len) {
+		struct slice tag = slice_take_until(&text, '\n');
+		if (tag.len)
+			tags->ids[tags->count++] = scope_tag_id(tag);
+	}
+	qsort(tags->ids, tags->count, sizeof(tags->ids[0]), by_value);
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < tags->count; i++)
+		if (kept == 0 || tags->ids[i] != tags->ids[kept - 1])
+			tags->ids[kept++] = tags->ids[i];
+	tags->count = kept;
+}
+
+/* ---- life ---- */
+
+static uint64_t texts_bytes(struct slice key, const struct object_texts *t)
+{
+	return key.len + t->head.len + t->spec.len + t->values.len + t->tags.len;
+}
+
 static uint64_t own_bytes(size_t texts, uint32_t variants)
 {
 	return sizeof(struct object) + variants * sizeof(struct hash128) + texts;
 }
 
-struct object *object_new(enum object_kind kind, struct key key, struct slice head,
-    struct slice spec, struct slice values, uint32_t variants)
+struct object *object_new(
+    enum object_kind kind, struct key key, struct object_texts texts, uint32_t variants)
 {
-	size_t texts = key.text.len + head.len + spec.len + values.len;
-	struct object *o = malloc(own_bytes(texts, variants));
+	size_t tags = tags_bytes(texts.tags);
+	struct object *o = malloc(own_bytes(tags + texts_bytes(key.text, &texts), variants));
 	if (!o)
 		return NULL;
 	*o = (struct object){ .refs = 1, .kind = kind, .hash = key.hash };
@@ -33,11 +78,15 @@ struct object *object_new(enum object_kind kind, struct key key, struct slice he
 	o->validators.last_modified = o->validators.date = WALL_NEVER;
 	o->variants = (struct hash128 *)(o + 1);
 	o->variant_count = variants;
-	char *at = (char *)(o->variants + variants);
+	if (tags)
+		o->tags = (struct object_tags *)(o->variants + variants);
+	char *at = (char *)(o->variants + variants) + tags;
 	o->key = place(&at, key.text);
-	o->head = place(&at, head);
-	o->spec = place(&at, spec);
-	o->values = place(&at, values);
+	o->head = place(&at, texts.head);
+	o->spec = place(&at, texts.spec);
+	o->values = place(&at, texts.values);
+	if (tags)
+		write_tags(o->tags, place(&at, texts.tags));
 	return o;
 }
 
@@ -145,8 +194,10 @@ bool object_fields(const struct object *o, struct fields *ret_fields, struct are
 
 uint64_t object_bytes(const struct object *o)
 {
-	size_t texts = o->key.len + o->head.len + o->spec.len + o->values.len;
-	uint64_t bytes = own_bytes(texts, o->variant_count) + MALLOC_OVERHEAD;
+	struct object_texts texts = { o->head, o->spec, o->values, object_tags(o) };
+	size_t tags = o->tags ? sizeof(*o->tags) + o->tags->count * sizeof(o->tags->ids[0]) : 0;
+	uint64_t bytes = own_bytes(texts_bytes(o->key, &texts) + tags, o->variant_count) +
+	    MALLOC_OVERHEAD;
 	/* What is on disk only passes through RAM in a window. */
 	if (!o->body || spool_of(o))
 		return bytes;

@@ -21,7 +21,7 @@
 
 /* One object, as both tiers see it: one of the two may be missing. */
 struct sight {
-	const struct object *hot;
+	struct object *hot;
 	const struct catalog_item *cold;
 	bool is_cold; /* on disk, though `cold` was not looked up */
 	bool is_overtaken;

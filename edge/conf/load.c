@@ -301,9 +301,18 @@ static void report_no_map(struct conf_load *l, struct fill fill)
 	    shorthand ? "\" alone" : "");
 }
 
+static void check_whole(struct conf_load *l, struct fill fill, const char *filled)
+{
+	const char *why = fill.table->check(filled);
+	if (why)
+		problem_add(&l->problems, fill.map ? fill.map->at : fill.at, "%s %s",
+		    fill.table->name, why);
+}
+
 static void fill_section(struct conf_load *l, struct fill fill, char *dest)
 {
 	const struct conf_field *fields = fill.table->fields;
+	unsigned before = l->problems.count;
 	bool is_map = !fill.map || fill.map->kind == NODE_MAP || fill.map->kind == NODE_NULL;
 	if (!is_map) {
 		report_no_map(l, fill);
@@ -319,6 +328,8 @@ static void fill_section(struct conf_load *l, struct fill fill, char *dest)
 	for (size_t i = 0; i < fill.table->count; i++)
 		if (fields[i].kind != CONF_SECTION)
 			fill_field(l, &fields[i], fill, dest);
+	if (fill.table->check && l->problems.count == before && !l->arena->overflow)
+		check_whole(l, fill, dest);
 }
 
 /* ---- a loading ---- */

@@ -106,7 +106,10 @@ static struct object *make_object(struct fetch *f, const struct response *respon
 		at = key_of_variant(f->key, values, cache_secret(f->worker->cache), &f->arena);
 	}
 	bool fits = !f->arena.overflow && !f->worker->lines.overflow;
-	struct object *o = !fits ? NULL : object_new(OBJECT_ANSWER, at, head, spec, values, 0);
+	struct object *o = !fits
+	    ? NULL
+	    : object_new(OBJECT_ANSWER, at,
+		  (struct object_texts){ .head = head, .spec = spec, .values = values }, 0);
 	if (!o)
 		return NULL;
 	o->status = response->status;
@@ -132,9 +135,9 @@ static void end_claim(
 /* The origin failed, or said that it did: a stale copy answers if it may (RFC 5861 4). */
 static bool cover(struct fetch *f, uint16_t status) ON_LOOP
 {
-	struct wall now = f->worker->loop.wall;
-	if (!f->stored || !fresh_may_cover_error(&f->stored->life, &f->ask.control, now) ||
-	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
+	if (!f->stored ||
+	    !cache_may_cover_error(
+		f->worker->cache, f->stored, &f->ask.control, f->worker->loop.wall))
 		return false;
 	end_claim(f, CLAIM_ANSWERED, f->stored, REASON_STALE_IF_ERROR);
 	tell(f,
@@ -320,23 +323,26 @@ static struct flow *store(struct fetch *f, const struct response *response, cons
 	return body;
 }
 
-/* A final answer to a write: what it changed is not served any more (RFC 9111 4.4). */
-static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
+/* A final answer to a write: what it changed is not served any more (RFC 9111 4.4). Returns the fence's
+ * number; 0 when nothing was changed. */
+static uint64_t invalidate(struct fetch *f, const struct response *response) ON_LOOP
 {
 	static const enum field_id references[] = { FIELD_LOCATION, FIELD_CONTENT_LOCATION };
 	struct cache *cache = f->worker->cache;
 	if (!method_invalidates(f->ask.request.method, response->status))
-		return;
-	cache_invalidate(cache, f->key);
+		return 0;
+	uint64_t number = cache_invalidate(cache, f->key);
 	meter_add(&f->worker->meters.invalidations, 1);
 	for (size_t i = 0; i < COUNT_OF(references); i++) {
 		struct slice value = fields_value(&response->fields, references[i]);
 		struct key key;
 		if (value.at &&
 		    key_of_reference(&f->ask.request, value, &f->route->cache, cache_secret(cache),
-			&f->arena, &key))
+			&f->arena, &key) &&
+		    !slice_eq(key.text, f->key.text))
 			cache_invalidate(cache, key);
 	}
+	return number;
 }
 
 /* A HEAD's answer says the same as the stored one, or that the stored one is old (RFC 9111 4.3.5). */
@@ -350,7 +356,7 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 	if (!f->stored || f->stored->status != 200 || response->status == 304 ||
 	    response->status >= 500 || !object_is_complete(f->stored) ||
 	    !object_length(f->stored, &length) || !object_fields(f->stored, &stored, &f->arena) ||
-	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
+	    !fence_judge(f->worker->cache->fence, f->stored).stands)
 		return;
 	bool agrees = response->status == 200 && storable_head_agrees(&stored, length, response);
 	if (!agrees ||
@@ -381,12 +387,13 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 static struct flow *take_private(
     struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
 {
-	/* Another write since this one began makes its answer old, too. */
-	bool is_latest = fence_holds(f->worker->cache->fence, f->key.hash, f->seq);
+	uint64_t number = 0;
 	if (f->ask.request.method == METHOD_HEAD)
 		update_by_head(f, response);
 	else
-		invalidate(f, response);
+		number = invalidate(f, response);
+	/* Another write or a purge since this one began may make its answer old, too. */
+	bool is_latest = number == f->seq + 1;
 	/* RFC 9110 9.3.3: a POST's answer that says it is the resource's new state serves GET. */
 	bool is_state = is_latest && f->ask.request.method == METHOD_POST &&
 	    f->route->cache.enabled &&
@@ -394,8 +401,8 @@ static struct flow *take_private(
 		REASON_STORED;
 	if (!is_state)
 		return pass(f, response, life, f->reason);
-	/* It is what the write made, so the write's own fence does not overtake it. */
-	f->seq = fence_now(f->worker->cache->fence);
+	/* It is what the write made, so the write's own number does not overtake it. */
+	f->seq = number;
 	return store(f, response, life);
 }
 

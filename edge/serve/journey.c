@@ -192,10 +192,11 @@ static void refresh(struct trip *t) ON_LOOP;
 static enum step step_judge(struct trip *t) ON_LOOP
 {
 	const struct object *stored = t->query.object;
-	enum reason reason = REASON_INVALIDATED;
-	enum fresh_verdict verdict = FRESH_VALIDATE;
-	if (!t->query.is_overtaken)
-		verdict = fresh_judge(&stored->life, &t->control, t->worker->loop.wall, &reason);
+	const struct life life = cache_life(stored, &t->query.ruling);
+	enum reason reason;
+	enum fresh_verdict verdict = fresh_judge(&life, &t->control, t->worker->loop.wall, &reason);
+	if (unlikely(!t->query.ruling.stands) && verdict == FRESH_VALIDATE && !is_asked_for(reason))
+		reason = t->query.ruling.mode == PURGE_SOFT ? REASON_PURGED : REASON_INVALIDATED;
 	switch (verdict) {
 	case FRESH_SERVE:
 		t->reason = reason;
@@ -226,7 +227,7 @@ static enum step second_look(struct trip *t)
 	again.object = NULL;
 	again.is_ram_only = true;
 	enum cache_outcome outcome = cache_find(t->worker->cache, &again);
-	bool is_new = outcome == CACHE_FOUND && again.object != before && !again.is_overtaken;
+	bool is_new = outcome == CACHE_FOUND && again.object != before && again.ruling.stands;
 	object_unref(&again.object);
 	if (is_new && t->looks == 0) {
 		claim_end(&t->claim, CLAIM_LOOK, NULL, REASON_NONE);
@@ -241,7 +242,7 @@ static enum step second_look(struct trip *t)
 static struct claim_times claim_times(const struct trip *t)
 {
 	const struct fence *fence = t->worker->cache->fence;
-	return (struct claim_times){ fence_now(fence), fence_number(fence, t->query.key.hash) };
+	return (struct claim_times){ fence_now(fence), fence_number(fence, t->query.key.text) };
 }
 
 static enum step step_claim(struct trip *t) ON_LOOP
@@ -344,8 +345,10 @@ static void refresh(struct trip *t)
 static enum step take_joined(struct trip *t, struct object *object, enum reason reason)
 {
 	const struct fields *fields = &t->stream->request.fields;
-	if (object->spec.len > 0 &&
-	    !slice_eq(vary_values(fields, object->spec, &t->stream->arena), object->values)) {
+	bool fits = object->spec.len == 0 ||
+	    slice_eq(vary_values(fields, object->spec, &t->stream->arena), object->values);
+	/* Purged by what nobody knew before its head came: those who came after that want another. */
+	if (!fits || !fence_judge(t->worker->cache->fence, object).stands) {
 		object_unref(&object);
 		t->is_collapsed = false;
 		return t->looks > LOOKS_MAX ? pass(t, SL("vary-miss"), REASON_VARY_MISS)
@@ -362,9 +365,8 @@ static enum step take_joined(struct trip *t, struct object *object, enum reason 
 static enum step take_joined_failure(struct trip *t, enum err failure)
 {
 	struct object *stored = t->query.object;
-	const struct fence *fence = t->worker->cache->fence;
-	if (!stored || !fence_holds(fence, t->query.key.hash, stored->seq) ||
-	    !fresh_may_cover_error(&stored->life, &t->control, t->worker->loop.wall))
+	if (!stored ||
+	    !cache_may_cover_error(t->worker->cache, stored, &t->control, t->worker->loop.wall))
 		return fail(t, failure);
 	t->reason = REASON_STALE_IF_ERROR;
 	return hit(t, RESULT_STALE);
@@ -373,10 +375,9 @@ static enum step take_joined_failure(struct trip *t, enum err failure)
 /* What came from the disk is judged as if it had been found in RAM, whether RAM took it or not. */
 static void take_loaded(struct trip *t, struct object *object)
 {
-	const struct cache *cache = t->worker->cache;
 	object_unref(&t->query.object);
 	t->query.object = object;
-	t->query.is_overtaken = !fence_holds(cache->fence, t->query.key.hash, object->seq);
+	t->query.ruling = fence_judge(t->worker->cache->fence, object);
 }
 
 static enum step take_claim_end(struct trip *t)

@@ -128,13 +128,20 @@ void trip_keep_origin(struct trip *t, const struct fetch_result *result)
 	t->forward_status = result->status;
 }
 
+/* What is left of the life of what is delivered. */
+static struct life trip_life(const struct trip *t)
+{
+	bool was_found = t->object && t->object == t->query.object;
+	return was_found ? cache_life(t->object, &t->query.ruling) : t->object->life;
+}
+
 static void note_age(const struct trip *t, struct note *note)
 {
 	const struct wall now = t->worker->loop.wall;
-	const struct life *life = &t->object->life;
-	note->age_s = life_age_s(life, now);
+	const struct life life = trip_life(t);
+	note->age_s = life_age_s(&life, now);
 	note->has_age = t->forward.len == 0 || t->is_collapsed || note->age_s > 0;
-	note->status.ttl_s = life_ttl_s(life, now);
+	note->status.ttl_s = life_ttl_s(&life, now);
 	note->status.has_ttl = t->is_stored || note->is_from_store;
 }
 

@@ -44,8 +44,7 @@ static struct life life_for(int64_t fresh_ms)
 /* An answer of one byte, for a key that does not vary. */
 static struct object *plain(struct cache *c, const char *url)
 {
-	struct object *o = object_new(
-	    OBJECT_ANSWER, key_of(c, url), SLICE_NONE, SLICE_NONE, SLICE_NONE, 0);
+	struct object *o = object_new(OBJECT_ANSWER, key_of(c, url), (struct object_texts){ 0 }, 0);
 	o->status = 200;
 	o->life = life_for(60000);
 	o->seq = fence_now(c->fence);
@@ -67,7 +66,8 @@ static struct object *variant(
 	struct fields request = request_with("Accept-Language", language);
 	struct slice values = vary_values(&request, slice_str(spec), &arena);
 	struct key at = key_of_variant(key_of(c, url), values, cache_secret(c), &arena);
-	struct object *o = object_new(OBJECT_ANSWER, at, SLICE_NONE, slice_str(spec), values, 0);
+	struct object *o = object_new(OBJECT_ANSWER, at,
+	    (struct object_texts){ .spec = slice_str(spec), .values = values }, 0);
 	o->status = 200;
 	o->life = life_for(60000);
 	o->seq = fence_now(c->fence);
@@ -448,8 +448,8 @@ static void *publish_variants(void *arg)
 		struct slice values = vary_values(&request, SL("accept-language"), &mine);
 		struct key primary = key_of(c, "http://t/");
 		struct key at = key_of_variant(primary, values, cache_secret(c), &mine);
-		struct object *o = object_new(
-		    OBJECT_ANSWER, at, SLICE_NONE, SL("accept-language"), values, 0);
+		struct object *o = object_new(OBJECT_ANSWER, at,
+		    (struct object_texts){ .spec = SL("accept-language"), .values = values }, 0);
 		o->life = life_for(60000);
 		cache_publish(c, primary, o, 10);
 		object_unref(&o);

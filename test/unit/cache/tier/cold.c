@@ -256,7 +256,7 @@ static void test_forget(void)
 	struct cold *c = open_store(GIB, ADMIT_ALWAYS);
 	char text[48];
 	struct object *marker = object_new(
-	    OBJECT_VARY, sample_key(9, text), SLICE_NONE, SL("accept"), SLICE_NONE, 2);
+	    OBJECT_VARY, sample_key(9, text), (struct object_texts){ .spec = SL("accept") }, 2);
 	for (uint32_t i = 0; i < 2; i++) {
 		marker->variants[i] = sample_hash(i);
 		CU_ASSERT(store_sample(c, i, 100));

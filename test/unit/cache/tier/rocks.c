@@ -85,7 +85,7 @@ static void publish(unsigned page, unsigned version)
 	char text[48];
 	struct key key = key_of_page(page, text);
 	struct object *o = object_new(
-	    OBJECT_ANSWER, key, SL("A: b\r\n"), SLICE_NONE, SLICE_NONE, 0);
+	    OBJECT_ANSWER, key, (struct object_texts){ .head = SL("A: b\r\n") }, 0);
 	o->status = 200;
 	o->life.fresh_until = o->life.keep_until = WALL_FOREVER;
 	o->seq = fence_now(cache.fence);

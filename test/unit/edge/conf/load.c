@@ -44,9 +44,18 @@ static const struct conf_field entry_fields[] = {
 	{ "inner", CONF_SECTION, offsetof(struct entry, inner), .table = &inner_table,
 	    .inherits = "inner" },
 };
-static const struct conf_table entry_table = {
-	.name = "an entry", .struct_bytes = sizeof(struct entry), .fields = entry_fields, .count = 2
-};
+static const char *check_entry(const void *filled)
+{
+	const struct entry *entry = filled;
+	return slice_eq(entry->name, SL("large")) && entry->inner.size < 64
+	    ? "is large and has a small size; write 64 or more"
+	    : NULL;
+}
+static const struct conf_table entry_table = { .name = "an entry",
+	.struct_bytes = sizeof(struct entry),
+	.fields = entry_fields,
+	.count = 2,
+	.check = check_entry };
 
 /* As an entry, with its name alone as a plain value. */
 static const struct conf_table door_table = { .name = "a door",
@@ -217,6 +226,11 @@ static void test_errors(void)
 		{ "entries: [{name: a, inner: {size: 0}}]",
 		    "f:1:35: \"0\" is out of range; write 1 to 1k\n" },
 		{ "entries: [a]", "f:1:11: an entry is a map of keys\n" },
+		{ "entries:\n  - {name: large, inner: {size: 64}}\n  - {name: large}\n"
+		  "inner: {size: 63}",
+		    "f:3:5: an entry is large and has a small size; write 64 or more\n" },
+		{ "entries: [{name: large, inner: {size: 2k}}]\ninner: {size: 1}",
+		    "f:1:39: \"2k\" is out of range; write 1 to 1k\n" },
 		{ "doors: a",
 		    "f:1:8: \"doors\" takes a list of values or maps, not a single value\n" },
 		{ "doors: [[a]]", "f:1:9: a door is a map of keys, or its \"name\" alone\n" },
