@@ -51,6 +51,16 @@ static void on_store_seed(void *arg, struct hash_secret *ret_secret, uint32_t *r
 	*ret_epoch = (uint32_t)(fence_now(c->fence) >> EPOCH_BITS);
 }
 
+static void on_pattern(void *arg, uint64_t number, struct slice text)
+{
+	struct cache *c = arg;
+	if (c->pattern)
+		c->pattern(c->pattern_arg, c, number, text);
+	else
+		fence_put(
+		    c->fence, scope_all(), (struct purge_act){ PURGE_INVALID, wall_now() }, number);
+}
+
 /*
  * The store is open, at the start or later, and nothing of it can be found yet. All that its former
  * lives purged is noted in it. What this life purged waits to be noted next; but if it was before
@@ -65,6 +75,8 @@ static enum err on_store_open(void *arg, struct cold *cold)
 	fence_begin(c->fence, first);
 	enum err err = is_in_use(c, cold_secret(cold)) ? ERR_NONE
 						       : use_secret(c, cold_secret(cold));
+	if (!err)
+		err = cold_patterns(cold, on_pattern, c);
 	int early = atomic_exchange(&c->had_store, true) ? 0 : atomic_load(&c->early);
 	if (err || !early)
 		return err;
@@ -131,7 +143,11 @@ static enum err open_cold(struct cache *c, const struct cache_options *o)
 
 enum err cache_init(struct cache *c, const struct cache_options *o)
 {
-	*c = (struct cache){ .max_object_bytes = o->max_object_bytes };
+	*c = (struct cache){
+		.max_object_bytes = o->max_object_bytes,
+		.pattern = o->pattern,
+		.pattern_arg = o->pattern_arg,
+	};
 	c->fence = fence_new(1);
 	c->hot = hot_new(o->hot_bytes, on_hot_evict, c);
 	c->claims = claims_new();
@@ -442,15 +458,18 @@ void cache_promote(struct cache *c, struct object *o)
 
 /* A purge on its way: whoever gets its number has the entry noted before anybody else gets one. */
 struct noting {
-	struct cache *cache;
+	struct cold *cold; /* NULL = nobody notes it */
 	struct journal_entry *entry;
 };
 
 static void note(void *arg, uint64_t number)
 {
-	const struct noting *n = arg;
+	struct noting *n = arg;
+	if (!n->entry)
+		return;
 	n->entry->number = number;
-	cold_note(n->cache->cold, n->entry);
+	cold_note(n->cold, n->entry);
+	n->entry = NULL;
 }
 
 static void remember_early(struct cache *c, enum purge_mode mode)
@@ -460,41 +479,88 @@ static void remember_early(struct cache *c, enum purge_mode mode)
 		;
 }
 
-uint64_t cache_purge(struct cache *c, const struct cache_purge *p)
+/* Makes an entry of a part of a purge. */
+static bool begin_noting(
+    struct noting *n, struct cache *c, const struct cache_purge *p, size_t scopes, bool is_last)
 {
-	struct noting n = { .cache = c };
-	if (!c->cold) {
-		uint64_t number = fence_raise(
-		    c->fence, p->scopes, p->scope_count, p->act, NULL, NULL);
-		if (p->told)
-			p->told(p->arg, ERR_NONE, atomic_fetch_add(&c->purges, 1) + 1);
-		return number;
+	n->cold = c->cold;
+	n->entry = NULL;
+	if (!c->cold)
+		return true;
+	n->entry = journal_entry_new(scopes, p->text);
+	if (!n->entry)
+		return false;
+	for (size_t i = 0; i < scopes; i++)
+		n->entry->scopes[i] = p->scopes[i];
+	n->entry->act = p->act;
+	n->entry->is_logged = is_last && p->text.len > 0;
+	n->entry->told = is_last ? p->told : NULL;
+	n->entry->arg = p->arg;
+	return true;
+}
+
+/* What a pattern is for, in force before its scopes are: of all there is, only this may be refused. */
+static enum err add_pattern(struct cache *c, const struct cache_purge *p)
+{
+	struct noting n;
+	if (!begin_noting(&n, c, p, 0, p->scope_count == 0))
+		return ERR_NO_MEMORY;
+	if (n.entry)
+		n.entry->is_pattern = true;
+	bool added = fence_add(c->fence, p->pattern, note, &n);
+	free(n.entry);
+	return added ? ERR_NONE : ERR_BUSY;
+}
+
+static enum err purge(struct cache *c, const struct cache_purge *p, uint64_t *ret_number)
+{
+	struct noting n = { 0 };
+	if (p->scope_count > 0 && !begin_noting(&n, c, p, p->scope_count, true))
+		return ERR_NO_MEMORY;
+	enum err err = p->pattern ? add_pattern(c, p) : ERR_NONE;
+	if (err) {
+		free(n.entry);
+		return err;
 	}
-	n.entry = journal_entry_new(p->scope_count, p->text);
-	if (!n.entry)
-		return 0;
-	n.entry->act = p->act;
-	n.entry->told = p->told;
-	n.entry->arg = p->arg;
-	for (size_t i = 0; i < p->scope_count; i++)
-		n.entry->scopes[i] = p->scopes[i];
+	*ret_number = p->scope_count > 0
+	    ? fence_raise(c->fence, p->scopes, p->scope_count, p->act, note, &n)
+	    : p->pattern->number;
+	return ERR_NONE;
+}
+
+enum err cache_purge(struct cache *c, const struct cache_purge *p, uint64_t *ret_number)
+{
 	/* Before we look: a store that opens now either sees it, or has its numbers in use already. */
 	remember_early(c, p->act.mode);
-	return fence_raise(c->fence, p->scopes, p->scope_count, p->act, note, &n);
+	enum err err = purge(c, p, ret_number);
+	if (!err && !c->cold && p->told)
+		p->told(p->arg, ERR_NONE, atomic_fetch_add(&c->purges, 1) + 1);
+	return err;
+}
+
+void cache_retire(struct cache *c, uint64_t number)
+{
+	struct journal_entry *e = c->cold ? journal_entry_new(0, SLICE_NONE) : NULL;
+	fence_retire(c->fence, number);
+	if (!e)
+		return; /* if memory was short, it is swept again in the next life */
+	struct noting n = { c->cold, e };
+	e->retires = number;
+	fence_raise(c->fence, NULL, 0, (struct purge_act){ 0 }, note, &n);
 }
 
 uint64_t cache_invalidate(struct cache *c, struct key primary)
 {
 	const struct scope scope = scope_url(primary.text);
-	const struct cache_purge purge = {
+	const struct cache_purge invalidation = {
 		.scopes = &scope,
 		.scope_count = 1,
 		.act = { PURGE_INVALID, wall_now() },
 	};
-	uint64_t number = cache_purge(c, &purge);
+	uint64_t number;
 	/* Without memory it is in force at least. */
-	if (number == 0)
-		number = fence_raise(c->fence, &scope, 1, purge.act, NULL, NULL);
+	if (cache_purge(c, &invalidation, &number) != ERR_NONE)
+		number = fence_raise(c->fence, &scope, 1, invalidation.act, NULL, NULL);
 	primary.hash = hash_siphash(cache_secret(c), primary.text);
 	struct object *old = hot_get(c->hot, primary.hash, primary.text);
 	forget_left_out(c, old, NULL);

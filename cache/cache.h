@@ -33,6 +33,8 @@ struct cache {
 	struct claims *claims;
 	struct fence *fence;
 	uint64_t max_object_bytes;
+	void (*pattern)(void *arg, struct cache *, uint64_t number, struct slice text);
+	void *pattern_arg;
 	/* atomic */
 	_Atomic uint64_t flight_bytes; /* of bodies on their way, before new ones are not kept */
 	_Atomic(struct cache_secret *) secret;
@@ -46,6 +48,11 @@ struct cache_options {
 	uint64_t hot_bytes;
 	uint64_t memory_bytes;     /* ceiling of the process: the cold tier's buffers obey it */
 	uint64_t max_object_bytes; /* 0 = a sixteenth of the store; of RAM without one */
+	/* A store that opens has a pattern in force: it is to be added again (fence_readd), and retired
+	 * in the end. thread: cache_init's, or the store's. NULL = it is not known here: all that is
+	 * older has to be validated. */
+	void (*pattern)(void *arg, struct cache *, uint64_t number, struct slice text);
+	void *pattern_arg;
 };
 
 enum cache_outcome {
@@ -119,19 +126,23 @@ void cache_promote(struct cache *, struct object *);
 /*
  * Purges what is in these scopes: when it returns, that is in force for every request that comes. told:
  * when it is on disk as well, synced, or could not be written so far (it will be, if Larder lives on);
- * with the purge's sequence number, 0 in the latter case. Returns the fence's number. text: what the log
- * keeps of it, copied; empty: it is not in the log and nobody is told. fail: 0: no memory, nothing was
- * done. thread: any; never blocks.
+ * with the purge's sequence number, 0 in the latter case. Gives the fence's number. text: what the log
+ * keeps of it, copied; empty: it is not in the log and nobody is told. fail: ERR_NO_MEMORY; ERR_BUSY:
+ * there are too many patterns; then nothing was done. thread: any; never blocks.
  */
 struct cache_purge {
 	const struct scope *scopes;
 	size_t scope_count;
 	struct purge_act act;
 	struct slice text;
+	/* NULL = the scopes say it all. `what` stays until cache_retire; its number is set. */
+	struct fence_pattern *pattern;
 	void (*told)(void *arg, enum err, uint64_t seq); /* thread: the store's, or the caller's */
 	void *arg;
 };
-uint64_t cache_purge(struct cache *, const struct cache_purge *);
+enum err cache_purge(struct cache *, const struct cache_purge *, uint64_t *ret_number);
+/* A pattern's time is over: see fence_retire. */
+void cache_retire(struct cache *, uint64_t number);
 /* Invalidates all of a primary key (RFC 9111 4.4): nothing of it is served unvalidated again. The
  * text counts: its hash may be of a former secret. Returns the fence's number. */
 uint64_t cache_invalidate(struct cache *, struct key primary);

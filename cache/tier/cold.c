@@ -343,3 +343,15 @@ bool cold_recall(struct cold *c, struct scope scope, struct purge_mark *ret_mark
 	role_worker();
 	return journal_recall(&c->store, scope, ret_mark);
 }
+
+enum err cold_patterns(
+    struct cold *c, void (*show)(void *arg, uint64_t number, struct slice text), void *arg)
+{
+	role_worker();
+	return journal_patterns(&c->store, show, arg);
+}
+
+uint64_t cold_last_seq(const struct cold *c)
+{
+	return journal_last_seq(c->store.journal);
+}

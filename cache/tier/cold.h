@@ -137,6 +137,11 @@ struct journal_entry;
 void cold_note(struct cold *, struct journal_entry *);
 /* All numbers up to this one are noted durably, or at least as durably as what is stored. */
 uint64_t cold_noted(const struct cold *);
+/* Shows the patterns that are in force: number and text. thread: cold_host's opened. */
+enum err cold_patterns(
+    struct cold *, void (*show)(void *arg, uint64_t number, struct slice text), void *arg);
+/* The last sequence number of the log. */
+uint64_t cold_last_seq(const struct cold *);
 /* What is noted of a scope. False: the disk cannot be read. thread: cold_host's. */
 bool cold_recall(struct cold *, struct scope, struct purge_mark *ret_mark);
 

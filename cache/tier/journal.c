@@ -18,6 +18,8 @@ enum {
 	DISK_SHARE = 8,
 };
 
+#define PATTERN_PREFIX "pattern "
+
 /* Where a part of what is on disk begins. */
 struct age {
 	uint64_t number, seq;
@@ -116,6 +118,26 @@ static void put_scope(struct rocks_batch *b, struct rocks *rocks, struct scope s
 	rocks_batch_put(b, rocks, ROCKS_FENCE, KEY_SLICE(key), &value, 1);
 }
 
+struct pattern_key {
+	char text[32];
+};
+
+static struct pattern_key pattern_key_of(uint64_t number)
+{
+	struct pattern_key key;
+	snprintf(key.text, sizeof(key.text), PATTERN_PREFIX "%016" PRIx64, number);
+	return key;
+}
+
+static void put_pattern(struct rocks_batch *b, struct rocks *rocks, const struct journal_entry *e)
+{
+	struct pattern_key key = pattern_key_of(e->retires ? e->retires : e->number);
+	if (e->retires)
+		rocks_batch_delete(b, rocks, ROCKS_CONTROL, slice_str(key.text));
+	else if (e->is_pattern)
+		rocks_batch_put(b, rocks, ROCKS_CONTROL, slice_str(key.text), &e->text, 1);
+}
+
 static void put_all(struct journal *j, struct rocks_batch *b, enum purge_mode mode, uint64_t number)
 {
 	struct purge_act act = { mode, wall_now() };
@@ -185,6 +207,23 @@ enum err journal_read(struct store *s, uint64_t seq, journal_show_f *show, void 
 		memcpy(&number, value.at, sizeof(number));
 		if (!show(arg, __builtin_bswap64(seq), number, slice_from(value, sizeof(number))))
 			break;
+	}
+	rocks_walk_free(&walk);
+	return err;
+}
+
+enum err journal_patterns(struct store *s, journal_pattern_f *show, void *arg)
+{
+	struct slice key, value, prefix = SL(PATTERN_PREFIX);
+	enum err err;
+	struct rocks_walk *walk = rocks_walk_new(s->rocks, ROCKS_CONTROL, prefix);
+	for (; rocks_walk_at(walk, &key, &value, &err); rocks_walk_next(walk)) {
+		char text[17] = "";
+		struct slice digits = slice_from(key, prefix.len);
+		if (!slice_starts(key, prefix))
+			break;
+		memcpy(text, digits.at, min_size(digits.len, sizeof(text) - 1));
+		show(arg, strtoull(text, NULL, 16), value);
 	}
 	rocks_walk_free(&walk);
 	return err;
@@ -272,9 +311,10 @@ static struct list *fill(struct journal *j, struct rocks_batch *batch, bool *ret
 			break;
 		for (size_t i = 0; i < e->scope_count; i++)
 			put_scope(batch, rocks, e->scopes[i], e->act, e->number);
-		if (e->text.len)
+		put_pattern(batch, rocks, e);
+		if (e->is_logged)
 			put_text(batch, rocks, ++seq, e);
-		*ret_synced |= e->text.len > 0;
+		*ret_synced |= e->is_logged || e->is_pattern;
 		last = link;
 	}
 	return last;
@@ -289,7 +329,7 @@ static void end_written(struct journal *j, const struct list *last)
 		struct list *link = j->held.next;
 		struct journal_entry *e = LIST_OF(link, struct journal_entry, link);
 		more = link != last;
-		if (e->text.len)
+		if (e->is_logged)
 			j->last_seq++;
 		for (size_t i = 0; i < e->scope_count; i++)
 			if (e->scopes[i].kind == SCOPE_ALL)
@@ -297,7 +337,7 @@ static void end_written(struct journal *j, const struct list *last)
 		weigh(j, e);
 		j->known = e->number;
 		j->held_count--;
-		end_entry(e, ERR_NONE, e->text.len ? j->last_seq : 0);
+		end_entry(e, ERR_NONE, e->is_logged ? j->last_seq : 0);
 	}
 }
 

@@ -8,6 +8,7 @@
  *
  *	ROCKS_FENCE    kind, mode, scope's id -> number, and when
  *	ROCKS_PURGES   sequence number -> number, and the entry's text
+ *	ROCKS_CONTROL  "pattern " and a number -> the text of a pattern that is in force
  *
  * Sequence numbers are given out here, 1, 2, 3 and so on, without gaps, as entries are written.
  *
@@ -33,7 +34,10 @@ struct journal_entry {
 	/* fixed */
 	journal_told_f *told; /* called once; NULL = nobody waits */
 	void *arg;
-	struct slice text; /* of the log; empty = none */
+	struct slice text; /* empty = none */
+	bool is_logged;    /* the text is of the log, and gets a sequence number */
+	bool is_pattern;   /* the text says what no scope can: kept until it is retired */
+	uint64_t retires;  /* the number of a pattern that is in force no more; 0 = none */
 	size_t scope_count;
 	struct scope scopes[]; /* then the text */
 };
@@ -62,6 +66,9 @@ bool journal_recall(struct store *, struct scope, struct purge_mark *ret_mark) O
  * fail: ERR_STORE_IO, ERR_STORE_CORRUPT. */
 typedef bool journal_show_f(void *arg, uint64_t seq, uint64_t number, struct slice text);
 enum err journal_read(struct store *, uint64_t seq, journal_show_f *, void *arg) ON_WORKER;
+/* Shows the patterns that are in force. thread: in cold_host.opened. */
+typedef void journal_pattern_f(void *arg, uint64_t number, struct slice text);
+enum err journal_patterns(struct store *, journal_pattern_f *, void *arg) ON_WORKER;
 /* The last sequence number. thread: any. */
 uint64_t journal_last_seq(const struct journal *);
 /* Compaction's question: whether a record of ROCKS_FENCE says nothing any more. thread: RocksDB's. */
