@@ -534,7 +534,7 @@ enum err cache_purge(struct cache *c, const struct cache_purge *p, uint64_t *ret
 	remember_early(c, p->act.mode);
 	enum err err = purge(c, p, ret_number);
 	if (!err && !c->cold && p->told)
-		p->told(p->arg, ERR_NONE, atomic_fetch_add(&c->purges, 1) + 1);
+		p->told(p->arg, ERR_NONE, *ret_number, atomic_fetch_add(&c->purges, 1) + 1);
 	return err;
 }
 

@@ -137,7 +137,8 @@ struct cache_purge {
 	struct slice text;
 	/* NULL = the scopes say it all. `what` stays until cache_retire; its number is set. */
 	struct fence_pattern *pattern;
-	void (*told)(void *arg, enum err, uint64_t seq); /* thread: the store's, or the caller's */
+	/* thread: the store's, or the caller's */
+	void (*told)(void *arg, enum err, uint64_t number, uint64_t seq);
 	void *arg;
 };
 enum err cache_purge(struct cache *, const struct cache_purge *, uint64_t *ret_number);

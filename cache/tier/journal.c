@@ -78,7 +78,7 @@ static void tell(struct journal_entry *e, enum err err, uint64_t seq)
 	journal_told_f *told = e->told;
 	e->told = NULL;
 	if (told)
-		told(e->arg, err, seq);
+		told(e->arg, err, e->number, seq);
 }
 
 static void end_entry(struct journal_entry *e, enum err err, uint64_t seq)

@@ -23,9 +23,9 @@
 struct journal;
 struct journal_entry;
 
-/* Tells that an entry was written, or could not be so far. seq: 0 when it was not, or has no text.
+/* Tells that an entry was written, or could not be so far. seq: 0 when it was not, or has none.
  * thread: the journal's. Must not block. */
-typedef void journal_told_f(void *arg, enum err, uint64_t seq);
+typedef void journal_told_f(void *arg, enum err, uint64_t number, uint64_t seq);
 
 struct journal_entry {
 	struct list link;

@@ -11,15 +11,11 @@ const struct object *sight_object(const struct sight *s)
 static void add_moment(struct buf *to, const char *name, struct wall w)
 {
 	buf_addf(to, ",\"%s\":", name);
-	time_t seconds = (time_t)(w.ms / 1000);
-	struct tm tm;
-	/* Year 9999 is what the form can say. */
-	if (w.ms <= 0 || w.ms >= (int64_t)253402300800 * 1000 || !gmtime_r(&seconds, &tm)) {
+	char text[WALL_TEXT];
+	if (wall_write(w, text))
+		buf_addf(to, "\"%s\"", text);
+	else
 		buf_add(to, SL("null"));
-		return;
-	}
-	buf_addf(to, "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"", tm.tm_year + 1900, tm.tm_mon + 1,
-	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(w.ms % 1000));
 }
 
 static void add_text(struct buf *to, const char *name, struct slice text)

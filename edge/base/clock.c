@@ -16,3 +16,15 @@ struct wall wall_now(void)
 	clock_gettime(CLOCK_REALTIME, &t);
 	return (struct wall){ (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 };
 }
+
+bool wall_write(struct wall w, char to[WALL_TEXT])
+{
+	static const int64_t end_ms = (int64_t)253402300800 * 1000;
+	time_t seconds = (time_t)(w.ms / 1000);
+	struct tm tm;
+	if (w.ms <= 0 || w.ms >= end_ms || !gmtime_r(&seconds, &tm))
+		return false;
+	size_t len = strftime(to, WALL_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(to + len, WALL_TEXT - len, ".%03uZ", (unsigned)(w.ms % 1000) % 1000);
+	return true;
+}

@@ -19,6 +19,9 @@ struct wall {
 
 struct mono mono_now(void);
 struct wall wall_now(void);
+/* Writes "2026-11-21T06:00:00.000Z" (RFC 3339). False, and nothing: before 1970 or after 9999. */
+enum { WALL_TEXT = 25 };
+bool wall_write(struct wall, char to[WALL_TEXT]);
 
 static inline int64_t mono_ms_since(struct mono then, struct mono now)
 {
