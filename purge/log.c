@@ -2,9 +2,8 @@
 #include "purge/log.h"
 
 #include "edge/base/log.h"
-#include "edge/loop/crew.h"
 
-enum { TEXT_BYTES = 2 * ORDER_JSON_BYTES, JOBS = 4096 };
+enum { TEXT_BYTES = 2 * ORDER_JSON_BYTES, JOBS = 4096, LISTING_BYTES = 4 * 1024 * 1024 };
 
 /* A pattern in force. What objects are asked by is its order's. */
 struct pattern {
@@ -36,6 +35,8 @@ const struct purge_meters *purge_meters(const struct purge_log *log)
 	return &log->meters;
 }
 
+#define ORDER_MEMBER ",\"order\":"
+
 /* ---- life ---- */
 
 struct purge_log *purge_log_new(struct cache *cache, struct loop *control)
@@ -59,6 +60,11 @@ static void free_pattern(struct pattern *p)
 	list_drop(&p->link);
 	order_unref(&p->order);
 	free(p);
+}
+
+void purge_log_stop(struct purge_log *log)
+{
+	crew_free(&log->crew);
 }
 
 void purge_log_free(struct purge_log **l)
@@ -186,6 +192,44 @@ void receipt_write(const struct receipt *r, struct buf *to)
 	buf_add_char(to, '}');
 }
 
+/* ---- the log as it is on disk ---- */
+
+static bool show_entry(void *arg, uint64_t seq, UNUSED uint64_t number, struct slice text)
+{
+	struct purge_listing *l = arg;
+	if (l->shown == l->limit || l->text.len > LISTING_BYTES)
+		return false;
+	/* The text's own brace is opened here. */
+	buf_addf(&l->text, "%s\n{\"seq\":%" PRIu64 ",", l->shown ? "," : "", seq);
+	buf_add(&l->text, slice_from(text, 1));
+	l->shown++;
+	l->next = seq + 1;
+	return true;
+}
+
+static void work_list(struct job *job)
+{
+	role_worker();
+	struct purge_listing *l = CONTAINER_OF(job, struct purge_listing, job);
+	struct cold *cold = l->log->cache->cold;
+	l->err = cold ? cold_read_log(cold, l->next, show_entry, l) : ERR_NONE;
+	mail_post(l->home, &l->mail);
+}
+
+static void on_listed(struct mail *m)
+{
+	struct purge_listing *l = CONTAINER_OF(m, struct purge_listing, mail);
+	l->done(l);
+}
+
+bool purge_list(struct purge_log *log, struct purge_listing *l)
+{
+	l->log = log;
+	l->job = (struct job){ .work = work_list };
+	mail_init(&l->mail, on_listed);
+	return crew_post(log->crew, &l->job);
+}
+
 /* ---- patterns ---- */
 
 static bool matches(const void *what, const struct object *o)
@@ -227,6 +271,8 @@ void purge_pattern(void *arg, struct cache *cache, uint64_t number, struct slice
 	struct order_problem problem;
 	struct pattern *p = NULL;
 	struct fence_pattern in_force = { .matches = matches, .number = number };
+	text = slice_from(text, slice_find_slice(text, SL(ORDER_MEMBER)) + strlen(ORDER_MEMBER));
+	text.len -= text.len > 0;
 	if (order_read(text, &order, &problem) == ERR_NONE &&
 	    order_prepare(order, same_key, NULL, &problem) == ERR_NONE)
 		p = keep_pattern(log, order);
@@ -280,12 +326,16 @@ static void on_told(void *arg, enum err err, uint64_t number, uint64_t seq)
 	finish(p);
 }
 
-/* The entry's text: the order, and who gave it. */
+/* The entry's text: who gave the order and when, and last the order. */
 static void write_entry(struct buf *to, const struct purge *p)
 {
-	buf_add(to, SL("{"));
+	char at[WALL_TEXT] = "";
+	wall_write(p->at, at);
+	buf_addf(to, "{\"at\":\"%s\",\"actor\":", at);
+	buf_add_json(to, p->actor);
+	buf_add(to, SL(ORDER_MEMBER "{"));
 	order_write(p->order, to);
-	buf_add(to, SL("}"));
+	buf_add(to, SL("}}"));
 }
 
 static enum err put_in_force(struct purge_log *log, struct purge *p, struct slice text)

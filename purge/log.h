@@ -15,6 +15,7 @@
 #pragma once
 
 #include "cache/cache.h"
+#include "edge/loop/crew.h"
 #include "edge/loop/loop.h"
 #include "purge/order.h"
 
@@ -60,14 +61,38 @@ struct receipt {
 	uint64_t queued, refreshed, failed;
 };
 
-/* own: purge_log_free, after all who submit have ended. fail: NULL. */
+/*
+ * It is there before the cache is opened, for the patterns that a store has. own: purge_log_free.
+ * fail: NULL.
+ */
 struct purge_log *purge_log_new(struct cache *, struct loop *control);
+/* Ends what goes on behind purges; none is submitted any more. Before the cache is closed. */
+void purge_log_stop(struct purge_log *);
+/* After the cache was closed. */
 void purge_log_free(struct purge_log **);
 
 void purge_submit(struct purge_log *, struct purge *);
 
 /* Copies what is known of a purge. False: it is none of the latest. */
 bool purge_receipt(struct purge_log *, uint64_t seq, struct receipt *ret_receipt);
+/* Reads entries of the log, in the order of their numbers. Embedded by who asks. */
+struct purge_listing {
+	/* the owner sets, and leaves alone until `done` */
+	uint64_t next;   /* from here on; then where the rest begins */
+	uint64_t limit;  /* entries */
+	struct buf text; /* takes them: JSON objects, with commas between */
+	struct loop *home;
+	void (*done)(struct purge_listing *); /* ON_LOOP of home */
+	/* results */
+	uint64_t shown;
+	enum err err;
+	/* the log's */
+	struct purge_log *log;
+	struct job job;
+	struct mail mail;
+};
+/* False: too many ask. */
+bool purge_list(struct purge_log *, struct purge_listing *);
 /* The last sequence number; 0 = none. */
 uint64_t purge_last(const struct purge_log *);
 /* Writes a receipt as JSON. */

@@ -351,6 +351,17 @@ enum err cold_patterns(
 	return journal_patterns(&c->store, show, arg);
 }
 
+enum err cold_read_log(struct cold *c, uint64_t seq,
+    bool (*show)(void *arg, uint64_t seq, uint64_t number, struct slice text), void *arg)
+{
+	role_worker();
+	if (!health_may(&c->store.health, HEALTH_READS) || !gate_enter(&c->store.gate))
+		return ERR_STORE_IO;
+	enum err err = journal_read(&c->store, seq, show, arg);
+	gate_leave(&c->store.gate);
+	return err;
+}
+
 uint64_t cold_last_seq(const struct cold *c)
 {
 	return journal_last_seq(c->store.journal);

@@ -140,6 +140,10 @@ uint64_t cold_noted(const struct cold *);
 /* Shows the patterns that are in force: number and text. thread: cold_host's opened. */
 enum err cold_patterns(
     struct cold *, void (*show)(void *arg, uint64_t number, struct slice text), void *arg);
+/* Shows entries of the log from `seq` on, until `show` answers false. fail: ERR_STORE_IO, also while
+ * the store is not open; ERR_STORE_CORRUPT. thread: any that may block */
+enum err cold_read_log(struct cold *, uint64_t seq,
+    bool (*show)(void *arg, uint64_t seq, uint64_t number, struct slice text), void *arg);
 /* The last sequence number of the log. */
 uint64_t cold_last_seq(const struct cold *);
 /* What is noted of a scope. False: the disk cannot be read. thread: cold_host's. */

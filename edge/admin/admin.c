@@ -6,7 +6,9 @@
 #include "edge/admin/errand.h"
 #include "edge/admin/export.h"
 #include "edge/admin/object.h"
+#include "edge/admin/purge.h"
 #include "edge/admin/reply.h"
+#include "purge/repeat.h"
 
 enum { SOCKET_MODE = 0660, PREFIXES = 16 };
 
@@ -44,6 +46,9 @@ static const struct endpoint {
 	{ METHOD_GET, "GET, HEAD", "/v1/object/export", export_object },
 	{ METHOD_GET, "GET, HEAD", "/v1/objects", object_list },
 	{ METHOD_GET, "GET, HEAD", "/v1/objects/top", object_top },
+	{ METHOD_POST, "POST", "/v1/purge", purge_order },
+	{ METHOD_GET, "GET, HEAD", "/v1/purge/", purge_show },
+	{ METHOD_GET, "GET, HEAD", "/v1/purges", purge_listed },
 	{ METHOD_GET, "GET, HEAD", "/v1/config", show_config },
 	{ METHOD_POST, "POST", "/v1/config/reload", reload_config },
 	{ METHOD_GET, "GET, HEAD", "/v1/certs", show_certs },
@@ -186,13 +191,21 @@ static bool is_foreign(const struct request *request)
 	return !slice_eq_nocase(slice_from(origin, scheme + 3), request->authority);
 }
 
+/* An endpoint that ends in '/' has more behind it. */
+static bool is_at(struct slice path, struct slice endpoint)
+{
+	return slice_ends(endpoint, SL("/"))
+	    ? slice_starts(path, endpoint) && path.len > endpoint.len
+	    : slice_eq(path, endpoint);
+}
+
 static void dispatch(struct admin *admin, struct reply *r) ON_LOOP
 {
 	const struct request *request = &r->stream->request;
 	enum method method = request->method == METHOD_HEAD ? METHOD_GET : request->method;
 	const struct endpoint *found = NULL;
 	for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
-		if (!slice_eq(request->path, slice_str(endpoints[i].path)))
+		if (!is_at(request->path, slice_str(endpoints[i].path)))
 			continue;
 		found = &endpoints[i];
 		if (found->method == method)
@@ -292,6 +305,9 @@ enum err admin_start(struct admin *admin, struct loop *loop, const struct admin_
 {
 	*admin = (struct admin){ .options = *options };
 	list_init(&admin->errands);
+	admin->repeats = repeats_new();
+	if (!admin->repeats)
+		return ERR_NO_MEMORY;
 	enum err failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
 	if (failed != ERR_NONE)
 		return failed;
@@ -322,4 +338,5 @@ void admin_stop(struct admin *admin)
 void admin_fini(struct admin *admin)
 {
 	errands_drop(admin);
+	repeats_free(&admin->repeats);
 }

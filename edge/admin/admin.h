@@ -13,6 +13,9 @@
  *	GET  /v1/objects         what is stored, in pages
  *	GET  /v1/objects/top     what is asked for most often
  *	GET  /v1/object/export   a stored answer, as bytes: see export.h
+ *	POST /v1/purge           purges: see purge.h
+ *	GET  /v1/purge/SEQ       how a purge fared
+ *	GET  /v1/purges          what was purged
  *	GET  /v1/config          the configuration in force, YAML
  *	POST /v1/config/reload   200, or 422 with every error; then what was in force stays
  *	GET  /v1/certs           the certificates in force, JSON
@@ -32,6 +35,8 @@
 #include "edge/serve/arrival.h"
 
 struct admin_reload;
+struct purge_log;
+struct repeats;
 
 /* What is to be loaded again. */
 enum admin_what { ADMIN_CONFIG, ADMIN_CERTS };
@@ -52,7 +57,8 @@ struct admin_options {
 	/* The policy that a request for that authority and path would get. Borrowed for the call. */
 	const struct cache_policy *(*policy)(
 	    void *owner, struct slice authority, struct slice path);
-	struct cache *cache; /* fixed */
+	struct cache *cache;      /* fixed */
+	struct purge_log *purges; /* fixed */
 	/* Loads it again and answers, now or later, with admin_reloaded: once. */
 	void (*reload)(void *owner, enum admin_what, struct admin_reload *);
 };
@@ -66,6 +72,7 @@ struct admin {
 	struct front front;
 	_Atomic uint64_t connections;
 	struct list errands; /* struct errand: what waits for the disk */
+	struct repeats *repeats;
 	bool is_open;
 };
 

@@ -92,6 +92,19 @@ void reply_problem(struct reply *r, uint16_t status, struct slice detail)
 	send_problem(r, status, SLICE_NONE);
 }
 
+void reply_field_problem(struct reply *r, uint16_t status, struct slice field, struct slice detail)
+{
+	struct arena *arena = &r->stream->arena;
+	struct slice both = arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(field),
+	    field.len ? " " : "what was sent ", SLICE_ARG(detail));
+	write_problem(&r->text, status, both);
+	if (field.len) {
+		buf_add(&r->text, SL(",\"field\":"));
+		buf_add_json(&r->text, field);
+	}
+	send_problem(r, status, SLICE_NONE);
+}
+
 void reply_errors(struct reply *r, uint16_t status, struct slice detail, struct slice errors)
 {
 	const char *comma = "";

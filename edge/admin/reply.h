@@ -35,6 +35,9 @@ void reply_free(struct reply *);
 void reply_send(struct reply *, uint16_t status, const char *type) ON_LOOP;
 /* Sends a problem in place of the text. detail: one line for people; "" = the status says it all. */
 void reply_problem(struct reply *, uint16_t status, struct slice detail) ON_LOOP;
+/* As reply_problem, of one member of what was sent. field: where it is; "" = the whole. */
+void reply_field_problem(struct reply *, uint16_t status, struct slice field, struct slice detail)
+    ON_LOOP;
 /* As reply_problem, with the lines of `errors` as a list beside the detail. */
 void reply_errors(struct reply *, uint16_t status, struct slice detail, struct slice errors)
     ON_LOOP;

@@ -14,6 +14,7 @@
 #include "edge/settings/process.h"
 #include "edge/settings/scrape.h"
 #include "edge/settings/verbs.h"
+#include "purge/log.h"
 
 enum { WORKERS_MAX = 256, WHY_BYTES = 512, SIGNALS = 5 };
 
@@ -45,6 +46,7 @@ struct server {
 	unsigned known_shares; /* to the metrics */
 	struct admin admin;
 	bool has_admin;
+	struct purge_log *purges;
 	struct watchdog watchdog;
 	struct pid_file pid_file;
 	struct ev_signal signals[SIGNALS];
@@ -154,8 +156,10 @@ static bool open_cache(struct server *s)
 		.hot_bytes = governor_first_budget(limit, store->hot_bytes),
 		.memory_bytes = limit,
 		.max_object_bytes = store->max_object_bytes,
+		.pattern = purge_pattern,
+		.pattern_arg = s->purges = purge_log_new(&s->cache, &s->control),
 	};
-	enum err e = cache_init(&s->cache, &options);
+	enum err e = s->purges ? cache_init(&s->cache, &options) : ERR_NO_MEMORY;
 	free(path);
 	if (e != ERR_NONE)
 		return say(s, "cache", e);
@@ -250,6 +254,7 @@ static void add_metrics(struct server *s)
 		scrape_worker(m, &s->seats[i].worker);
 	scrape_cache(m, &s->cache);
 	metrics_add_table(m, &governor_meter_table, &s->governor.meters, "");
+	metrics_add_table(m, &purge_meter_table, purge_meters(s->purges), "");
 	s->known_shares = 1;
 	scrape_shares(m, &s->cache, &s->known_shares);
 	if (s->access)
@@ -318,6 +323,7 @@ static bool start_admin(struct server *s) ON_LOOP
 		.store = show_store,
 		.policy = policy_of,
 		.cache = &s->cache,
+		.purges = s->purges,
 		.reload = admin_asks_reload,
 	};
 	s->has_admin = true;
@@ -542,10 +548,13 @@ static void take_down(struct server *s) ON_LOOP
 	stop_workers(s);
 	watchdog_fini(&s->watchdog);
 	access_close(&s->access);
+	if (s->purges)
+		purge_log_stop(s->purges);
 	if (s->cache.hot)
 		cache_fini(&s->cache);
 	if (s->has_admin)
 		admin_fini(&s->admin);
+	purge_log_free(&s->purges);
 	for (unsigned i = 0; s->seats && i < s->worker_count; i++)
 		worker_fini(&s->seats[i].worker);
 	keeper_stop(&s->keeper);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/admin/purge.h"
+
+#include "edge/admin/errand.h"
+#include "edge/admin/intake.h"
+#include "edge/admin/object.h"
+#include "edge/admin/query.h"
+#include "purge/log.h"
+#include "purge/repeat.h"
+
+enum { LIST_DEFAULT = 100, LIST_MAX = 10000, LISTING_BYTES = 8 * 1024 * 1024 };
+
+/* An order on its way through admin. */
+struct asking {
+	struct errand errand;
+	struct intake intake;
+	struct order *order;
+	struct purge purge;
+	struct slice key;  /* Idempotency-Key; empty = none */
+	bool is_submitted; /* the log answers, whether the client is there or not */
+	bool is_over;      /* only a letter is waited for */
+};
+
+/* ---- ends ---- */
+
+static void drop_asking(struct errand *e)
+{
+	struct asking *a = CONTAINER_OF(e, struct asking, errand);
+	order_unref(&a->order);
+	buf_fini(&a->intake.text);
+}
+
+static void end(struct asking *a) ON_LOOP
+{
+	a->is_over = true;
+	if (intake_stop(&a->intake))
+		errand_end(&a->errand);
+}
+
+/* The client has gone. What is in force stays so; what is not yet is dropped. */
+static void on_left(struct errand *e)
+{
+	role_loop();
+	struct asking *a = CONTAINER_OF(e, struct asking, errand);
+	if (!a->is_submitted && !a->is_over)
+		end(a);
+}
+
+static void refuse(struct asking *a, uint16_t status, struct slice why) ON_LOOP
+{
+	struct reply *r = a->errand.reply;
+	if (r)
+		r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	if (r)
+		reply_problem(r, status, why);
+}
+
+static void refuse_field(struct asking *a, const struct order_problem *problem) ON_LOOP
+{
+	struct reply *r = a->errand.reply;
+	if (r)
+		r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	if (r)
+		reply_field_problem(r, 422, slice_str(problem->field), slice_str(problem->why));
+}
+
+/* ---- steps ---- */
+
+static void answer_receipt(struct reply *r, const struct receipt *receipt) ON_LOOP
+{
+	receipt_write(receipt, &r->text);
+	buf_add(&r->text, SL("\n"));
+	reply_send(r, 200, REPLY_JSON);
+}
+
+static void answer(struct asking *a) ON_LOOP
+{
+	struct receipt receipt;
+	struct reply *r = a->errand.reply;
+	bool is_known = purge_receipt(a->errand.admin->options.purges, a->purge.seq, &receipt);
+	if (r)
+		r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	if (r && is_known)
+		answer_receipt(r, &receipt);
+	else if (r)
+		reply_problem(r, 500, SL("its receipt is gone already"));
+}
+
+static void on_purged(struct purge *p)
+{
+	role_loop();
+	struct asking *a = CONTAINER_OF(p, struct asking, purge);
+	a->is_submitted = false;
+	if (a->key.len)
+		repeat_end(a->errand.admin->repeats, a->key, p->err ? 0 : p->seq);
+	if (!p->err)
+		answer(a);
+	else if (p->err == ERR_BUSY)
+		refuse(a, 503,
+		    SL("too many expressions and regular expressions are being swept: nothing was "
+		       "done, try again in a minute"));
+	else if (p->err == ERR_NO_MEMORY)
+		refuse(a, 503, SL("out of memory: nothing was done"));
+	else
+		refuse(a, 503,
+		    SL("in force here, but the disk could not be written: until it can, a restart "
+		       "would undo it; send it again"));
+}
+
+static void submit(struct asking *a) ON_LOOP
+{
+	a->purge = (struct purge){
+		.order = a->order,
+		.actor = SL("admin"),
+		.home = a->errand.admin->front.home,
+		.done = on_purged,
+	};
+	a->is_submitted = true;
+	purge_submit(a->errand.admin->options.purges, &a->purge);
+}
+
+static struct slice key_text(void *arg, struct slice url, struct arena *arena)
+{
+	struct key key;
+	role_loop();
+	return object_key(arg, url, arena, &key) ? key.text : SLICE_NONE;
+}
+
+/* Whether an order of that key is to be done now; else it was answered. */
+static bool is_first(struct asking *a) ON_LOOP
+{
+	uint64_t seq = 0;
+	struct receipt receipt;
+	struct admin *admin = a->errand.admin;
+	if (!a->key.len)
+		return true;
+	switch (repeat_begin(admin->repeats, a->key, buf_slice(&a->intake.text), &seq)) {
+	case REPEAT_NEW: return true;
+	case REPEAT_SAME:
+		a->key = SLICE_NONE;
+		a->purge.seq = seq;
+		if (purge_receipt(admin->options.purges, seq, &receipt))
+			answer(a);
+		else
+			refuse(a, 409, SL("this was done under that key; its receipt is gone"));
+		return false;
+	case REPEAT_BUSY: refuse(a, 409, SL("this is being done under that key")); return false;
+	case REPEAT_OTHER: break;
+	}
+	refuse(a, 409, SL("another order was given under that Idempotency-Key"));
+	return false;
+}
+
+static void on_body(struct intake *in, enum err err)
+{
+	role_loop();
+	struct asking *a = CONTAINER_OF(in, struct asking, intake);
+	struct order_problem problem = { 0 };
+	if (a->is_over) {
+		errand_end(&a->errand);
+		return;
+	}
+	if (!err)
+		err = order_read(buf_slice(&in->text), &a->order, &problem);
+	if (!err)
+		err = order_prepare(a->order, key_text, a->errand.admin, &problem);
+	if (err == ERR_BAD_ORDER || err == ERR_BAD_PATTERN)
+		refuse_field(a, &problem);
+	else if (err)
+		refuse(a, err_status(err), slice_str(err_text(err)));
+	else if (is_first(a))
+		submit(a);
+}
+
+void purge_order(struct admin *admin, struct reply *r)
+{
+	struct asking *a = errand_new(admin, r, sizeof(*a), drop_asking);
+	if (!a)
+		return;
+	a->errand.left = on_left;
+	const struct field *key = fields_find_name(
+	    &r->stream->request.fields, SL("Idempotency-Key"));
+	if (key)
+		a->key = arena_copy(&a->errand.arena, key->value);
+	intake_start(&a->intake, r->stream, on_body);
+}
+
+/* ---- one receipt ---- */
+
+static bool read_seq(const struct reply *r, uint64_t *ret_seq)
+{
+	struct slice path = r->stream->request.path;
+	return slice_to_u64(slice_from(path, strlen("/v1/purge/")), ret_seq);
+}
+
+struct listing {
+	struct errand errand;
+	struct purge_listing list;
+	uint64_t only; /* one entry, by its number; 0 = all */
+};
+
+static void drop_listing(struct errand *e)
+{
+	buf_fini(&CONTAINER_OF(e, struct listing, errand)->list.text);
+}
+
+static void write_listing(struct reply *r, const struct listing *l, uint64_t last)
+{
+	if (!l->only)
+		buf_add(&r->text, SL("{\"purges\":["));
+	buf_add(&r->text, buf_slice(&l->list.text));
+	if (!l->only)
+		buf_addf(
+		    &r->text, "],\"next\":%" PRIu64 ",\"last\":%" PRIu64 "}", l->list.next, last);
+	buf_add(&r->text, SL("\n"));
+}
+
+static void on_listed(struct purge_listing *list)
+{
+	role_loop();
+	struct listing *l = CONTAINER_OF(list, struct listing, list);
+	struct reply *r = l->errand.reply;
+	bool is_missing = l->only && list->next != l->only + 1;
+	if (r && !list->err && !is_missing)
+		write_listing(r, l, purge_last(l->errand.admin->options.purges));
+	enum err err = list->err;
+	errand_end(&l->errand);
+	if (r && err)
+		reply_problem(r, 503, SL("the log cannot be read: the store is not well"));
+	else if (r && is_missing)
+		reply_problem(r, 404, SL("no purge has this number"));
+	else if (r)
+		reply_send(r, 200, REPLY_JSON);
+}
+
+static void begin_listing(
+    struct admin *admin, struct reply *r, uint64_t from, uint64_t limit, uint64_t only) ON_LOOP
+{
+	struct listing *l = errand_new(admin, r, sizeof(*l), drop_listing);
+	if (!l)
+		return;
+	l->only = only;
+	l->list.next = from;
+	l->list.limit = limit;
+	l->list.home = r->stream->home;
+	l->list.done = on_listed;
+	buf_init(&l->list.text, LISTING_BYTES);
+	if (purge_list(admin->options.purges, &l->list))
+		return;
+	errand_end(&l->errand);
+	reply_problem(r, 503, SL("too many ask at once"));
+}
+
+void purge_show(struct admin *admin, struct reply *r)
+{
+	struct receipt receipt;
+	uint64_t seq = 0;
+	if (!read_seq(r, &seq) || seq == 0)
+		reply_problem(r, 404, SL("a purge's number is wanted, as in /v1/purge/17"));
+	else if (purge_receipt(admin->options.purges, seq, &receipt))
+		answer_receipt(r, &receipt);
+	else
+		begin_listing(admin, r, seq, 1, seq);
+}
+
+void purge_listed(struct admin *admin, struct reply *r)
+{
+	struct slice query = r->stream->request.query;
+	uint64_t since = query_number(query, SL("since"), UINT64_MAX - 1, 0);
+	uint64_t limit = query_number(query, SL("limit"), LIST_MAX, LIST_DEFAULT);
+	begin_listing(admin, r, since + 1, limit, 0);
+}
