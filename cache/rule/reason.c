@@ -45,6 +45,7 @@ struct slice reason_fwd(enum reason reason)
 	case REASON_REQUEST_NO_CACHE:
 	case REASON_REQUEST_MAX_AGE:
 	case REASON_REQUEST_MIN_FRESH:
+	case REASON_REQUEST_MIN_SEQ:
 	case REASON_REQUEST_NO_STORE: return SL("request");
 	case REASON_PARTIAL_REQUEST: return SL("partial");
 	default: return SL("");

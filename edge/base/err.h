@@ -21,6 +21,7 @@
 	X(BAD_FIELD,          PEER,     400, "", "a field line is malformed") \
 	X(METHOD_REFUSED,     PEER,     405, "", "the method is not served here") \
 	X(CERT_REQUIRED,      PEER,     403, "", "a client certificate is required here") \
+	X(PURGE_REFUSED,      PEER,     403, "", "purging is not allowed from this address") \
 	X(HTTPS_REQUIRED,     PEER,     403, "", "this is served over https alone") \
 	X(HEAD_TIMEOUT,       PEER,     408, "", "the request head took too long") \
 	X(BODY_TIMEOUT,       PEER,     408, "", "the request body took too long") \

@@ -119,6 +119,7 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 	f->route = spec->route;
 	f->claim = spec->claim;
 	f->reason = spec->reason;
+	f->is_strict = spec->is_strict;
 	f->seq = fence_now(w->cache->fence);
 	f->began = w->loop.now;
 	f->times.request = w->loop.wall;

@@ -46,6 +46,7 @@ struct fetch_spec {
 	struct flow *body;                 /* the request's, or NULL. FETCH_PRIVATE only */
 	struct key key, at;                /* primary key, and where the answer is stored */
 	struct object *stored; /* to validate, or to cover a failure; borrowed, may be NULL */
+	bool is_strict;        /* a stale answer will not do, even if the origin fails */
 	struct claim *claim;   /* passes to the fetch, also on failure */
 	enum reason reason;    /* why it is private: told back when the answer does not say more */
 	struct fetch_client *client; /* NULL for FETCH_REFRESH */

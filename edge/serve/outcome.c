@@ -4,6 +4,7 @@
 #include "cache/rule/storable.h"
 #include "cache/rule/vary.h"
 #include "edge/http/date.h"
+#include "edge/http/sf.h"
 #include "edge/serve/keep.h"
 
 enum {
@@ -112,8 +113,7 @@ static void end_claim(
 /* The origin failed, or said that it did: a stale copy answers if it may (RFC 5861 4). */
 bool outcome_cover(struct fetch *f, uint16_t status) ON_LOOP
 {
-	if (!f->stored ||
-	    !cache_may_cover_error(
+	if (!f->stored || f->is_strict || !cache_may_cover_error(
 		f->worker->cache, f->stored, &f->ask.control, f->worker->loop.wall))
 		return false;
 	end_claim(f, CLAIM_ANSWERED, f->stored, REASON_STALE_IF_ERROR);
@@ -300,6 +300,29 @@ static struct flow *store(struct fetch *f, const struct response *response, cons
 	return body;
 }
 
+/* The groups that a write changed, by its answer's word (RFC 9875 3): those of the same origin. */
+static void invalidate_groups(struct fetch *f, const struct response *response) ON_LOOP
+{
+	struct sf_list list;
+	struct slice name = SL("Cache-Group-Invalidation");
+	struct slice text = fields_join_name(&response->fields, &f->arena, name);
+	if (!text.len || !sf_parse_list(text, &f->arena, &list))
+		return;
+	struct scope *scopes = arena_alloc(&f->arena, list.count * sizeof(*scopes));
+	struct slice authority, path;
+	size_t count = 0;
+	scope_split(f->key.text, &authority, &path);
+	for (uint32_t i = 0; scopes && i < list.count; i++)
+		if (list.at[i].kind == SF_STRING)
+			scopes[count++] = scope_group(authority, scope_tag_id(list.at[i].text));
+	const struct cache_purge purge = {
+		.scopes = scopes, .scope_count = count, .act = { PURGE_INVALID, wall_now() }
+	};
+	uint64_t number;
+	if (count > 0 && cache_purge(f->worker->cache, &purge, &number) != ERR_NONE)
+		fence_raise(f->worker->cache->fence, scopes, count, purge.act, NULL, NULL);
+}
+
 /* A final answer to a write: what it changed is not served any more (RFC 9111 4.4). Returns the fence's
  * number; 0 when nothing was changed. */
 static uint64_t invalidate(struct fetch *f, const struct response *response) ON_LOOP
@@ -319,6 +342,7 @@ static uint64_t invalidate(struct fetch *f, const struct response *response) ON_
 		    !slice_eq(key.text, f->key.text))
 			cache_invalidate(cache, key);
 	}
+	invalidate_groups(f, response);
 	return number;
 }
 

@@ -23,6 +23,7 @@ struct fetch {
 	struct object *stored;
 	struct claim *claim;
 	enum reason reason;
+	bool is_strict; /* as the spec says it */
 	struct fetch_client *client;
 	struct slice tags; /* of the answer, one a line */
 	bool has_all_tags; /* else it must not be stored */

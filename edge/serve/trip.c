@@ -109,6 +109,7 @@ struct fetch_spec trip_fetch_spec(struct trip *t, enum fetch_kind kind)
 		.at = t->query.at,
 		.stored = t->query.object,
 		.reason = t->reason,
+		.is_strict = t->least > 0,
 	};
 }
 
@@ -126,6 +127,58 @@ void trip_keep_origin(struct trip *t, const struct fetch_result *result)
 	t->detail = slice_of(t->detail_text, len);
 	t->head_us = result->head_us;
 	t->forward_status = result->status;
+}
+
+/* ---- what is found ---- */
+
+uint64_t trip_least(const struct trip *t)
+{
+	uint64_t seq;
+	struct slice text = fields_value(&t->stream->request.fields, FIELD_LARDER_MIN_SEQ);
+	return text.at && slice_to_u64(text, &seq) ? purge_number(t->worker->purges, seq) : 0;
+}
+
+/* Answers to credentials were not for everyone; those to requests without may be. */
+bool trip_is_uncacheable(const struct trip *t)
+{
+	return t->query.reason != REASON_AUTHORIZATION ||
+	    fields_have_credentials(&t->stream->request.fields);
+}
+
+enum fresh_verdict trip_judge(const struct trip *t, enum reason *ret_reason)
+{
+	const struct object *stored = t->query.object;
+	const struct fence_ruling *ruling = &t->query.ruling;
+	const struct life life = cache_life(stored, ruling);
+	enum fresh_verdict verdict = fresh_judge(
+	    &life, &t->control, t->worker->loop.wall, ret_reason);
+	if (unlikely(stored->seq < t->least) && verdict != FRESH_GONE) {
+		*ret_reason = REASON_REQUEST_MIN_SEQ;
+		return FRESH_VALIDATE;
+	}
+	if (unlikely(!ruling->stands) && verdict == FRESH_VALIDATE &&
+	    !reason_is_request(*ret_reason))
+		*ret_reason = ruling->mode == PURGE_SOFT ? REASON_PURGED : REASON_INVALIDATED;
+	return verdict;
+}
+
+bool trip_sees_newer(struct trip *t)
+{
+	struct cache_query again = t->query;
+	again.object = NULL;
+	again.is_ram_only = true;
+	enum cache_outcome outcome = cache_find(t->worker->cache, &again);
+	bool is_new = outcome == CACHE_FOUND && again.object != t->query.object &&
+	    again.ruling.stands && again.object->seq >= t->least;
+	object_unref(&again.object);
+	return is_new;
+}
+
+struct claim_times trip_claim_times(const struct trip *t)
+{
+	const struct fence *fence = t->worker->cache->fence;
+	uint64_t purged = fence_number(fence, t->query.key.text);
+	return (struct claim_times){ fence_now(fence), max_u64(purged, t->least) };
 }
 
 /* What is left of the life of what is delivered. */
@@ -281,7 +334,7 @@ bool trip_lacks_memory(struct trip *t)
 void trip_release(struct trip *t)
 {
 	if (mail_is_posted(&t->wait.mail) || mail_is_posted(&t->delivery.wake) ||
-	    mail_is_posted(&t->delivery.leave) || t->is_loading)
+	    mail_is_posted(&t->delivery.leave) || t->is_loading || t->is_purging)
 		return;
 	struct worker *w = t->worker;
 	reset(t);

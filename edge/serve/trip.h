@@ -19,6 +19,7 @@
 
 #include "edge/serve/answer.h"
 #include "edge/serve/fetch.h"
+#include "purge/log.h"
 
 /* Who is told that what a trip waits for has come. One table for all trips. */
 struct trip_events {
@@ -26,6 +27,7 @@ struct trip_events {
 	void (*on_patience_over)(struct deadline *); /* of trip.patience */
 	void (*on_loaded)(struct cold_load *, struct object *);
 	void (*on_answer)(struct fetch_client *, const struct fetch_result *);
+	void (*on_purged)(struct purge *);
 };
 
 struct trip {
@@ -44,6 +46,9 @@ struct trip {
 	struct cold_load load;
 	struct buf load_key;
 	bool is_loading;
+	struct purge purge; /* of the PURGE method */
+	bool is_purging;
+	uint64_t least; /* the fence's number that an answer must be asked for at, or after */
 	struct fetch_client client;
 	unsigned looks;
 	/* what will be answered */
@@ -83,6 +88,17 @@ void trip_keep_target(struct trip *);
 struct fetch_spec trip_fetch_spec(struct trip *, enum fetch_kind);
 /* Takes down what a fetch tells of the origin, for the log and for Cache-Status. */
 void trip_keep_origin(struct trip *, const struct fetch_result *);
+/* The fence's number that the client asks for by Larder-Min-Seq: what was asked for before it is too old
+ * for it. 0 = it asks for none. */
+uint64_t trip_least(const struct trip *);
+/* Whether what is known to be uncacheable is so for this request. */
+bool trip_is_uncacheable(const struct trip *);
+/* Whether what was found may be served (fresh.h), after what was purged and what the client asks. */
+enum fresh_verdict trip_judge(const struct trip *, enum reason *ret_reason);
+/* Whether RAM has something now that it had not when it was looked up. */
+bool trip_sees_newer(struct trip *);
+/* When a claim for it begins, and which are too old to join. */
+struct claim_times trip_claim_times(const struct trip *);
 /* What the answer tells about how it came to be. */
 struct note trip_note(const struct trip *);
 /* Whether the request has a range, or a condition that a fetch for everyone would not pass on. */

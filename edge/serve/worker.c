@@ -26,6 +26,7 @@ struct slice result_name(enum result result)
 		[RESULT_COLLAPSED] = { "collapsed", 9 },
 		[RESULT_PASS] = { "pass", 4 },
 		[RESULT_REDIRECT] = { "redirect", 8 },
+		[RESULT_PURGE] = { "purge", 5 },
 		[RESULT_ERROR] = { "error", 5 },
 	};
 	return names[result];

@@ -22,6 +22,7 @@ enum result {
 	RESULT_COLLAPSED,
 	RESULT_PASS,
 	RESULT_REDIRECT,
+	RESULT_PURGE,
 	RESULT_ERROR,
 	RESULT_COUNT,
 };
@@ -45,10 +46,13 @@ extern const struct meter_table serve_meter_table;
 
 enum { LISTENERS_MAX = 16 };
 
+struct purge_log;
+
 struct worker {
 	struct loop loop;
 	/* fixed after init */
 	struct cache *cache;
+	struct purge_log *purges;
 	_Atomic(struct access_log *) access; /* NULL = off */
 	/* home loop */
 	struct front front;

@@ -205,6 +205,7 @@ struct premises *premises_new(struct settings *settings, struct keyring *keyring
 	struct making m = { p, keyring, before, errors, false };
 	arena_init(&p->arena, ARENA_BYTES);
 	parse_blocks(&m, &settings->trusted_proxies, &p->trusted);
+	parse_blocks(&m, &settings->purge.allow, &p->purgers);
 	make_entrances(&m);
 	make_clients(&m);
 	if (m.has_failed)
@@ -250,6 +251,7 @@ struct site premises_site(struct premises *p)
 		.entrance_count = p->entrance_count,
 		.origin_tls = p->origin_tls,
 		.trusted = &p->trusted,
+		.purgers = &p->purgers,
 		.name = s->name,
 		.owner = premises_ref(p),
 		.drop = drop,

@@ -25,7 +25,7 @@ struct premises {
 	/* fixed after premises_new */
 	struct settings *settings;
 	struct arena arena;
-	struct proxies trusted;
+	struct proxies trusted, purgers;
 	struct entrance *entrances; /* as the listeners */
 	struct slice *addresses;    /* of the entrances */
 	size_t entrance_count;

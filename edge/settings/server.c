@@ -163,6 +163,8 @@ static bool open_cache(struct server *s)
 	free(path);
 	if (e != ERR_NONE)
 		return say(s, "cache", e);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		s->seats[i].worker.purges = s->purges;
 	divide_cache(s, s->settings);
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "edge/settings/shares.h"
 #include "edge/tls/options.h"
 #include "edge/wire/limits.h"
+#include "purge/options.h"
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
 
@@ -53,6 +54,7 @@ struct settings {
 	int64_t stop_ms;                     /* deadline of a graceful stop */
 	struct conf_strings trusted_proxies; /* addresses and blocks whose forwarded fields count */
 	struct limits limits;
+	struct purge_settings purge;
 	struct store_settings store;
 	struct log_settings log;
 	struct cache_policy cache; /* what each route's policy starts from */
