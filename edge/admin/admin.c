@@ -306,9 +306,9 @@ enum err admin_start(struct admin *admin, struct loop *loop, const struct admin_
 	*admin = (struct admin){ .options = *options };
 	list_init(&admin->errands);
 	admin->repeats = repeats_new();
-	if (!admin->repeats)
-		return ERR_NO_MEMORY;
-	enum err failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
+	enum err failed = admin->repeats ? tls_local_init(&admin->tls) : ERR_NO_MEMORY;
+	if (failed == ERR_NONE)
+		failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
 	if (failed != ERR_NONE)
 		return failed;
 	front_set_limits(&admin->front, &limits);
@@ -339,4 +339,5 @@ void admin_fini(struct admin *admin)
 {
 	errands_drop(admin);
 	repeats_free(&admin->repeats);
+	tls_local_fini(&admin->tls);
 }

@@ -33,6 +33,8 @@
 #include "edge/admin/metrics.h"
 #include "edge/loop/listen.h"
 #include "edge/serve/arrival.h"
+#include "edge/serve/plan.h"
+#include "edge/tls/local.h"
 
 struct admin_reload;
 struct purge_log;
@@ -57,6 +59,8 @@ struct admin_options {
 	/* The policy that a request for that authority and path would get. Borrowed for the call. */
 	const struct cache_policy *(*policy)(
 	    void *owner, struct slice authority, struct slice path);
+	/* A hold on what is served by now, as a worker has it. The caller drops it. */
+	struct site (*site)(void *owner);
 	struct cache *cache;      /* fixed */
 	struct purge_log *purges; /* fixed */
 	/* Loads it again and answers, now or later, with admin_reloaded: once. */
@@ -73,6 +77,8 @@ struct admin {
 	_Atomic uint64_t connections;
 	struct list errands; /* struct errand: what waits for the disk */
 	struct repeats *repeats;
+	struct tls_local tls; /* for asking origins */
+	struct origin_meters origin_meters;
 	bool is_open;
 };
 

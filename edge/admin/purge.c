@@ -2,6 +2,7 @@
 #include "edge/admin/purge.h"
 
 #include "edge/admin/errand.h"
+#include "edge/admin/hold.h"
 #include "edge/admin/intake.h"
 #include "edge/admin/object.h"
 #include "edge/admin/query.h"
@@ -16,7 +17,8 @@ struct asking {
 	struct intake intake;
 	struct order *order;
 	struct purge purge;
-	struct slice key;  /* Idempotency-Key; empty = none */
+	struct hold hold;  /* wait_origin */
+	struct slice key;  /* Idempotency-Key, while it is ours to end; empty = none */
 	bool is_submitted; /* the log answers, whether the client is there or not */
 	bool is_over;      /* only a letter is waited for */
 };
@@ -26,12 +28,24 @@ struct asking {
 static void drop_asking(struct errand *e)
 {
 	struct asking *a = CONTAINER_OF(e, struct asking, errand);
+	role_loop();
+	hold_end(&a->hold);
 	order_unref(&a->order);
 	buf_fini(&a->intake.text);
 }
 
+/* What was given under that key was done, or with seq 0 was not. */
+static void end_key(struct asking *a, uint64_t seq) ON_LOOP
+{
+	if (a->key.len)
+		repeat_end(a->errand.admin->repeats, a->key, seq);
+	a->key = SLICE_NONE;
+}
+
 static void end(struct asking *a) ON_LOOP
 {
+	end_key(a, 0);
+	hold_end(&a->hold);
 	a->is_over = true;
 	if (intake_stop(&a->intake))
 		errand_end(&a->errand);
@@ -97,8 +111,7 @@ static void on_purged(struct purge *p)
 	role_loop();
 	struct asking *a = CONTAINER_OF(p, struct asking, purge);
 	a->is_submitted = false;
-	if (a->key.len)
-		repeat_end(a->errand.admin->repeats, a->key, p->err ? 0 : p->seq);
+	end_key(a, p->err ? 0 : p->seq);
 	if (!p->err)
 		answer(a);
 	else if (p->err == ERR_BUSY)
@@ -125,6 +138,52 @@ static void submit(struct asking *a) ON_LOOP
 	purge_submit(a->errand.admin->options.purges, &a->purge);
 }
 
+/* Nothing was purged: what each address shows tells why. */
+static void refuse_held(struct asking *a, const struct probe_result *result) ON_LOOP
+{
+	struct buf lines;
+	struct reply *r = a->errand.reply;
+	buf_init(&lines, LISTING_BYTES);
+	for (unsigned i = 0; i < result->line_count; i++)
+		buf_addf(&lines, "%.*s\n", SLICE_ARG(result->lines[i]));
+	if (r)
+		r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	if (r)
+		reply_errors(r, 504,
+		    SL("not every address of the origin shows it in time: nothing was purged"),
+		    buf_slice(&lines));
+	buf_fini(&lines);
+}
+
+static void on_held(struct hold *h, const struct probe_result *result)
+{
+	role_loop();
+	struct asking *a = CONTAINER_OF(h, struct asking, hold);
+	if (result->is_ok) {
+		hold_end(h);
+		submit(a);
+	} else {
+		refuse_held(a, result);
+	}
+}
+
+static void hold(struct asking *a) ON_LOOP
+{
+	if (!a->order->gate.url.len) {
+		submit(a);
+		return;
+	}
+	enum err err = hold_begin(&a->hold, a->errand.admin, &a->order->gate, on_held);
+	if (err == ERR_BAD_TARGET || err == ERR_NO_ORIGIN || err == ERR_BAD_REQUEST)
+		refuse_field(a,
+		    &(struct order_problem){ "wait_origin",
+			"is of no URL that is served here, or its json is no path such as $.version" });
+	else if (err)
+		refuse(a, err_status(err), slice_str(err_text(err)));
+}
+
 static struct slice key_text(void *arg, struct slice url, struct arena *arena)
 {
 	struct key key;
@@ -143,16 +202,20 @@ static bool is_first(struct asking *a) ON_LOOP
 	switch (repeat_begin(admin->repeats, a->key, buf_slice(&a->intake.text), &seq)) {
 	case REPEAT_NEW: return true;
 	case REPEAT_SAME:
-		a->key = SLICE_NONE;
+		a->key = SLICE_NONE; /* another's */
 		a->purge.seq = seq;
 		if (purge_receipt(admin->options.purges, seq, &receipt))
 			answer(a);
 		else
 			refuse(a, 409, SL("this was done under that key; its receipt is gone"));
 		return false;
-	case REPEAT_BUSY: refuse(a, 409, SL("this is being done under that key")); return false;
+	case REPEAT_BUSY:
+		a->key = SLICE_NONE;
+		refuse(a, 409, SL("this is being done under that key"));
+		return false;
 	case REPEAT_OTHER: break;
 	}
+	a->key = SLICE_NONE;
 	refuse(a, 409, SL("another order was given under that Idempotency-Key"));
 	return false;
 }
@@ -175,7 +238,7 @@ static void on_body(struct intake *in, enum err err)
 	else if (err)
 		refuse(a, err_status(err), slice_str(err_text(err)));
 	else if (is_first(a))
-		submit(a);
+		hold(a);
 }
 
 void purge_order(struct admin *admin, struct reply *r)

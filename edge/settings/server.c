@@ -287,6 +287,11 @@ static void show_store(void *owner, struct buf *b)
 	scrape_show_store(b, &s->settings->store, &s->cache);
 }
 
+static struct site site_of(void *owner)
+{
+	return premises_site(((struct server *)owner)->premises);
+}
+
 static const struct cache_policy *policy_of(void *owner, struct slice authority, struct slice path)
 {
 	const struct server *s = owner;
@@ -324,6 +329,7 @@ static bool start_admin(struct server *s) ON_LOOP
 		.certs = list_certs,
 		.store = show_store,
 		.policy = policy_of,
+		.site = site_of,
 		.cache = &s->cache,
 		.purges = s->purges,
 		.reload = admin_asks_reload,
