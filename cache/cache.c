@@ -107,14 +107,39 @@ static bool on_store_admit(void *arg, struct object *o)
 {
 	struct cache *c = arg;
 	role_worker();
-	uint64_t now = fence_now(c->fence);
-	struct fence_ruling ruling = fence_judge_cold(
-	    c->fence, o, work_recall, c, cold_noted(c->cold));
-	if (!ruling.stands && ruling.mode == PURGE_HARD)
+	struct fence_ruling ruling = fence_recall(c->fence, o, work_recall, c, cold_noted(c->cold));
+	return ruling.stands || ruling.mode != PURGE_HARD;
+}
+
+static void work_check(struct job *job)
+{
+	role_worker();
+	struct cache_check *check = CONTAINER_OF(job, struct cache_check, job);
+	struct cache *c = check->cache;
+	(void)fence_recall(c->fence, check->object, work_recall, c, cold_noted(c->cold));
+	mail_post(check->home, &check->mail);
+}
+
+static void on_checked(struct mail *m)
+{
+	struct cache_check *check = CONTAINER_OF(m, struct cache_check, mail);
+	object_unref(&check->object);
+	check->done(check);
+}
+
+bool cache_recall(struct cache *c, struct cache_check *check, struct object *o)
+{
+	struct store *unused;
+	if (!c->cold)
 		return false;
-	o->life = fence_life(o->life, &ruling);
-	o->checked = now;
-	return true;
+	check->cache = c;
+	check->job = (struct job){ .work = work_check };
+	mail_init(&check->mail, on_checked);
+	check->object = object_ref(o);
+	bool posted = cold_look(c->cold, &check->job, &unused);
+	if (!posted)
+		object_unref(&check->object);
+	return posted;
 }
 
 /* ---- life ---- */

@@ -147,6 +147,22 @@ void cache_retire(struct cache *, uint64_t number);
 /* Invalidates all of a primary key (RFC 9111 4.4): nothing of it is served unvalidated again. The
  * text counts: its hash may be of a former secret. Returns the fence's number. */
 uint64_t cache_invalidate(struct cache *, struct key primary);
+/*
+ * Asks the disk about an object in RAM of which the fence is not sure (ruling.is_unsure): so many scopes
+ * were purged since it was asked for last. Then it may be judged again. Embedded by who asks.
+ */
+struct cache_check {
+	/* the owner sets */
+	struct loop *home;
+	void (*done)(struct cache_check *); /* ON_LOOP of home: always comes */
+	/* the cache's */
+	struct cache *cache;
+	struct object *object;
+	struct job job;
+	struct mail mail;
+};
+/* False: there is no disk, or it is too busy. */
+bool cache_recall(struct cache *, struct cache_check *, struct object *) ON_LOOP;
 /* Whether it may be served although the origin failed (fresh.h), purged or not. */
 bool cache_may_cover_error(
     struct cache *, struct object *, const struct control *request, struct wall now);

@@ -227,13 +227,14 @@ struct inquiry {
 	void *arg;
 	uint64_t known;
 	struct fence_ruling ruling;
+	bool is_unsure;
 };
 
 static void find(struct inquiry *q, enum purge_mode mode, struct wall at)
 {
 	struct fence_ruling *r = &q->ruling;
 	if (r->stands || mode > r->mode)
-		*r = (struct fence_ruling){ false, mode, at };
+		*r = (struct fence_ruling){ .mode = mode, .soft_at = at };
 	else if (mode == PURGE_SOFT && r->mode == PURGE_SOFT && wall_before(at, r->soft_at))
 		r->soft_at = at;
 }
@@ -260,10 +261,10 @@ static bool read_cell(const struct cell *c, uint64_t id, struct purge_mark *ret_
 static void ask_disk(struct inquiry *q, struct scope scope, uint64_t lost)
 {
 	struct purge_mark mark = { 0 };
-	if (!q->recall || lost > q->known || !q->recall(q->arg, scope, &mark))
-		find(q, PURGE_INVALID, WALL_NEVER);
-	else
+	if (q->recall && lost <= q->known && q->recall(q->arg, scope, &mark))
 		apply_mark(q, &mark);
+	else
+		q->is_unsure = true;
 }
 
 static void ask(struct inquiry *q, struct scope scope)
@@ -347,17 +348,37 @@ static void inquire(struct inquiry *q)
 		ask_patterns(q);
 }
 
+/* What was found when it was looked at before. */
+static void begin(struct inquiry *q)
+{
+	const struct object *o = q->object;
+	unsigned fallen = atomic_load_explicit(&o->fallen, memory_order_acquire);
+	q->since = max_u64(o->seq, atomic_load_explicit(&o->checked, memory_order_relaxed));
+	q->ruling = (struct fence_ruling){ .stands = true };
+	if (unlikely(fallen > 0))
+		find(q, (enum purge_mode)(fallen - 1), (struct wall){ o->soft_at });
+}
+
+/* What is not known counts as what has to be validated. */
+static void end(struct inquiry *q)
+{
+	bool is_weaker = q->ruling.stands || q->ruling.mode < PURGE_INVALID;
+	if (!q->is_unsure || !is_weaker)
+		return;
+	find(q, PURGE_INVALID, WALL_NEVER);
+	q->ruling.is_unsure = true;
+}
+
 static struct fence_ruling judge(struct inquiry *q)
 {
 	uint64_t now = fence_now(q->fence);
-	struct object *o = q->object;
-	q->since = max_u64(o->seq, atomic_load_explicit(&o->checked, memory_order_relaxed));
-	q->ruling = (struct fence_ruling){ .stands = true };
-	if (likely(q->since >= now && !q->recall))
+	begin(q);
+	if (likely(q->since >= now))
 		return q->ruling;
 	inquire(q);
+	end(q);
 	if (q->ruling.stands)
-		atomic_store_explicit(&o->checked, now, memory_order_relaxed);
+		atomic_store_explicit(&q->object->checked, now, memory_order_relaxed);
 	return q->ruling;
 }
 
@@ -367,13 +388,25 @@ struct fence_ruling fence_judge(struct fence *f, struct object *o)
 	return judge(&q);
 }
 
-struct fence_ruling fence_judge_cold(
+struct fence_ruling fence_recall(
     struct fence *f, struct object *o, fence_recall_f *recall, void *arg, uint64_t known)
 {
 	struct inquiry q = {
 		.fence = f, .object = o, .recall = recall, .arg = arg, .known = known
 	};
-	return judge(&q);
+	uint64_t now = fence_now(f);
+	begin(&q);
+	inquire(&q);
+	end(&q);
+	if (q.ruling.is_unsure)
+		return q.ruling;
+	if (!q.ruling.stands) {
+		o->soft_at = q.ruling.soft_at.ms;
+		atomic_store_explicit(
+		    &o->fallen, (uint8_t)(q.ruling.mode + 1), memory_order_release);
+	}
+	atomic_store_explicit(&o->checked, now, memory_order_relaxed);
+	return q.ruling;
 }
 
 /* The newest number there is for a scope, as far as the table knows. */

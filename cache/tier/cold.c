@@ -340,8 +340,13 @@ uint64_t cold_noted(const struct cold *c)
 
 bool cold_recall(struct cold *c, struct scope scope, struct purge_mark *ret_mark)
 {
+	struct store *s = &c->store;
 	role_worker();
-	return journal_recall(&c->store, scope, ret_mark);
+	if (!gate_enter(&s->gate))
+		return false;
+	bool done = journal_recall(s, scope, ret_mark);
+	gate_leave(&s->gate);
+	return done;
 }
 
 enum err cold_patterns(

@@ -56,7 +56,8 @@ struct object {
 	struct life life;
 	struct validators validators; /* slices into head */
 	uint64_t seq;                 /* the fence's number when the origin request started */
-	_Atomic uint64_t checked;     /* the fence's number up to which it is known to stand */
+	_Atomic uint64_t checked;     /* the fence's number up to which it was looked at */
+	_Atomic int64_t soft_at;      /* when it was purged softly, if `fallen` says so */
 	struct object_tags *tags;     /* OBJECT_ANSWER: NULL = none */
 	struct flow *body;            /* counted; OBJECT_ANSWER only. NULL: none, or on disk only */
 	struct hash128 *variants;     /* OBJECT_VARY: oldest first */
@@ -67,7 +68,8 @@ struct object {
 	uint32_t hot_stamp;    /* its place in the order of all queues of the shard */
 	_Atomic uint32_t hits; /* found in the hot tier */
 
-	uint8_t tenant; /* fixed: whose share of the tiers it takes; 0 = everybody's */
+	_Atomic uint8_t fallen; /* purge_mode + 1 of what was found then; 0 = it stood */
+	uint8_t tenant;         /* fixed: whose share of the tiers it takes; 0 = everybody's */
 	/* atomic: set by the store's writer and its readers, looked at by all */
 	_Atomic bool cold_has_head;  /* this very head is on disk, too */
 	_Atomic uint64_t cold_first; /* first chunk id of a body that is in RAM, too; 0 = none */

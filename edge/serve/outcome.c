@@ -113,7 +113,8 @@ static void end_claim(
 /* The origin failed, or said that it did: a stale copy answers if it may (RFC 5861 4). */
 bool outcome_cover(struct fetch *f, uint16_t status) ON_LOOP
 {
-	if (!f->stored || f->is_strict || !cache_may_cover_error(
+	if (!f->stored || f->is_strict ||
+	    !cache_may_cover_error(
 		f->worker->cache, f->stored, &f->ask.control, f->worker->loop.wall))
 		return false;
 	end_claim(f, CLAIM_ANSWERED, f->stored, REASON_STALE_IF_ERROR);
