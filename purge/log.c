@@ -2,6 +2,7 @@
 #include "purge/log.h"
 
 #include "edge/base/log.h"
+#include "purge/audit.h"
 
 enum { TEXT_BYTES = 2 * ORDER_JSON_BYTES, JOBS = 4096, LISTING_BYTES = 4 * 1024 * 1024 };
 
@@ -17,6 +18,8 @@ struct purge_log {
 	struct cache *cache;
 	struct loop *control;
 	struct crew *crew;
+	struct audit *audit;   /* NULL = none */
+	struct crew *auditors; /* a thread of its own: a purge must not wait for a sweep */
 	/* atomic */
 	struct purge_meters meters;
 	/* under lock */
@@ -62,6 +65,13 @@ static void free_pattern(struct pattern *p)
 	free(p);
 }
 
+bool purge_log_set_audit(struct purge_log *log, struct audit *audit)
+{
+	log->audit = audit;
+	log->auditors = crew_new("purge-audit", 1, JOBS);
+	return log->auditors != NULL;
+}
+
 void purge_log_stop(struct purge_log *log)
 {
 	crew_free(&log->crew);
@@ -74,6 +84,7 @@ void purge_log_free(struct purge_log **l)
 	if (!log)
 		return;
 	crew_free(&log->crew);
+	crew_free(&log->auditors);
 	LIST_EACH (link, &log->patterns)
 		free_pattern(LIST_OF(link, struct pattern, link));
 	lock_fini(&log->lock);
@@ -87,7 +98,7 @@ static void copy_text(char *to, size_t room, struct slice text)
 	snprintf(to, room, "%.*s", (int)min_size(text.len, room - 1), text.len ? text.at : "");
 }
 
-static void keep_receipt(struct purge_log *log, const struct purge *p)
+static void keep_receipt(struct purge_log *log, const struct purge *p, bool is_audited)
 {
 	const struct order *o = p->order;
 	struct receipt *r = &log->receipts[p->seq % PURGE_RECEIPTS];
@@ -100,6 +111,8 @@ static void keep_receipt(struct purge_log *log, const struct purge *p)
 		.mode = o->mode,
 		.scopes = o->scope_count,
 		.has_pattern = order_has_pattern(o),
+		.has_audit = log->audit != NULL,
+		.is_audited = is_audited,
 	};
 	copy_text(r->actor, sizeof(r->actor), p->actor);
 	copy_text(r->reason, sizeof(r->reason), o->reason);
@@ -184,6 +197,8 @@ void receipt_write(const struct receipt *r, struct buf *to)
 	    (double)r->disk_us / 1000);
 	if (r->has_pattern)
 		buf_addf(to, ",\"pattern\":\"%s\"", r->is_swept ? "swept" : "sweeping");
+	if (r->has_audit)
+		buf_addf(to, ",\"audited\":%s", r->is_audited ? "true" : "false");
 	write_matched(to, r);
 	write_refresh(to, r);
 	write_text(to, "actor", r->actor);
@@ -312,6 +327,33 @@ static void count(struct purge_log *log, const struct purge *p)
 		meter_add_shared(&log->meters.not_durable, 1);
 }
 
+/* Its line of the audit log: what came of it, who, what and why. */
+static enum err audit(struct purge_log *log, const struct purge *p) ON_WORKER
+{
+	struct buf line;
+	buf_init(&line, AUDIT_LINE_BYTES);
+	buf_add(&line, SL("\"who\":"));
+	buf_add_json(&line, p->actor);
+	buf_addf(&line, ",\"seq\":%" PRIu64 ",\"durable\":%s,\"scopes\":%zu,\"order\":{", p->seq,
+	    p->err ? "false" : "true", p->order->scope_count);
+	order_write(p->order, &line);
+	buf_add_char(&line, '}');
+	enum err err = line.overflow ? ERR_NO_MEMORY : audit_append(log->audit, buf_slice(&line));
+	buf_fini(&line);
+	return err;
+}
+
+/* The purge is in force whether the line could be written or not: the receipt tells. */
+static void work_audit(struct job *job)
+{
+	role_worker();
+	struct purge *p = CONTAINER_OF(job, struct purge, job);
+	bool is_audited = audit(p->log, p) == ERR_NONE;
+	if (!p->err)
+		keep_receipt(p->log, p, is_audited);
+	finish(p);
+}
+
 /* thread: the journal's, or the one that submits */
 static void on_told(void *arg, enum err err, uint64_t number, uint64_t seq)
 {
@@ -321,8 +363,12 @@ static void on_told(void *arg, enum err err, uint64_t number, uint64_t seq)
 	p->seq = seq;
 	p->disk_us = mono_now().us - p->began.us;
 	count(p->log, p);
+	if (p->log->audit) {
+		crew_push(p->log->auditors, &p->job);
+		return;
+	}
 	if (!err)
-		keep_receipt(p->log, p);
+		keep_receipt(p->log, p, false);
 	finish(p);
 }
 
@@ -370,6 +416,7 @@ void purge_submit(struct purge_log *log, struct purge *p)
 	p->began = mono_now();
 	p->at = wall_now();
 	mail_init(&p->mail, on_done);
+	p->job.work = work_audit;
 	buf_init(&text, TEXT_BYTES);
 	write_entry(&text, p);
 	enum err err = text.overflow ? ERR_NO_MEMORY : put_in_force(log, p, buf_slice(&text));

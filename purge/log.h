@@ -21,6 +21,7 @@
 
 enum { PURGE_RECEIPTS = 1024, PURGE_SAMPLES = 10 };
 
+struct audit;
 struct purge_log;
 
 /* One order on its way: embedded by who asks, who leaves it alone until `done`. */
@@ -38,6 +39,7 @@ struct purge {
 	struct wall at;  /* when it took force */
 	int64_t disk_us; /* how long it took until it was on disk */
 	/* the log's */
+	struct job job;
 	struct mail mail;
 	struct purge_log *log;
 	struct mono began;
@@ -51,6 +53,7 @@ struct receipt {
 	enum purge_mode mode;
 	size_t scopes;
 	bool has_pattern, is_swept; /* is_swept: its pattern is not needed any more */
+	bool has_audit, is_audited; /* has_audit: a line of it should be in the audit log */
 	char actor[64], reason[256], deploy_id[64]; /* cut, if need be */
 	/* what it matched */
 	bool is_counted;
@@ -66,9 +69,13 @@ struct receipt {
  * fail: NULL.
  */
 struct purge_log *purge_log_new(struct cache *, struct loop *control);
+/* From the first purge on, each that took force gets its line there before `done`, also one that is not
+ * on disk; one that fails is said in the receipt. Before the first purge. own: the log stays the
+ * caller's, until purge_log_free. fail: false, without memory. */
+bool purge_log_set_audit(struct purge_log *, struct audit *);
 /* Ends what goes on behind purges; none is submitted any more. Before the cache is closed. */
 void purge_log_stop(struct purge_log *);
-/* After the cache was closed. */
+/* After the cache was closed; who submitted must be there still, or be told of it. */
 void purge_log_free(struct purge_log **);
 
 void purge_submit(struct purge_log *, struct purge *);

@@ -17,6 +17,7 @@ struct asking {
 	struct intake intake;
 	struct order *order;
 	struct purge purge;
+	struct slice actor;
 	struct hold hold;  /* wait_origin */
 	struct slice key;  /* Idempotency-Key, while it is ours to end; empty = none */
 	bool is_submitted; /* the log answers, whether the client is there or not */
@@ -130,7 +131,7 @@ static void submit(struct asking *a) ON_LOOP
 {
 	a->purge = (struct purge){
 		.order = a->order,
-		.actor = SL("admin"),
+		.actor = a->actor,
 		.home = a->errand.admin->front.home,
 		.done = on_purged,
 	};
@@ -191,6 +192,19 @@ static struct slice key_text(void *arg, struct slice url, struct arena *arena)
 	return object_key(arg, url, arena, &key) ? key.text : SLICE_NONE;
 }
 
+/* Whether who asks may do as much as the order says; else he was told. */
+static bool may_do(struct asking *a) ON_LOOP
+{
+	struct reply *r = a->errand.reply;
+	struct admin *admin = a->errand.admin;
+	if (!r || !order_is_wide(a->order) || (r->actor.scopes & GRANT_PURGE_ALL))
+		return true;
+	r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	return actor_may(admin, r, GRANT_PURGE_ALL);
+}
+
 /* Whether an order of that key is to be done now; else it was answered. */
 static bool is_first(struct asking *a) ON_LOOP
 {
@@ -237,7 +251,7 @@ static void on_body(struct intake *in, enum err err)
 		refuse_field(a, &problem);
 	else if (err)
 		refuse(a, err_status(err), slice_str(err_text(err)));
-	else if (is_first(a))
+	else if (may_do(a) && is_first(a))
 		hold(a);
 }
 
@@ -247,6 +261,7 @@ void purge_order(struct admin *admin, struct reply *r)
 	if (!a)
 		return;
 	a->errand.left = on_left;
+	a->actor = arena_copy(&a->errand.arena, r->actor.name);
 	const struct field *key = fields_find_name(
 	    &r->stream->request.fields, SL("Idempotency-Key"));
 	if (key)
