@@ -333,7 +333,8 @@ static struct survey *look_up_some(struct surveyor *s, struct survey *all) ON_WO
 
 static void rest_after(struct surveyor *s, struct mono began)
 {
-	int64_t ms = min_u64((uint64_t)mono_ms_since(began, mono_now()) * REST, REST_MS);
+	int64_t took = mono_ms_since(began, mono_now());
+	int64_t ms = took < REST_MS / REST ? took * REST : REST_MS;
 	lock_take(&s->lock);
 	s->rests_until = mono_add(mono_now(), ms);
 	lock_drop(&s->lock);
