@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "cache/cache.h"
+#include "cache/purging.h"
 #include "edge/loop/crew.h"
 #include "edge/loop/loop.h"
 #include "purge/order.h"

@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "cache/purging.h"
 #include "edge/serve/answer.h"
 #include "edge/serve/fetch.h"
 #include "purge/log.h"
