@@ -352,21 +352,36 @@ static void inquire(struct inquiry *q)
 static void begin(struct inquiry *q)
 {
 	const struct object *o = q->object;
+	q->since = max_u64(o->seq, atomic_load_explicit(&o->checked, memory_order_acquire));
 	unsigned fallen = atomic_load_explicit(&o->fallen, memory_order_acquire);
-	q->since = max_u64(o->seq, atomic_load_explicit(&o->checked, memory_order_relaxed));
 	q->ruling = (struct fence_ruling){ .stands = true };
 	if (unlikely(fallen > 0))
 		find(q, (enum purge_mode)(fallen - 1), (struct wall){ o->soft_at });
 }
 
+/* What was found stays found: the object remembers. */
+static void remember(const struct inquiry *q, uint64_t now)
+{
+	struct object *o = q->object;
+	const struct fence_ruling *r = &q->ruling;
+	if (!r->stands) {
+		o->soft_at = r->soft_at.ms;
+		atomic_store_explicit(&o->fallen, (uint8_t)(r->mode + 1), memory_order_release);
+	}
+	/* Behind that: who sees it sees what was found. */
+	atomic_store_explicit(&o->checked, now, memory_order_release);
+}
+
 /* What is not known counts as what has to be validated. */
-static void end(struct inquiry *q)
+static void end(struct inquiry *q, uint64_t now)
 {
 	bool is_weaker = q->ruling.stands || q->ruling.mode < PURGE_INVALID;
-	if (!q->is_unsure || !is_weaker)
-		return;
-	find(q, PURGE_INVALID, WALL_NEVER);
-	q->ruling.is_unsure = true;
+	if (!q->is_unsure) {
+		remember(q, now);
+	} else if (is_weaker) {
+		find(q, PURGE_INVALID, WALL_NEVER);
+		q->ruling.is_unsure = true;
+	}
 }
 
 static struct fence_ruling judge(struct inquiry *q)
@@ -376,9 +391,7 @@ static struct fence_ruling judge(struct inquiry *q)
 	if (likely(q->since >= now))
 		return q->ruling;
 	inquire(q);
-	end(q);
-	if (q->ruling.stands)
-		atomic_store_explicit(&q->object->checked, now, memory_order_relaxed);
+	end(q, now);
 	return q->ruling;
 }
 
@@ -397,15 +410,7 @@ struct fence_ruling fence_recall(
 	uint64_t now = fence_now(f);
 	begin(&q);
 	inquire(&q);
-	end(&q);
-	if (q.ruling.is_unsure)
-		return q.ruling;
-	if (!q.ruling.stands) {
-		o->soft_at = q.ruling.soft_at.ms;
-		atomic_store_explicit(
-		    &o->fallen, (uint8_t)(q.ruling.mode + 1), memory_order_release);
-	}
-	atomic_store_explicit(&o->checked, now, memory_order_relaxed);
+	end(&q, now);
 	return q.ruling;
 }
 

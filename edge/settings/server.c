@@ -517,6 +517,8 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	add_metrics(s);
 	keeper_init(&s->keeper, &s->control, &s->keyring, &s->metrics, on_files_changed, s);
 	keeper_take(&s->keeper, s->premises);
+	if (purge_log_start(s->purges) != ERR_NONE)
+		return say(s, "purges", ERR_SYSTEM);
 	if (!start_admin(s) || !start_workers(s))
 		return false;
 	governor_start(&s->governor, &s->control, &s->cache,
