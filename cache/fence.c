@@ -359,15 +359,22 @@ static void begin(struct inquiry *q)
 		find(q, (enum purge_mode)(fallen - 1), (struct wall){ o->soft_at });
 }
 
+/* Several may find something out at a time: the strongest stays. */
+static void fall(struct object *o, const struct fence_ruling *r)
+{
+	uint8_t had = o->fallen, found = (uint8_t)(r->mode + 1);
+	if (r->mode == PURGE_SOFT)
+		o->soft_at = r->soft_at.ms;
+	while (had < found && !atomic_compare_exchange_weak(&o->fallen, &had, found))
+		;
+}
+
 /* What was found stays found: the object remembers. */
 static void remember(const struct inquiry *q, uint64_t now)
 {
 	struct object *o = q->object;
-	const struct fence_ruling *r = &q->ruling;
-	if (!r->stands) {
-		o->soft_at = r->soft_at.ms;
-		atomic_store_explicit(&o->fallen, (uint8_t)(r->mode + 1), memory_order_release);
-	}
+	if (!q->ruling.stands)
+		fall(o, &q->ruling);
 	/* Behind that: who sees it sees what was found. */
 	atomic_store_explicit(&o->checked, now, memory_order_release);
 }
