@@ -178,8 +178,9 @@ static bool read_gate(struct reading *r, json_t *value)
 		bool is_timeout = strcmp(key, "timeout") == 0;
 		if (!text && !is_timeout)
 			return refuse(r, field, "is not known");
-		if (is_timeout ? !read_timeout(r, member, &g->timeout_ms)
-			       : !read_string(r, field, member, URL_BYTES, text))
+		if (text && !read_string(r, field, member, URL_BYTES, text))
+			return false;
+		if (is_timeout && !read_timeout(r, member, &g->timeout_ms))
 			return false;
 	}
 	if (!g->url.len || !g->equals.len || !g->header.len == !g->json.len)
@@ -352,7 +353,7 @@ static bool prepare_files(struct reading *r, order_key_f *key, void *arg)
 static size_t segments_of(struct slice path)
 {
 	size_t count = 0;
-	for (size_t i = 0; i + 1 < path.len; i++)
+	for (size_t i = 0; path.at && i + 1 < path.len; i++)
 		count += path.at[i] == '/';
 	return count;
 }

@@ -373,8 +373,10 @@ static void hold(struct journal *j, enum err err)
 {
 	LIST_EACH (link, &j->held)
 		tell(LIST_OF(link, struct journal_entry, link), err, 0);
-	while (j->held_count > WAITING_MAX) {
-		struct journal_entry *e = LIST_OF(j->held.next, struct journal_entry, link);
+	LIST_EACH (link, &j->held) {
+		struct journal_entry *e = LIST_OF(link, struct journal_entry, link);
+		if (j->held_count <= WAITING_MAX)
+			break;
 		lose(&j->lost, e);
 		j->held_count--;
 		end_entry(e, err, 0);

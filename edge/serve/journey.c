@@ -149,7 +149,7 @@ static enum step ask_alone(struct trip *t)
 	return is_plain ? STEP_FETCH : step;
 }
 
-static enum step step_lookup(struct trip *t)
+static enum step step_lookup(struct trip *t) ON_LOOP
 {
 	struct cache_query *query = &t->query;
 	query->request = &t->stream->request.fields;
