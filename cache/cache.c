@@ -62,33 +62,40 @@ static void on_pattern(void *arg, uint64_t number, struct slice text)
 		    c->fence, scope_all(), (struct purge_act){ PURGE_INVALID, wall_now() }, number);
 }
 
+/* What this life purged under numbers that are not those of a store with other objects in it. */
+static enum err note_early(struct cache *c, struct cold *cold, uint64_t first)
+{
+	int early = atomic_load(&c->early);
+	struct journal_entry *e = early ? journal_entry_new(1, SLICE_NONE) : NULL;
+	if (!e)
+		return early ? ERR_NO_MEMORY : ERR_NONE;
+	e->scopes[0] = scope_all();
+	e->act = (struct purge_act){ (enum purge_mode)(early - 1), wall_now() };
+	e->number = first;
+	e->is_of_before = true;
+	cold_note(cold, e);
+	return ERR_NONE;
+}
+
 /*
- * The store is open, at the start or later, and nothing of it can be found yet. All that its former
- * lives purged is noted in it. What this life purged waits to be noted next; but if it was before
- * the numbers were this store's, it says nothing about what is in it: then everything there is
- * overtaken, once.
+ * The store is open, at the start or later, and nothing of it can be found yet. One that has our secret
+ * is new, or was open before in this life: what was purged until now waits to be noted in it. Another
+ * has what former lives stored, with all that they purged; what this life purged before says nothing
+ * about that: then everything there is overtaken, once.
  */
 static enum err on_store_open(void *arg, struct cold *cold)
 {
 	struct cache *c = arg;
 	uint64_t first = (uint64_t)cold_epoch(cold) << EPOCH_BITS;
 	fence_lift(c->fence, first);
+	if (is_in_use(c, cold_secret(cold)))
+		return ERR_NONE;
 	fence_begin(c->fence, first);
-	enum err err = is_in_use(c, cold_secret(cold)) ? ERR_NONE
-						       : use_secret(c, cold_secret(cold));
+	enum err err = cold_patterns(cold, on_pattern, c);
 	if (!err)
-		err = cold_patterns(cold, on_pattern, c);
-	int early = atomic_exchange(&c->had_store, true) ? 0 : atomic_load(&c->early);
-	if (err || !early)
-		return err;
-	struct journal_entry *e = journal_entry_new(1, SLICE_NONE);
-	if (!e)
-		return ERR_NO_MEMORY;
-	e->scopes[0] = scope_all();
-	e->act = (struct purge_act){ (enum purge_mode)(early - 1), wall_now() };
-	e->number = first;
-	cold_note(cold, e);
-	return ERR_NONE;
+		err = note_early(c, cold, first);
+	/* Last: if it fails before, all of it is to be done again. */
+	return err ? err : use_secret(c, cold_secret(cold));
 }
 
 static bool on_store_stands(void *arg, struct object *o)

@@ -40,7 +40,6 @@ struct cache {
 	_Atomic(struct cache_secret *) secret;
 	_Atomic int early; /* mode + 1 of what was purged before there was a store; 0 = nothing */
 	_Atomic uint64_t purges; /* sequence number, of those without a store */
-	_Atomic bool had_store;
 };
 
 struct cache_options {

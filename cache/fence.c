@@ -338,17 +338,18 @@ static void inquire(struct inquiry *q)
 	/* The disk may have it for reasons of its own (journal.h). */
 	if (q->recall || is_open(q, SCOPE_ALL))
 		ask_all(q);
+	/* Before the scopes: what it is for is put down at those before it is retired. */
+	if (f->newest_pattern > q->since || f->retired > q->since)
+		ask_patterns(q);
 	for (enum scope_kind kind = SCOPE_HOST; kind <= SCOPE_URL; kind++)
 		if (is_open(q, kind))
 			ask_url(q, kind);
 	for (enum scope_kind kind = SCOPE_TAG; kind <= SCOPE_GROUP; kind++)
 		if (is_open(q, kind))
 			ask_tags(q, kind);
-	if (f->newest_pattern > q->since || f->retired > q->since)
-		ask_patterns(q);
 }
 
-/* What was found when it was looked at before. */
+/* What was found when it was looked at before. Who finds a new `checked` finds what it is about. */
 static void begin(struct inquiry *q)
 {
 	const struct object *o = q->object;
@@ -397,6 +398,8 @@ static struct fence_ruling judge(struct inquiry *q)
 	begin(q);
 	if (likely(q->since >= now))
 		return q->ruling;
+	/* It is of a former life, and the disk could not be asked when it came from there. */
+	q->is_unsure = q->fence->begin > q->since;
 	inquire(q);
 	end(q, now);
 	return q->ruling;
@@ -406,6 +409,17 @@ struct fence_ruling fence_judge(struct fence *f, struct object *o)
 {
 	struct inquiry q = { .fence = f, .object = o };
 	return judge(&q);
+}
+
+/* Several may recall the same object: what the strongest of them found stays. */
+static void fall(struct object *o, const struct fence_ruling *ruling)
+{
+	uint8_t found = (uint8_t)(ruling->mode + 1);
+	uint8_t had = atomic_load_explicit(&o->fallen, memory_order_relaxed);
+	if (ruling->mode == PURGE_SOFT)
+		o->soft_at = ruling->soft_at.ms;
+	while (had < found && !atomic_compare_exchange_weak(&o->fallen, &had, found))
+		;
 }
 
 struct fence_ruling fence_recall(
