@@ -57,7 +57,7 @@ class Shop:
                 fields = {k.lower(): v for k, _, v in (one.partition(": ") for one in lines[1:-2])}
                 page = self.pages.get((fields["host"], lines[0].split(" ")[1]))
                 await self.answer(writer, page, fields.get("if-none-match"))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()
