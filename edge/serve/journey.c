@@ -310,9 +310,7 @@ static enum step take_joined(struct trip *t, struct object *object, enum reason 
 	const struct fields *fields = &t->stream->request.fields;
 	bool fits = object->spec.len == 0 ||
 	    slice_eq(vary_values(fields, object->spec, &t->stream->arena), object->values);
-	/* Purged by what nobody knew before its head came: those who came after that want another. */
-	if (!fits || object->seq < t->least ||
-	    !fence_judge(t->worker->cache->fence, object).stands) {
+	if (!fits || !trip_may_take(t, object, reason)) {
 		object_unref(&object);
 		t->is_collapsed = false;
 		return t->looks > LOOKS_MAX ? pass(t, SL("vary-miss"), REASON_VARY_MISS)
