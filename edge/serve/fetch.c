@@ -102,6 +102,19 @@ static const struct exchange_events events = {
 
 /* ---- starting and leaving ---- */
 
+/*
+ * What was found may have been purged since, or while it was loaded: what is gone is not confirmed by
+ * an origin. After `seq` is known: of what comes later, that tells.
+ */
+static void drop_if_gone(struct fetch *f)
+{
+	if (!f->stored)
+		return;
+	struct fence_ruling ruling = fence_judge(f->worker->cache->fence, f->stored);
+	if (!ruling.stands && ruling.mode == PURGE_HARD)
+		object_unref(&f->stored);
+}
+
 static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) ON_LOOP
 {
 	struct fetch *f = calloc(1, sizeof(*f));
@@ -124,11 +137,14 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 	f->began = w->loop.now;
 	f->times.request = w->loop.wall;
 	f->stored = spec->stored ? object_ref(spec->stored) : NULL;
+	drop_if_gone(f);
 	f->body = spec->body ? flow_ref(spec->body) : NULL;
 	arena_init(&f->arena, ARENA_BYTES);
 	f->key = copy_key(&f->arena, spec->key);
 	f->at = copy_key(&f->arena, spec->at);
-	if (ask_make(&f->ask, &f->arena, spec, f->plan->site.name))
+	struct fetch_spec own = *spec;
+	own.stored = f->stored;
+	if (ask_make(&f->ask, &f->arena, &own, f->plan->site.name))
 		return f;
 	fetch_free(f);
 	return NULL;
