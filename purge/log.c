@@ -100,6 +100,7 @@ static void keep_receipt(struct purge_log *log, const struct purge *p)
 		.mode = o->mode,
 		.scopes = o->scope_count,
 		.has_pattern = order_has_pattern(o),
+		.wants_refresh = o->origin_rps > 0,
 	};
 	copy_text(r->actor, sizeof(r->actor), p->actor);
 	copy_text(r->reason, sizeof(r->reason), o->reason);
@@ -115,6 +116,20 @@ bool purge_receipt(struct purge_log *log, uint64_t seq, struct receipt *ret_rece
 	*ret_receipt = log->receipts[seq % PURGE_RECEIPTS];
 	lock_drop(&log->lock);
 	return seq > 0 && ret_receipt->seq == seq;
+}
+
+void purge_note_refresh(struct purge_log *log, uint64_t seq, uint64_t queued, uint64_t refreshed,
+    uint64_t failed, bool is_over)
+{
+	struct receipt *r = &log->receipts[seq % PURGE_RECEIPTS];
+	lock_take(&log->lock);
+	if (r->seq == seq) {
+		r->queued = queued;
+		r->refreshed = refreshed;
+		r->failed = failed;
+		r->is_refreshed = is_over;
+	}
+	lock_drop(&log->lock);
 }
 
 uint64_t purge_last(const struct purge_log *log)
@@ -165,8 +180,7 @@ static void write_matched(struct buf *to, const struct receipt *r)
 
 static void write_refresh(struct buf *to, const struct receipt *r)
 {
-	uint64_t ended = r->refreshed + r->failed;
-	const char *state = r->queued == 0 ? "none" : ended < r->queued ? "running" : "done";
+	const char *state = !r->wants_refresh ? "none" : r->is_refreshed ? "done" : "running";
 	buf_addf(to,
 	    ",\"refresh\":{\"state\":\"%s\",\"queued\":%" PRIu64 ",\"done\":%" PRIu64
 	    ",\"failed\":%" PRIu64 "}",

@@ -58,6 +58,7 @@ struct receipt {
 	char samples[PURGE_SAMPLES][256];
 	unsigned sample_count;
 	/* the refresh */
+	bool wants_refresh, is_refreshed; /* is_refreshed: it is over */
 	uint64_t queued, refreshed, failed;
 };
 
@@ -75,6 +76,9 @@ void purge_submit(struct purge_log *, struct purge *);
 
 /* Copies what is known of a purge. False: it is none of the latest. */
 bool purge_receipt(struct purge_log *, uint64_t seq, struct receipt *ret_receipt);
+/* Notes how far the refresh is, in the receipt. */
+void purge_note_refresh(struct purge_log *, uint64_t seq, uint64_t queued, uint64_t refreshed,
+    uint64_t failed, bool is_over);
 /* Reads entries of the log, in the order of their numbers. Embedded by who asks. */
 struct purge_listing {
 	/* the owner sets, and leaves alone until `done` */

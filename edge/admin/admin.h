@@ -38,6 +38,7 @@
 
 struct admin_reload;
 struct purge_log;
+struct refreshing;
 struct repeats;
 
 /* What is to be loaded again. */
@@ -61,8 +62,9 @@ struct admin_options {
 	    void *owner, struct slice authority, struct slice path);
 	/* A hold on what is served by now, as a worker has it. The caller drops it. */
 	struct site (*site)(void *owner);
-	struct cache *cache;      /* fixed */
-	struct purge_log *purges; /* fixed */
+	struct cache *cache;           /* fixed */
+	struct purge_log *purges;      /* fixed */
+	struct refreshing *refreshing; /* fixed */
 	/* Loads it again and answers, now or later, with admin_reloaded: once. */
 	void (*reload)(void *owner, enum admin_what, struct admin_reload *);
 };

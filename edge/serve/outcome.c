@@ -113,7 +113,8 @@ static void end_claim(
 /* The origin failed, or said that it did: a stale copy answers if it may (RFC 5861 4). */
 bool outcome_cover(struct fetch *f, uint16_t status) ON_LOOP
 {
-	if (!f->stored || f->is_strict || !cache_may_cover_error(
+	if (!f->stored || f->is_strict ||
+	    !cache_may_cover_error(
 		f->worker->cache, f->stored, &f->ask.control, f->worker->loop.wall))
 		return false;
 	end_claim(f, CLAIM_ANSWERED, f->stored, REASON_STALE_IF_ERROR);
@@ -262,8 +263,11 @@ void outcome_remember_pass(struct fetch *f, enum reason reason) ON_LOOP
 static struct flow *pass(struct fetch *f, const struct response *response, const struct life *life,
     enum reason reason) ON_LOOP
 {
-	if (!f->client)
+	if (!f->client || f->kind == FETCH_REFRESH) {
+		outcome_tell(
+		    f, &(struct fetch_result){ .reason = reason, .status = response->status });
 		return NULL;
+	}
 	struct object *o = make_object(f, response, life, reason, false);
 	bool has_body = response->framing != FRAMING_NONE;
 	if (o && has_body)

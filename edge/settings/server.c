@@ -7,6 +7,7 @@
 #include "edge/admin/admin.h"
 #include "edge/base/log.h"
 #include "edge/conf/print.h"
+#include "edge/serve/refreshing.h"
 #include "edge/serve/worker.h"
 #include "edge/settings/governor.h"
 #include "edge/settings/keeper.h"
@@ -47,6 +48,7 @@ struct server {
 	struct admin admin;
 	bool has_admin;
 	struct purge_log *purges;
+	struct refreshing *refreshing;
 	struct watchdog watchdog;
 	struct pid_file pid_file;
 	struct ev_signal signals[SIGNALS];
@@ -246,6 +248,15 @@ static bool start_workers(struct server *s)
 	return true;
 }
 
+static bool init_refreshing(struct server *s)
+{
+	struct worker *workers[WORKERS_MAX];
+	for (unsigned i = 0; i < s->worker_count; i++)
+		workers[i] = &s->seats[i].worker;
+	s->refreshing = refreshing_new(&s->control, workers, s->worker_count);
+	return s->refreshing || say(s, "refreshing", ERR_NO_MEMORY);
+}
+
 /* ---- metrics and admin ---- */
 
 static void add_metrics(struct server *s)
@@ -332,6 +343,7 @@ static bool start_admin(struct server *s) ON_LOOP
 		.site = site_of,
 		.cache = &s->cache,
 		.purges = s->purges,
+		.refreshing = s->refreshing,
 		.reload = admin_asks_reload,
 	};
 	s->has_admin = true;
@@ -464,6 +476,7 @@ static void stop_gracefully(struct server *s) ON_LOOP
 	s->is_stopping = true;
 	log_info("stop: draining, %" PRIi64 " ms at most", s->settings->stop_ms);
 	notify_stopping();
+	refreshing_stop(s->refreshing);
 	deadline_set(&s->control, &s->patience, s->settings->stop_ms);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		mail_post(&s->seats[i].worker.loop, &s->seats[i].drain);
@@ -525,7 +538,7 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	deadline_init(&s->patience, on_patience_over);
 	watch_signals(s);
 	if (!init_workers(s) || !listen_all(s) || !become_user(s) || !open_cache(s) ||
-	    !open_access_log(s))
+	    !open_access_log(s) || !init_refreshing(s))
 		return false;
 	add_metrics(s);
 	keeper_init(&s->keeper, &s->control, &s->keyring, &s->metrics, on_files_changed, s);
@@ -553,7 +566,10 @@ static void take_down(struct server *s) ON_LOOP
 	governor_stop(&s->governor);
 	if (s->has_admin)
 		admin_stop(&s->admin);
+	if (s->refreshing)
+		refreshing_stop(s->refreshing);
 	stop_workers(s);
+	refreshing_free(&s->refreshing);
 	watchdog_fini(&s->watchdog);
 	access_close(&s->access);
 	if (s->purges)
