@@ -123,27 +123,6 @@ void cache_settle(struct cache *, struct object *);
 void cache_remember_pass(struct cache *, struct key at, struct wall until, enum reason);
 /* A loaded object enters the hot tier, unless something newer is there. */
 void cache_promote(struct cache *, struct object *);
-/*
- * Purges what is in these scopes: when it returns, that is in force for every request that comes. told:
- * when it is on disk as well, synced, or could not be written so far (it will be, if Larder lives on);
- * with the purge's sequence number, 0 in the latter case. Gives the fence's number. text: what the log
- * keeps of it, copied; empty: it is not in the log and nobody is told. fail: ERR_NO_MEMORY; ERR_BUSY:
- * there are too many patterns; then nothing was done. thread: any; never blocks.
- */
-struct cache_purge {
-	const struct scope *scopes;
-	size_t scope_count;
-	struct purge_act act;
-	struct slice text;
-	/* NULL = the scopes say it all. `what` stays until cache_retire; its number is set. */
-	struct fence_pattern *pattern;
-	/* thread: the store's, or the caller's */
-	void (*told)(void *arg, enum err, uint64_t number, uint64_t seq);
-	void *arg;
-};
-enum err cache_purge(struct cache *, const struct cache_purge *, uint64_t *ret_number);
-/* A pattern's time is over: see fence_retire. */
-void cache_retire(struct cache *, uint64_t number);
 /* Invalidates all of a primary key (RFC 9111 4.4): nothing of it is served unvalidated again. The
  * text counts: its hash may be of a former secret. Returns the fence's number. */
 uint64_t cache_invalidate(struct cache *, struct key primary);

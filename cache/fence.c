@@ -227,13 +227,14 @@ struct inquiry {
 	void *arg;
 	uint64_t known;
 	struct fence_ruling ruling;
+	bool is_unsure;
 };
 
 static void find(struct inquiry *q, enum purge_mode mode, struct wall at)
 {
 	struct fence_ruling *r = &q->ruling;
 	if (r->stands || mode > r->mode)
-		*r = (struct fence_ruling){ false, mode, at };
+		*r = (struct fence_ruling){ .mode = mode, .soft_at = at };
 	else if (mode == PURGE_SOFT && r->mode == PURGE_SOFT && wall_before(at, r->soft_at))
 		r->soft_at = at;
 }
@@ -260,10 +261,10 @@ static bool read_cell(const struct cell *c, uint64_t id, struct purge_mark *ret_
 static void ask_disk(struct inquiry *q, struct scope scope, uint64_t lost)
 {
 	struct purge_mark mark = { 0 };
-	if (!q->recall || lost > q->known || !q->recall(q->arg, scope, &mark))
-		find(q, PURGE_INVALID, WALL_NEVER);
-	else
+	if (q->recall && lost <= q->known && q->recall(q->arg, scope, &mark))
 		apply_mark(q, &mark);
+	else
+		q->is_unsure = true;
 }
 
 static void ask(struct inquiry *q, struct scope scope)
@@ -347,17 +348,57 @@ static void inquire(struct inquiry *q)
 		ask_patterns(q);
 }
 
+/* What was found when it was looked at before. */
+static void begin(struct inquiry *q)
+{
+	const struct object *o = q->object;
+	q->since = max_u64(o->seq, atomic_load_explicit(&o->checked, memory_order_acquire));
+	unsigned fallen = atomic_load_explicit(&o->fallen, memory_order_acquire);
+	q->ruling = (struct fence_ruling){ .stands = true };
+	if (unlikely(fallen > 0))
+		find(q, (enum purge_mode)(fallen - 1), (struct wall){ o->soft_at });
+}
+
+/* Several may find something out at a time: the strongest stays. */
+static void fall(struct object *o, const struct fence_ruling *r)
+{
+	uint8_t had = o->fallen, found = (uint8_t)(r->mode + 1);
+	if (r->mode == PURGE_SOFT)
+		o->soft_at = r->soft_at.ms;
+	while (had < found && !atomic_compare_exchange_weak(&o->fallen, &had, found))
+		;
+}
+
+/* What was found stays found: the object remembers. */
+static void remember(const struct inquiry *q, uint64_t now)
+{
+	struct object *o = q->object;
+	if (!q->ruling.stands)
+		fall(o, &q->ruling);
+	/* Behind that: who sees it sees what was found. */
+	atomic_store_explicit(&o->checked, now, memory_order_release);
+}
+
+/* What is not known counts as what has to be validated. */
+static void end(struct inquiry *q, uint64_t now)
+{
+	bool is_weaker = q->ruling.stands || q->ruling.mode < PURGE_INVALID;
+	if (!q->is_unsure) {
+		remember(q, now);
+	} else if (is_weaker) {
+		find(q, PURGE_INVALID, WALL_NEVER);
+		q->ruling.is_unsure = true;
+	}
+}
+
 static struct fence_ruling judge(struct inquiry *q)
 {
 	uint64_t now = fence_now(q->fence);
-	struct object *o = q->object;
-	q->since = max_u64(o->seq, atomic_load_explicit(&o->checked, memory_order_relaxed));
-	q->ruling = (struct fence_ruling){ .stands = true };
-	if (likely(q->since >= now && !q->recall))
+	begin(q);
+	if (likely(q->since >= now))
 		return q->ruling;
 	inquire(q);
-	if (q->ruling.stands)
-		atomic_store_explicit(&o->checked, now, memory_order_relaxed);
+	end(q, now);
 	return q->ruling;
 }
 
@@ -367,13 +408,17 @@ struct fence_ruling fence_judge(struct fence *f, struct object *o)
 	return judge(&q);
 }
 
-struct fence_ruling fence_judge_cold(
+struct fence_ruling fence_recall(
     struct fence *f, struct object *o, fence_recall_f *recall, void *arg, uint64_t known)
 {
 	struct inquiry q = {
 		.fence = f, .object = o, .recall = recall, .arg = arg, .known = known
 	};
-	return judge(&q);
+	uint64_t now = fence_now(f);
+	begin(&q);
+	inquire(&q);
+	end(&q, now);
+	return q.ruling;
 }
 
 /* The newest number there is for a scope, as far as the table knows. */

@@ -11,8 +11,8 @@
  *
  * Scopes are kept in a table of a fixed size: sets of eight, a scope's set chosen by its hash. When a
  * ninth comes, the set's oldest is left out, and its number goes into the set's `lost`: of what is
- * older than that the table is not sure any more. The store's readers ask the disk then, which has
- * all numbers (cache.h); in RAM, such an object is validated before it is used.
+ * older than that the table is not sure any more. Then the disk is asked, which has all numbers
+ * (cache.h); without one, such an object is validated before it is used.
  *
  * What no number of scopes can say, a pattern does: a function that an object is asked by, once. There
  * are few at a time: each is in force only until all that is stored was gone through, and then
@@ -30,6 +30,7 @@ struct fence_ruling {
 	/* if not */
 	enum purge_mode mode;
 	struct wall soft_at; /* PURGE_SOFT */
+	bool is_unsure;      /* only because the table does not know: fence_recall does */
 };
 
 /* An object is asked whether it is one of those that are purged. Must not block. */
@@ -77,11 +78,11 @@ void fence_retire(struct fence *, uint64_t number);
 /* The newest number of the scopes of a URL, whatever its tags: a request that comes now must not
  * wait for an answer that was asked for before. */
 uint64_t fence_number(const struct fence *, struct slice url);
-/* Whether an object stands. It remembers when it does. */
+/* Whether an object stands. It remembers what was found. */
 struct fence_ruling fence_judge(struct fence *, struct object *);
-/* As fence_judge, of an object from the disk: what the table is not sure of is recalled. known: the
- * disk has all numbers up to this one. */
-struct fence_ruling fence_judge_cold(
+/* As fence_judge; what the table is not sure of is recalled: of an object from the disk, or of one that
+ * was in RAM for long. It remembers what was found. known: the disk has all numbers up to this one. */
+struct fence_ruling fence_recall(
     struct fence *, struct object *, fence_recall_f *, void *arg, uint64_t known) ON_WORKER;
 /* From which number on the table knows of all scopes; objects of former lives are older. */
 void fence_begin(struct fence *, uint64_t first);

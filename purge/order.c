@@ -482,6 +482,11 @@ bool order_has_pattern(const struct order *o)
 	return o->expr || o->pattern;
 }
 
+bool order_is_of_files(const struct order *o)
+{
+	return !has_more_than_files(o);
+}
+
 bool order_is_wide(const struct order *o)
 {
 	return o->everything || o->regex.len > 0 || (o->expr && expr_matches_untagged(o->expr));

@@ -326,11 +326,27 @@ void cold_forget(struct cold *c, struct hash128 hash)
 	writer_forget(c->store.writer, hash);
 }
 
+bool cold_is_forgotten(struct cold *c, struct hash128 hash)
+{
+	uint32_t unused;
+	return store_moment(&c->store, hash, &unused);
+}
+
+struct store *cold_store_of(struct cold *c)
+{
+	return &c->store;
+}
+
 /* ---- what was purged ---- */
 
 void cold_note(struct cold *c, struct journal_entry *e)
 {
 	journal_add(c->store.journal, e);
+}
+
+uint64_t cold_note_depth(const struct cold *c)
+{
+	return journal_depth(c->store.journal);
 }
 
 uint64_t cold_noted(const struct cold *c)
@@ -340,8 +356,13 @@ uint64_t cold_noted(const struct cold *c)
 
 bool cold_recall(struct cold *c, struct scope scope, struct purge_mark *ret_mark)
 {
+	struct store *s = &c->store;
 	role_worker();
-	return journal_recall(&c->store, scope, ret_mark);
+	if (!gate_enter(&s->gate))
+		return false;
+	bool done = journal_recall(s, scope, ret_mark);
+	gate_leave(&s->gate);
+	return done;
 }
 
 enum err cold_patterns(

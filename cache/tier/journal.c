@@ -41,7 +41,7 @@ struct journal {
 	struct lock lock;
 	pthread_cond_t more;
 	struct list waiting;
-	uint64_t depth;
+	_Atomic uint64_t depth;
 	struct loss refused; /* of what was not even taken in */
 	bool is_ending;
 	/* atomic */
@@ -51,7 +51,7 @@ struct journal {
 	/* under writing: the thread, and the store's writer while it opens */
 	struct lock writing;
 	struct list held; /* could not be written yet; before those that wait */
-	uint64_t held_count;
+	_Atomic uint64_t held_count;
 	struct loss lost;
 	struct age ages[AGES];
 	unsigned age_count;
@@ -263,7 +263,7 @@ static void weigh(struct journal *j, const struct journal_entry *e)
 {
 	struct age *now = &j->ages[j->age_count - 1];
 	now->weight += e->scope_count + e->text.len / SCOPE_BYTES;
-	now->number = e->number;
+	now->number = max_u64(now->number, e->number);
 	now->seq = j->last_seq;
 	if (now->weight > j->weight_max / (AGES / 2) && j->age_count < AGES)
 		j->ages[j->age_count++] = (struct age){ .number = e->number, .seq = j->last_seq };
@@ -335,7 +335,8 @@ static void end_written(struct journal *j, const struct list *last)
 			if (e->scopes[i].kind == SCOPE_ALL)
 				set_all(j, e->act.mode, e->number, e->act.at);
 		weigh(j, e);
-		j->known = e->number;
+		if (!e->is_of_before)
+			j->known = e->number;
 		j->held_count--;
 		end_entry(e, ERR_NONE, e->is_logged ? j->last_seq : 0);
 	}
@@ -554,7 +555,7 @@ uint64_t journal_known(const struct journal *j)
 
 uint64_t journal_depth(const struct journal *j)
 {
-	return j->depth;
+	return j->depth + j->held_count;
 }
 
 uint64_t journal_last_seq(const struct journal *j)

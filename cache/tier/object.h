@@ -56,7 +56,8 @@ struct object {
 	struct life life;
 	struct validators validators; /* slices into head */
 	uint64_t seq;                 /* the fence's number when the origin request started */
-	_Atomic uint64_t checked;     /* the fence's number up to which it is known to stand */
+	_Atomic uint64_t checked;     /* the fence's number up to which it was looked at */
+	_Atomic int64_t soft_at;      /* when it was purged softly, if `fallen` says so */
 	struct object_tags *tags;     /* OBJECT_ANSWER: NULL = none */
 	struct flow *body;            /* counted; OBJECT_ANSWER only. NULL: none, or on disk only */
 	struct hash128 *variants;     /* OBJECT_VARY: oldest first */
@@ -67,7 +68,8 @@ struct object {
 	uint32_t hot_stamp;    /* its place in the order of all queues of the shard */
 	_Atomic uint32_t hits; /* found in the hot tier */
 
-	uint8_t tenant; /* fixed: whose share of the tiers it takes; 0 = everybody's */
+	_Atomic uint8_t fallen; /* purge_mode + 1 of what was found then; 0 = it stood */
+	uint8_t tenant;         /* fixed: whose share of the tiers it takes; 0 = everybody's */
 	/* atomic: set by the store's writer and its readers, looked at by all */
 	_Atomic bool cold_has_head;  /* this very head is on disk, too */
 	_Atomic uint64_t cold_first; /* first chunk id of a body that is in RAM, too; 0 = none */
@@ -85,6 +87,9 @@ void object_unref(struct object **);
 /* Gives `to`, not yet published, the body of `from` and what is known of it on disk. */
 void object_share_body(struct object *to, const struct object *from);
 
+/* Tags by themselves: the bytes that they take, and writing them there. The text stays where it is. */
+size_t object_tags_bytes(struct slice text);
+void object_tags_write(struct object_tags *, struct slice text);
 /* Its tags, one a line; empty = none. */
 static inline struct slice object_tags(const struct object *o)
 {

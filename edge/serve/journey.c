@@ -158,7 +158,7 @@ static enum step step_lookup(struct trip *t)
 	object_unref(&query->object);
 	t->may_be_cold = false;
 	switch (cache_find(t->worker->cache, query)) {
-	case CACHE_FOUND: return STEP_JUDGE;
+	case CACHE_FOUND: return trip_asks_disk(t) ? STEP_WAIT : STEP_JUDGE;
 	case CACHE_COLD: t->may_be_cold = true; return STEP_CLAIM;
 	case CACHE_PASS:
 		if (trip_is_uncacheable(t))
@@ -251,20 +251,10 @@ static enum step step_load(struct trip *t) ON_LOOP
 	return t->is_loading ? STEP_WAIT : STEP_FETCH;
 }
 
-/* Why the origin must not see this request, or not yet (RFC 8470 5.2). */
-static enum err bars_origin(struct trip *t) ON_LOOP
-{
-	if (t->control.only_if_cached)
-		return ERR_ONLY_IF_CACHED;
-	if (gate_replays(t->stream))
-		return ERR_TOO_EARLY;
-	return trip_lacks_memory(t) ? ERR_BUSY : ERR_NONE;
-}
-
 static enum step step_fetch(struct trip *t) ON_LOOP
 {
 	struct fetch_spec spec = trip_fetch_spec(t, FETCH_SHARED);
-	enum err barred = bars_origin(t);
+	enum err barred = trip_bars_origin(t);
 	if (barred != ERR_NONE) {
 		if (t->claim)
 			claim_end(&t->claim, CLAIM_LOOK, NULL, REASON_NONE);
@@ -400,6 +390,18 @@ static void on_patience_over(struct deadline *d)
 	claim_leave(&t->wait);
 	t->is_collapsed = false;
 	run(t, pass(t, t->forward.len ? t->forward : SL("uri-miss"), REASON_WAIT_TIMEOUT));
+}
+
+/* The disk told what was purged of what RAM has. */
+static void on_checked(struct cache_check *check)
+{
+	role_loop();
+	struct trip *t = CONTAINER_OF(check, struct trip, check);
+	t->is_checking = false;
+	if (!t->stream)
+		trip_release(t);
+	else
+		run(t, STEP_LOOKUP);
 }
 
 static void on_loaded(struct cold_load *load, struct object *object)
@@ -556,6 +558,7 @@ static const struct trip_events events = {
 	.on_claim = on_claim,
 	.on_patience_over = on_patience_over,
 	.on_loaded = on_loaded,
+	.on_checked = on_checked,
 	.on_answer = on_answer,
 	.on_purged = on_purged,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/serve/outcome.h"
 
+#include "cache/purging.h"
 #include "cache/rule/storable.h"
 #include "cache/rule/vary.h"
 #include "edge/http/date.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/serve/refreshing.h"
 
+#include "edge/base/log.h"
+
 enum {
 	TICK_MS = 50,
 	SAVED_MS = 2 * TICK_MS, /* how much of the rate is saved up */
@@ -12,10 +14,8 @@ enum {
 /* One refresh, with its list; the texts lie behind the items. */
 struct refresh {
 	struct list link;
-	uint64_t number, rate;
-	refresh_told_f *told;
-	void *arg;
-	struct refresh_progress progress;
+	uint64_t seq, number, rate;
+	uint64_t count, done, failed;
 	uint64_t next; /* of the items; those before it went out */
 	uint64_t under_way;
 	uint64_t tokens;     /* in millionths of a request */
@@ -35,6 +35,8 @@ struct errand {
 struct refreshing {
 	/* fixed */
 	struct loop *home;
+	struct purge_log *log;
+	/* fixed once all were added */
 	struct worker **workers;
 	unsigned worker_count;
 	/* home loop */
@@ -83,7 +85,7 @@ static void hand_out(struct refreshing *all, struct refresh *r) ON_LOOP
 {
 	uint64_t ahead = min_u64(AHEAD_S * r->rate, AHEAD_MAX);
 	earn(r, all->home->now);
-	while (r->next < r->progress.queued && r->under_way < ahead && r->tokens >= TOKEN_US &&
+	while (r->next < r->count && r->under_way < ahead && r->tokens >= TOKEN_US &&
 	    send_next(all, r))
 		;
 }
@@ -115,19 +117,14 @@ static void on_done(struct refresher *refresher)
 	list_drop(&e->link);
 	free(e);
 	r->under_way--;
-	*(has_failed ? &r->progress.failed : &r->progress.done) += 1;
-	if (all->is_stopped)
-		return;
-	hand_out(all, r);
-	const struct refresh_progress progress = r->progress;
-	bool is_over = progress.done + progress.failed == progress.queued;
-	refresh_told_f *told = r->told;
-	void *arg = r->arg;
-	if (is_over)
+	*(has_failed ? &r->failed : &r->done) += 1;
+	purge_refreshed(all->log, r->seq, r->count, r->done, r->failed);
+	if (r->done + r->failed == r->count)
 		refresh_free(all, r);
+	else if (!all->is_stopped)
+		hand_out(all, r);
 	if (list_empty(&all->refreshes))
 		ev_timer_stop(all->home->ev, &all->tick);
-	told(arg, &progress, is_over);
 }
 
 /* ---- the beginning ---- */
@@ -146,20 +143,24 @@ static char *move(struct slice *text, char *to)
 	return to + text->len;
 }
 
-static struct refresh *refresh_new(const struct refresh_item *items, size_t count, size_t bytes)
+static struct refresh *refresh_new(const struct refresh_spec *spec, size_t count, size_t bytes)
 {
 	struct refresh *r = calloc(1, bytes);
 	if (!r)
 		return NULL;
+	r->seq = spec->seq;
+	r->number = spec->number;
+	r->rate = max_u64(spec->rate, 1);
+	r->tokens = TOKEN_US;
 	char *to = (char *)&r->items[count];
 	for (size_t i = 0; i < count; i++) {
-		r->items[i] = items[i];
+		r->items[i] = spec->items[i];
 		to = move(&r->items[i].url, to);
 		to = move(&r->items[i].spec, to);
 		to = move(&r->items[i].values, to);
 	}
 	r->bytes = bytes;
-	r->progress.queued = count;
+	r->count = count;
 	return r;
 }
 
@@ -170,15 +171,10 @@ size_t refreshing_begin(struct refreshing *all, const struct refresh_spec *spec)
 	while (count < most && bytes + bytes_of(&spec->items[count]) <= room)
 		bytes += bytes_of(&spec->items[count++]);
 	bool is_wanted = count && !all->is_stopped;
-	struct refresh *r = is_wanted ? refresh_new(spec->items, count, bytes) : NULL;
+	struct refresh *r = is_wanted ? refresh_new(spec, count, bytes) : NULL;
 	if (!r)
 		return 0;
-	r->number = spec->number;
-	r->rate = max_u64(spec->rate, 1);
-	r->told = spec->told;
-	r->arg = spec->arg;
 	r->counted = all->home->now;
-	r->tokens = TOKEN_US;
 	all->bytes += bytes;
 	if (list_empty(&all->refreshes))
 		ev_timer_again(all->home->ev, &all->tick);
@@ -186,9 +182,37 @@ size_t refreshing_begin(struct refreshing *all, const struct refresh_spec *spec)
 	return count;
 }
 
+/* ---- what purges ask for ---- */
+
+static void on_purged(
+    void *arg, uint64_t seq, uint64_t origin_rps, const struct survey_item *found, size_t count)
+{
+	role_loop();
+	struct refreshing *all = arg;
+	struct refresh_item *items = count ? calloc(count, sizeof(*items)) : NULL;
+	for (size_t i = 0; items && i < count; i++) {
+		const struct object *o = found[i].object;
+		items[i] = (struct refresh_item){ key_url(o->key), o->spec, o->values };
+	}
+	struct refresh_spec spec = {
+		.items = items,
+		.count = items ? count : 0,
+		.rate = origin_rps,
+		.seq = seq,
+		.number = purge_number(all->log, seq),
+	};
+	size_t begun = refreshing_begin(all, &spec);
+	free(items);
+	if (begun < count)
+		log_warn("purge: %" PRIu64 ": %zu of %zu answers are refreshed, there is no memory "
+			 "for more at a time",
+		    seq, begun, count);
+	purge_refreshed(all->log, seq, begun, 0, 0);
+}
+
 /* ---- life ---- */
 
-struct refreshing *refreshing_new(struct loop *home, struct worker *const *workers, unsigned count)
+struct refreshing *refreshing_new(struct loop *home, struct purge_log *log, unsigned workers)
 {
 	struct refreshing *all = calloc(1, sizeof(*all));
 	if (!all)
@@ -197,14 +221,18 @@ struct refreshing *refreshing_new(struct loop *home, struct worker *const *worke
 	list_init(&all->errands);
 	ev_timer_init(&all->tick, on_tick, 0, TICK_MS / 1000.0);
 	all->home = home;
-	all->worker_count = count;
-	all->workers = calloc(count, sizeof(struct worker *));
-	if (!all->workers) {
+	all->log = log;
+	all->workers = calloc(workers, sizeof(struct worker *));
+	if (all->workers)
+		purge_log_set_refresh(log, on_purged, all);
+	else
 		refreshing_free(&all);
-		return NULL;
-	}
-	memcpy(all->workers, workers, count * sizeof(struct worker *));
 	return all;
+}
+
+void refreshing_add(struct refreshing *all, struct worker *w)
+{
+	all->workers[all->worker_count++] = w;
 }
 
 void refreshing_stop(struct refreshing *all)
@@ -219,6 +247,7 @@ void refreshing_free(struct refreshing **refreshing)
 	*refreshing = NULL;
 	if (!all)
 		return;
+	ev_timer_stop(all->home->ev, &all->tick);
 	LIST_EACH (link, &all->errands)
 		free(LIST_OF(link, struct errand, link));
 	LIST_EACH (link, &all->refreshes)

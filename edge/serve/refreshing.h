@@ -13,42 +13,35 @@
  * The memory of all lists together is bounded: what is over that is left out of the list, which is the
  * coldest of it.
  *
- * Life: refreshing_new, refreshing_stop (nothing new goes out, nobody is told any more), and when the
- * workers have ended refreshing_free, which takes with it the letters that nobody gets any more.
+ * Life: refreshing_new, refreshing_add for each worker, refreshing_stop (nothing new goes out), and when
+ * the workers have ended refreshing_free, which takes with it the letters that nobody gets any more.
  *
  * thread: the control loop, all of it.
  */
 #pragma once
 
 #include "edge/serve/refresher.h"
+#include "purge/log.h"
 
-enum { REFRESH_ITEMS = 10000, REFRESH_BYTES = 32 * 1024 * 1024 };
+enum { REFRESH_ITEMS = SURVEY_HOTTEST, REFRESH_BYTES = 32 * 1024 * 1024 };
 
 struct refreshing;
 
-/* How far a refresh is. It is over when queued = done + failed. */
-struct refresh_progress {
-	uint64_t queued;
-	uint64_t done; /* fresh now, or not needed */
-	uint64_t failed;
-};
-/* Called for each that came back; the last time with is_over. */
-typedef void refresh_told_f(void *arg, const struct refresh_progress *, bool is_over);
+/* From now on it refreshes what this log's purges ask for. workers: how many will be added. own:
+ * refreshing_free. fail: NULL. */
+struct refreshing *refreshing_new(struct loop *home, struct purge_log *, unsigned workers) ON_LOOP;
+/* Before the first purge. */
+void refreshing_add(struct refreshing *, struct worker *);
+void refreshing_stop(struct refreshing *) ON_LOOP;
+void refreshing_free(struct refreshing **) ON_LOOP;
 
 struct refresh_spec {
 	const struct refresh_item *items; /* hottest first; copied */
 	size_t count;
 	uint64_t rate;   /* of requests, a second; 1 at least */
+	uint64_t seq;    /* whose receipt tells how far it is */
 	uint64_t number; /* the purge's, of the fence */
-	refresh_told_f *told;
-	void *arg;
 };
 
-/* workers: copied; all of them run before the first refresh. own: refreshing_free. fail: NULL. */
-struct refreshing *refreshing_new(struct loop *home, struct worker *const *workers, unsigned count);
-void refreshing_free(struct refreshing **);
-void refreshing_stop(struct refreshing *) ON_LOOP;
-
-/* Begins a refresh; returns how many it is of. 0: of none, by lack of memory or because there are none;
- * nobody is told then. */
+/* Begins a refresh; returns how many it is of: no more than there is memory for. */
 size_t refreshing_begin(struct refreshing *, const struct refresh_spec *) ON_LOOP;

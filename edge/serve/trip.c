@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/serve/trip.h"
 
+#include "edge/serve/gate.h"
+
 enum { LINES_MAX = 64 * 1024 };
 
 /* ---- what comes by itself and decides nothing ---- */
@@ -66,6 +68,7 @@ static struct trip *trip_new(struct worker *w, const struct trip_events *events)
 	deadline_init(&t->patience, events->on_patience_over);
 	t->wait.home = &w->loop;
 	t->load.loaded = events->on_loaded;
+	t->check.done = events->on_checked;
 	t->client.on_interim = on_interim;
 	t->client.on_answer = events->on_answer;
 	return t;
@@ -160,6 +163,25 @@ enum fresh_verdict trip_judge(const struct trip *t, enum reason *ret_reason)
 	    !reason_is_request(*ret_reason))
 		*ret_reason = ruling->mode == PURGE_SOFT ? REASON_PURGED : REASON_INVALIDATED;
 	return verdict;
+}
+
+enum err trip_bars_origin(struct trip *t)
+{
+	if (t->control.only_if_cached)
+		return ERR_ONLY_IF_CACHED;
+	if (gate_replays(t->stream))
+		return ERR_TOO_EARLY;
+	return trip_lacks_memory(t) ? ERR_BUSY : ERR_NONE;
+}
+
+bool trip_asks_disk(struct trip *t)
+{
+	if (likely(!t->query.ruling.is_unsure) || t->was_checked)
+		return false;
+	t->was_checked = true;
+	t->check.home = &t->worker->loop;
+	t->is_checking = cache_recall(t->worker->cache, &t->check, t->query.object);
+	return t->is_checking;
 }
 
 bool trip_sees_newer(struct trip *t)
@@ -334,7 +356,7 @@ bool trip_lacks_memory(struct trip *t)
 void trip_release(struct trip *t)
 {
 	if (mail_is_posted(&t->wait.mail) || mail_is_posted(&t->delivery.wake) ||
-	    mail_is_posted(&t->delivery.leave) || t->is_loading || t->is_purging)
+	    mail_is_posted(&t->delivery.leave) || t->is_loading || t->is_checking || t->is_purging)
 		return;
 	struct worker *w = t->worker;
 	reset(t);

@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "cache/purging.h"
 #include "edge/serve/answer.h"
 #include "edge/serve/fetch.h"
 #include "purge/log.h"
@@ -26,6 +27,7 @@ struct trip_events {
 	void (*on_claim)(struct mail *);             /* of trip.wait: the joined claim has ended */
 	void (*on_patience_over)(struct deadline *); /* of trip.patience */
 	void (*on_loaded)(struct cold_load *, struct object *);
+	void (*on_checked)(struct cache_check *);
 	void (*on_answer)(struct fetch_client *, const struct fetch_result *);
 	void (*on_purged)(struct purge *);
 };
@@ -45,7 +47,8 @@ struct trip {
 	struct claim *claim;
 	struct cold_load load;
 	struct buf load_key;
-	bool is_loading;
+	struct cache_check check;
+	bool is_loading, is_checking, was_checked;
 	struct purge purge; /* of the PURGE method */
 	bool is_purging;
 	uint64_t least; /* the fence's number that an answer must be asked for at, or after */
@@ -95,6 +98,10 @@ uint64_t trip_least(const struct trip *);
 bool trip_is_uncacheable(const struct trip *);
 /* Whether what was found may be served (fresh.h), after what was purged and what the client asks. */
 enum fresh_verdict trip_judge(const struct trip *, enum reason *ret_reason);
+/* Why the origin must not see this request, or not yet (RFC 8470 5.2). */
+enum err trip_bars_origin(struct trip *) ON_LOOP;
+/* Whether the disk is asked about what was found, once: on_checked comes, then it is looked up again. */
+bool trip_asks_disk(struct trip *) ON_LOOP;
 /* Whether RAM has something now that it had not when it was looked up. */
 bool trip_sees_newer(struct trip *);
 /* When a claim for it begins, and which are too old to join. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How larderctl asks: one request over a plain blocking socket, the whole answer in memory, and
+ * How larderctl asks: one request over a blocking connection (link.h), the whole answer in memory, and
  * what went wrong told in one line and an exit code. A verb asks once and shows what came.
  */
 #pragma once
@@ -22,6 +22,7 @@ enum outcome {
 };
 
 extern const char *admin_address;
+extern const char *admin_token; /* NULL = none is shown */
 extern bool wants_json;
 
 /* An answer of the server. `bytes` holds all of it; body is the part after the head. */
