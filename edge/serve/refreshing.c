@@ -85,8 +85,8 @@ static void hand_out(struct refreshing *all, struct refresh *r) ON_LOOP
 {
 	uint64_t ahead = min_u64(AHEAD_S * r->rate, AHEAD_MAX);
 	earn(r, all->home->now);
-	while (r->next < r->count && r->under_way < ahead && r->tokens >= TOKEN_US &&
-	    send_next(all, r))
+	while (!all->is_stopped && r->next < r->count && r->under_way < ahead &&
+	    r->tokens >= TOKEN_US && send_next(all, r))
 		;
 }
 
@@ -121,7 +121,7 @@ static void on_done(struct refresher *refresher)
 	purge_refreshed(all->log, r->seq, r->count, r->done, r->failed);
 	if (r->done + r->failed == r->count)
 		refresh_free(all, r);
-	else if (!all->is_stopped)
+	else
 		hand_out(all, r);
 	if (list_empty(&all->refreshes))
 		ev_timer_stop(all->home->ev, &all->tick);
