@@ -43,6 +43,7 @@ struct tally {
 	uint64_t seq;            /* 0 = of a former life */
 	struct order *order;     /* counted */
 	struct pattern *pattern; /* NULL = none */
+	bool is_passed_on;       /* to those who refresh */
 	struct deadline again;   /* the disk was not well */
 };
 
@@ -360,9 +361,10 @@ static void report(struct tally *t)
 	if (is_known && !t->survey.err)
 		r->is_swept = t->pattern != NULL;
 	lock_drop(&log->lock);
-	if (t->order->origin_rps && log->refresh)
+	if (t->order->origin_rps && log->refresh && !t->is_passed_on)
 		log->refresh(log->refresh_arg, t->seq, t->order->origin_rps, t->survey.items,
 		    t->survey.item_count);
+	t->is_passed_on = true;
 }
 
 static void on_surveyed(struct survey *v)

@@ -38,7 +38,10 @@ static void write_refresh(struct buf *to, const struct receipt *r)
 {
 	uint64_t ended = r->refreshed + r->failed;
 	bool runs = r->wants_refresh && (!r->is_queued || ended < r->queued);
-	const char *state = !r->wants_refresh ? "none" : runs ? "running" : "done";
+	const char *state = !r->wants_refresh ? "none"
+	    : r->is_skipped                   ? "skipped"
+	    : runs                            ? "running"
+					      : "done";
 	buf_addf(to,
 	    ",\"refresh\":{\"state\":\"%s\",\"queued\":%" PRIu64 ",\"done\":%" PRIu64
 	    ",\"failed\":%" PRIu64 "}",

@@ -28,12 +28,21 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	free(f);
 }
 
+/* Frees it, and tells its client that it is over. */
+static void fetch_end(struct fetch *f, enum err failure) ON_LOOP
+{
+	struct fetch_client *client = f->client;
+	fetch_free(f);
+	if (client && client->on_over)
+		client->on_over(client, failure);
+}
+
 /* ---- the exchange's events ---- */
 
 static void on_interim(void *owner, const struct response *response)
 {
 	struct fetch *f = owner;
-	if (f->client)
+	if (f->client && f->client->on_interim)
 		f->client->on_interim(f->client, response);
 }
 
@@ -91,7 +100,7 @@ static void on_end(void *owner, enum err failure)
 		outcome_tell(f, &(struct fetch_result){ .failure = ERR_NO_MEMORY });
 	if (!had_head)
 		outcome_suspect_write(f);
-	fetch_free(f);
+	fetch_end(f, failure);
 }
 
 static const struct exchange_events events = {
@@ -187,7 +196,7 @@ void fetch_close_all(struct worker *w)
 	LIST_EACH (link, &w->fetches) {
 		struct fetch *f = LIST_OF(link, struct fetch, link);
 		exchange_cancel(&f->exchange);
-		fetch_free(f);
+		fetch_end(f, ERR_CANCELLED);
 	}
 }
 

@@ -270,8 +270,11 @@ void outcome_remember_pass(struct fetch *f, enum reason reason) ON_LOOP
 static struct flow *pass(struct fetch *f, const struct response *response, const struct life *life,
     enum reason reason) ON_LOOP
 {
-	if (!f->client)
+	if (!f->client || f->kind == FETCH_REFRESH) {
+		outcome_tell(
+		    f, &(struct fetch_result){ .reason = reason, .status = response->status });
 		return NULL;
+	}
 	struct object *o = make_object(f, response, life, reason, false);
 	bool has_body = response->framing != FRAMING_NONE;
 	if (o && has_body)
