@@ -63,7 +63,8 @@
 	/* last: records on disk have the numbers of those before */ \
 	X(TUNNEL, "tunnel", "RFC 9110 7.8", "the client asks to switch to another protocol") \
 	X(PURGED, "purged", "", "stored, and purged since: stale") \
-	X(TAGS_TOO_LARGE, "tags-too-large", "", "has more tags than are kept, so purging a tag might miss it")
+	X(TAGS_TOO_LARGE, "tags-too-large", "", "has more tags than are kept, so purging a tag might miss it") \
+	X(TAGS_UNREADABLE, "tags-unreadable", "", "has tags in a body that cannot be searched for them")
 /* clang-format on */
 
 enum reason {

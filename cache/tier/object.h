@@ -85,6 +85,9 @@ void object_unref(struct object **);
 /* Gives `to`, not yet published, the body of `from` and what is known of it on disk. */
 void object_share_body(struct object *to, const struct object *from);
 
+/* The same answer with these tags, not yet published. own: object_unref. fail: NULL without memory. */
+struct object *object_with_tags(const struct object *, struct slice tags);
+
 /* Its tags, one a line; empty = none. */
 static inline struct slice object_tags(const struct object *o)
 {

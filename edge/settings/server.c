@@ -39,8 +39,8 @@ struct server {
 	struct cache cache;
 	struct access_log *access;
 	struct seat *seats;
-	unsigned worker_count;
-	unsigned drained_count;
+	struct crew *taggers;
+	unsigned worker_count, drained_count;
 	_Atomic uint64_t connections;
 	struct metrics metrics;
 	unsigned known_shares; /* to the metrics */
@@ -88,12 +88,13 @@ static bool init_workers(struct server *s)
 	uint64_t wanted = s->settings->workers ? s->settings->workers : (uint64_t)processors;
 	s->worker_count = (unsigned)min_u64(wanted, WORKERS_MAX);
 	s->seats = calloc(s->worker_count, sizeof(*s->seats));
-	if (!s->seats)
+	s->taggers = taggers_new();
+	if (!s->seats || !s->taggers)
 		return say(s, "workers", ERR_NO_MEMORY);
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct seat *seat = &s->seats[i];
 		seat->server = s;
-		enum err e = worker_init(&seat->worker, i, &s->cache, NULL, &s->connections);
+		enum err e = worker_init(&seat->worker, i, &s->cache, s->taggers, &s->connections);
 		if (e != ERR_NONE)
 			return say(s, "workers", e);
 	}
@@ -546,6 +547,7 @@ static void take_down(struct server *s) ON_LOOP
 	if (s->has_admin)
 		admin_stop(&s->admin);
 	stop_workers(s);
+	crew_free(&s->taggers);
 	watchdog_fini(&s->watchdog);
 	access_close(&s->access);
 	if (s->purges)
