@@ -362,12 +362,15 @@ static void publish_only(struct cache *c, struct object *o)
 	object_unref(&old);
 }
 
-void cache_publish(struct cache *c, struct key primary, struct object *o, uint64_t max_variants)
+struct fence_ruling cache_publish(
+    struct cache *c, struct key primary, struct object *o, uint64_t max_variants)
 {
-	if (o->spec.len > 0)
+	struct fence_ruling ruling = fence_judge(c->fence, o);
+	if (ruling.stands && o->spec.len > 0)
 		publish_variant(c, primary, o, max_variants);
-	else
+	else if (ruling.stands)
 		publish_only(c, o);
+	return ruling;
 }
 
 uint64_t cache_hot_largest(const struct cache *c)

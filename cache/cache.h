@@ -106,9 +106,12 @@ enum cache_outcome cache_find(struct cache *, struct cache_query *);
 /*
  * Publishes an answer whose head is known: in the hot tier, under a vary marker if it varies (the
  * marker is made or extended; with more than max_variants the oldest variant goes). Its body may
- * still be filling; cache_settle says when it is complete.
+ * still be filling; cache_settle says when it is complete. One that was purged on its way is left
+ * out: somebody who asked after that purge may have put a newer one there already, and to be served
+ * stale it would stand in for that. Gives whether it stands.
  */
-void cache_publish(struct cache *, struct key primary, struct object *, uint64_t max_variants);
+struct fence_ruling cache_publish(
+    struct cache *, struct key primary, struct object *, uint64_t max_variants);
 /* Stores an answer on disk only, while it comes: it is too large for RAM. False: it cannot be. */
 bool cache_spool(struct cache *, struct object *);
 /* The largest body that the hot tier takes, in bytes. */

@@ -360,14 +360,36 @@ static void begin(struct inquiry *q)
 		find(q, (enum purge_mode)(fallen - 1), (struct wall){ o->soft_at });
 }
 
+/* Several may find something out at a time: the strongest stays. */
+static void fall(struct object *o, const struct fence_ruling *r)
+{
+	uint8_t had = o->fallen, found = (uint8_t)(r->mode + 1);
+	if (r->mode == PURGE_SOFT)
+		o->soft_at = r->soft_at.ms;
+	while (had < found && !atomic_compare_exchange_weak(&o->fallen, &had, found))
+		;
+}
+
+/* What was found stays found: the object remembers. */
+static void remember(const struct inquiry *q, uint64_t now)
+{
+	struct object *o = q->object;
+	if (!q->ruling.stands)
+		fall(o, &q->ruling);
+	/* Behind that: who sees it sees what was found. */
+	atomic_store_explicit(&o->checked, now, memory_order_release);
+}
+
 /* What is not known counts as what has to be validated. */
-static void end(struct inquiry *q)
+static void end(struct inquiry *q, uint64_t now)
 {
 	bool is_weaker = q->ruling.stands || q->ruling.mode < PURGE_INVALID;
-	if (!q->is_unsure || !is_weaker)
-		return;
-	find(q, PURGE_INVALID, WALL_NEVER);
-	q->ruling.is_unsure = true;
+	if (!q->is_unsure) {
+		remember(q, now);
+	} else if (is_weaker) {
+		find(q, PURGE_INVALID, WALL_NEVER);
+		q->ruling.is_unsure = true;
+	}
 }
 
 static struct fence_ruling judge(struct inquiry *q)
@@ -379,9 +401,7 @@ static struct fence_ruling judge(struct inquiry *q)
 	/* It is of a former life, and the disk could not be asked when it came from there. */
 	q->is_unsure = q->fence->begin > q->since;
 	inquire(q);
-	end(q);
-	if (q->ruling.stands)
-		atomic_store_explicit(&q->object->checked, now, memory_order_relaxed);
+	end(q, now);
 	return q->ruling;
 }
 
@@ -411,12 +431,7 @@ struct fence_ruling fence_recall(
 	uint64_t now = fence_now(f);
 	begin(&q);
 	inquire(&q);
-	end(&q);
-	if (q.ruling.is_unsure)
-		return q.ruling;
-	if (!q.ruling.stands)
-		fall(o, &q.ruling);
-	atomic_store_explicit(&o->checked, now, memory_order_release);
+	end(&q, now);
 	return q.ruling;
 }
 

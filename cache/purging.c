@@ -71,9 +71,10 @@ static enum err purge(struct cache *c, const struct cache_purge *p, uint64_t *re
 		free(n.entry);
 		return err;
 	}
-	*ret_number = p->scope_count > 0
-	    ? fence_raise(c->fence, p->scopes, p->scope_count, p->act, note, &n)
-	    : p->pattern->number;
+	if (p->scope_count > 0)
+		*ret_number = fence_raise(c->fence, p->scopes, p->scope_count, p->act, note, &n);
+	else
+		*ret_number = p->pattern ? p->pattern->number : 0;
 	return ERR_NONE;
 }
 

@@ -5,6 +5,7 @@
 
 #include "edge/conf/value.h"
 #include "edge/http/msg.h"
+#include "edge/http/target.h"
 #include "purge/expr.h"
 #include "purge/regex.h"
 
@@ -178,8 +179,9 @@ static bool read_gate(struct reading *r, json_t *value)
 		bool is_timeout = strcmp(key, "timeout") == 0;
 		if (!text && !is_timeout)
 			return refuse(r, field, "is not known");
-		if (is_timeout ? !read_timeout(r, member, &g->timeout_ms)
-			       : !read_string(r, field, member, URL_BYTES, text))
+		if (text && !read_string(r, field, member, URL_BYTES, text))
+			return false;
+		if (is_timeout && !read_timeout(r, member, &g->timeout_ms))
 			return false;
 	}
 	if (!g->url.len || !g->equals.len || !g->header.len == !g->json.len)
@@ -352,9 +354,24 @@ static bool prepare_files(struct reading *r, order_key_f *key, void *arg)
 static size_t segments_of(struct slice path)
 {
 	size_t count = 0;
-	for (size_t i = 0; i + 1 < path.len; i++)
+	for (size_t i = 0; path.at && i + 1 < path.len; i++)
 		count += path.at[i] == '/';
 	return count;
+}
+
+/* In the form that keys have; of the scheme's own ports they say nothing. Empty: it is none. */
+static struct slice normal_host(struct slice host, struct arena *arena)
+{
+	host = authority_normalise(host, SL("http"), arena);
+	return host.len ? authority_normalise(host, SL("https"), arena) : host;
+}
+
+static bool is_plain_path(struct slice path)
+{
+	for (size_t i = 0; i < path.len; i++)
+		if (path.at[i] <= ' ' || path.at[i] > '~' || strchr("?#*", path.at[i]))
+			return false;
+	return true;
 }
 
 static bool prepare_prefixes(struct reading *r)
@@ -367,9 +384,14 @@ static bool prepare_prefixes(struct reading *r)
 			text = slice_from(text, scheme + 3);
 		size_t end = slice_find(text, '/');
 		struct slice host = slice_first(text, end), path = slice_from(text, end);
-		if (slice_find(path, '?') < path.len || slice_find(path, '*') < path.len)
+		if (!is_plain_path(path))
+			return refuse_item(r, "prefixes", i,
+			    "is of the path alone: without ?, # and *; other bytes as in %%C3%%A4");
+		if (host.len && !(host = normal_host(host, &o->arena)).len)
 			return refuse_item(
-			    r, "prefixes", i, "is of the path alone: without ? and *");
+			    r, "prefixes", i, "begins with no host: give host/path or /path");
+		if (path.len)
+			path = target_normal_path(path, &o->arena);
 		if (segments_of(path) > SCOPE_SEGMENTS)
 			return refuse_item(
 			    r, "prefixes", i, "has more than %d segments", SCOPE_SEGMENTS);
@@ -386,6 +408,9 @@ static bool prepare_hosts(struct reading *r)
 		if (slice_find(host, '/') < host.len || slice_find(host, '*') < host.len)
 			return refuse_item(
 			    r, "hosts", i, "is a host name, with a port or without, and no more");
+		host = normal_host(host, &o->arena);
+		if (!host.len)
+			return refuse_item(r, "hosts", i, "is no host name");
 		add_scope(o, scope_host(host));
 	}
 	return true;

@@ -150,8 +150,11 @@ void cold_close(struct cold **cold)
 		return;
 	crew_free(&c->store.readers);
 	writer_free(&c->store.writer);
-	journal_free(&c->store.journal);
+	if (c->store.journal)
+		journal_stop(c->store.journal);
+	/* Compactions ask the journal to the end. */
 	mount_fini(&c->store);
+	journal_free(&c->store.journal);
 	sightings_free(&c->sightings);
 	lock_fini(&c->store.telling);
 	free(c);

@@ -414,8 +414,10 @@ static void hold(struct journal *j, enum err err)
 {
 	LIST_EACH (link, &j->held)
 		tell(LIST_OF(link, struct journal_entry, link), err, 0);
-	while (j->held_count > WAITING_MAX) {
-		struct journal_entry *e = LIST_OF(j->held.next, struct journal_entry, link);
+	LIST_EACH (link, &j->held) {
+		struct journal_entry *e = LIST_OF(link, struct journal_entry, link);
+		if (j->held_count <= WAITING_MAX)
+			break;
 		lose(&j->lost, e->number, e->act.mode);
 		j->held_count--;
 		end_entry(e, err, 0);
@@ -523,8 +525,6 @@ static bool start(struct journal *j)
 
 static void free_parts(struct journal *j)
 {
-	LIST_EACH (link, &j->held)
-		end_entry(LIST_OF(link, struct journal_entry, link), ERR_STORE_IO, 0);
 	pthread_cond_destroy(&j->more);
 	lock_fini(&j->lock);
 	lock_fini(&j->writing);
@@ -554,18 +554,23 @@ struct journal *journal_new(struct store *s)
 	return NULL;
 }
 
-void journal_free(struct journal **journal)
+void journal_stop(struct journal *j)
 {
-	struct journal *j = *journal;
-	*journal = NULL;
-	if (!j)
-		return;
 	lock_take(&j->lock);
 	j->is_ending = true;
 	pthread_cond_signal(&j->more);
 	lock_drop(&j->lock);
 	pthread_join(j->thread, NULL);
-	free_parts(j);
+	LIST_EACH (link, &j->held)
+		end_entry(LIST_OF(link, struct journal_entry, link), ERR_STORE_IO, 0);
+}
+
+void journal_free(struct journal **journal)
+{
+	struct journal *j = *journal;
+	*journal = NULL;
+	if (j)
+		free_parts(j);
 }
 
 void journal_add(struct journal *j, struct journal_entry *e)

@@ -47,9 +47,11 @@ struct journal_entry {
  * or free(). fail: NULL without memory. */
 struct journal_entry *journal_entry_new(size_t scopes, struct slice text);
 
-/* own: journal_free, before the store is closed. fail: NULL. */
+/* own: journal_stop and journal_free. fail: NULL. */
 struct journal *journal_new(struct store *);
-/* Writes what it can, and ends. Who waits still is told. */
+/* Writes what it can, and ends, before the store is closed. Who waits still is told. */
+void journal_stop(struct journal *);
+/* When the store is closed: until then its compactions ask (journal_is_stale). */
 void journal_free(struct journal **);
 
 /* Adds an entry; never blocks. own: takes it. thread: any; those who add agree on the order of the numbers. */

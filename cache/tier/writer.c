@@ -352,13 +352,39 @@ static void add_body(struct writer *w, struct entry *e, uint64_t bytes) ON_WORKE
 	flow_detach(&from);
 }
 
-static void add_record(struct writer *w, struct entry *e, struct extents runs)
+static void delete_record(struct writer *w, struct hash128 hash)
+{
+	struct meta_key key = meta_key_of(hash);
+	rocks_batch_delete(w->meta, w->store->rocks, ROCKS_META, KEY_SLICE(key));
+}
+
+/* Takes away what an object that is left out would have replaced: it is older still, and was not
+ * served any more. What somebody fetched after the purge stays. */
+static void remove_older(struct writer *w, const struct entry *e) ON_WORKER
+{
+	struct meta_key key = meta_key_of(e->hash);
+	struct rocks_value value;
+	struct record record;
+	enum err err;
+	if (rocks_get(w->store->rocks, ROCKS_META, KEY_SLICE(key), false, &value, &err) !=
+	    ROCKS_FOUND)
+		return;
+	bool is_older = record_read(value.bytes, &record) == ERR_NONE &&
+	    record.seq < e->object->seq;
+	rocks_unpin(&value);
+	if (is_older)
+		delete_record(w, e->hash);
+}
+
+static void add_record(struct writer *w, struct entry *e, struct extents runs) ON_WORKER
 {
 	/* Purged since it was offered. What a pattern matched must not come in behind it, either:
 	 * once all that is stored was gone through, nobody looks for it again (fence.h). */
 	e->is_left_out = !store_stands(w->store, e->object);
-	if (e->is_left_out)
+	if (e->is_left_out) {
+		remove_older(w, e);
 		return;
+	}
 	buf_clear(&w->record);
 	record_write(&w->record, e->object, runs, e->place);
 	if (w->record.overflow) {
@@ -407,12 +433,6 @@ static void add_part(struct writer *w, struct entry *e) ON_WORKER
 	uint64_t bytes = filling_next(e->filling, w->store->sizes.group_bytes);
 	if (bytes > 0)
 		e->run = add_chunks(w, e, from, bytes, index);
-}
-
-static void delete_record(struct writer *w, struct hash128 hash)
-{
-	struct meta_key key = meta_key_of(hash);
-	rocks_batch_delete(w->meta, w->store->rocks, ROCKS_META, KEY_SLICE(key));
 }
 
 /* Puts the removal of a record into the batch, and of its variants' if it is a marker's. */

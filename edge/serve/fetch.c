@@ -28,12 +28,21 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	free(f);
 }
 
+/* Frees it, and tells its client that it is over. */
+static void fetch_end(struct fetch *f, enum err failure) ON_LOOP
+{
+	struct fetch_client *client = f->client;
+	fetch_free(f);
+	if (client && client->on_over)
+		client->on_over(client, failure);
+}
+
 /* ---- the exchange's events ---- */
 
 static void on_interim(void *owner, const struct response *response)
 {
 	struct fetch *f = owner;
-	if (f->client)
+	if (f->client && f->client->on_interim)
 		f->client->on_interim(f->client, response);
 }
 
@@ -91,7 +100,7 @@ static void on_end(void *owner, enum err failure)
 		outcome_tell(f, &(struct fetch_result){ .failure = ERR_NO_MEMORY });
 	if (!had_head)
 		outcome_suspect_write(f);
-	fetch_free(f);
+	fetch_end(f, failure);
 }
 
 static const struct exchange_events events = {
@@ -101,6 +110,19 @@ static const struct exchange_events events = {
 };
 
 /* ---- starting and leaving ---- */
+
+/*
+ * What was found may have been purged since, or while it was loaded: what is gone is not confirmed by
+ * an origin. After `seq` is known: of what comes later, that tells.
+ */
+static void drop_if_gone(struct fetch *f)
+{
+	if (!f->stored)
+		return;
+	struct fence_ruling ruling = fence_judge(f->worker->cache->fence, f->stored);
+	if (!ruling.stands && ruling.mode == PURGE_HARD)
+		object_unref(&f->stored);
+}
 
 static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) ON_LOOP
 {
@@ -124,11 +146,14 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 	f->began = w->loop.now;
 	f->times.request = w->loop.wall;
 	f->stored = spec->stored ? object_ref(spec->stored) : NULL;
+	drop_if_gone(f);
 	f->body = spec->body ? flow_ref(spec->body) : NULL;
 	arena_init(&f->arena, ARENA_BYTES);
 	f->key = copy_key(&f->arena, spec->key);
 	f->at = copy_key(&f->arena, spec->at);
-	if (ask_make(&f->ask, &f->arena, spec, f->plan->site.name))
+	struct fetch_spec own = *spec;
+	own.stored = f->stored;
+	if (ask_make(&f->ask, &f->arena, &own, f->plan->site.name))
 		return f;
 	fetch_free(f);
 	return NULL;
@@ -171,7 +196,7 @@ void fetch_close_all(struct worker *w)
 	LIST_EACH (link, &w->fetches) {
 		struct fetch *f = LIST_OF(link, struct fetch, link);
 		exchange_cancel(&f->exchange);
-		fetch_free(f);
+		fetch_end(f, ERR_CANCELLED);
 	}
 }
 

@@ -149,7 +149,7 @@ static enum step ask_alone(struct trip *t)
 	return is_plain ? STEP_FETCH : step;
 }
 
-static enum step step_lookup(struct trip *t)
+static enum step step_lookup(struct trip *t) ON_LOOP
 {
 	struct cache_query *query = &t->query;
 	query->request = &t->stream->request.fields;
@@ -310,9 +310,7 @@ static enum step take_joined(struct trip *t, struct object *object, enum reason 
 	const struct fields *fields = &t->stream->request.fields;
 	bool fits = object->spec.len == 0 ||
 	    slice_eq(vary_values(fields, object->spec, &t->stream->arena), object->values);
-	/* Purged by what nobody knew before its head came: those who came after that want another. */
-	if (!fits || object->seq < t->least ||
-	    !fence_judge(t->worker->cache->fence, object).stands) {
+	if (!fits || !trip_may_take(t, object, reason)) {
 		object_unref(&object);
 		t->is_collapsed = false;
 		return t->looks > LOOKS_MAX ? pass(t, SL("vary-miss"), REASON_VARY_MISS)
@@ -484,11 +482,16 @@ static enum step step_answer(struct trip *t) ON_LOOP
 	struct answer_form form = trip_form(t);
 	struct answer answer;
 	if (!answer_object(&form, t->object, &note, &t->delivery, &answer)) {
-		bool too_late = !form.arena->overflow && !form.lines->overflow && !t->client.fetch;
+		/* A body on its way to the disk is past its beginning, and not there yet. */
+		bool is_old = !t->client.fetch || t->result == RESULT_REVALIDATED;
+		bool too_late = !form.arena->overflow && !form.lines->overflow && is_old;
 		delivery_end(&t->delivery);
 		object_unref(&t->object);
-		return too_late ? pass(t, SL("uri-miss"), REASON_TOO_LARGE)
-				: fail(t, ERR_NO_MEMORY);
+		if (!too_late)
+			return fail(t, ERR_NO_MEMORY);
+		fetch_leave(&t->client);
+		t->is_stored = false;
+		return pass(t, SL("uri-miss"), REASON_TOO_LARGE);
 	}
 	t->status = answer.status;
 	stream_answer(t->stream, &answer, &t->delivery.source);

@@ -144,7 +144,13 @@ static void publish(struct fetch *f, struct object *o, struct object *own, uint1
 		.is_stored = true,
 		.is_validated = is_validated,
 	};
-	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
+	struct fence_ruling ruling = cache_publish(
+	    f->worker->cache, f->key, o, f->route->cache.max_variants);
+	/* It is for those who asked before the purge; who joined after it looks again. */
+	if (!ruling.stands) {
+		result.is_stored = false;
+		result.reason = ruling.mode == PURGE_INVALID ? REASON_INVALIDATED : REASON_PURGED;
+	}
 	if (is_for_all(f, &o->life))
 		end_claim(f, CLAIM_ANSWERED, o, o->reason);
 	else
@@ -264,8 +270,11 @@ void outcome_remember_pass(struct fetch *f, enum reason reason) ON_LOOP
 static struct flow *pass(struct fetch *f, const struct response *response, const struct life *life,
     enum reason reason) ON_LOOP
 {
-	if (!f->client)
+	if (!f->client || f->kind == FETCH_REFRESH) {
+		outcome_tell(
+		    f, &(struct fetch_result){ .reason = reason, .status = response->status });
 		return NULL;
+	}
 	struct object *o = make_object(f, response, life, reason, false);
 	bool has_body = response->framing != FRAMING_NONE;
 	if (o && has_body)

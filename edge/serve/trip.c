@@ -196,6 +196,16 @@ bool trip_sees_newer(struct trip *t)
 	return is_new;
 }
 
+bool trip_may_take(const struct trip *t, struct object *object, enum reason reason)
+{
+	struct cache *cache = t->worker->cache;
+	if (object->seq < t->least)
+		return false;
+	return reason == REASON_STALE_IF_ERROR
+	    ? cache_may_cover_error(cache, object, &t->control, t->worker->loop.wall)
+	    : fence_judge(cache->fence, object).stands;
+}
+
 struct claim_times trip_claim_times(const struct trip *t)
 {
 	const struct fence *fence = t->worker->cache->fence;
@@ -389,6 +399,6 @@ void trip_close_all(struct worker *w)
 		free(t);
 		w->trips--;
 	}
-	if (w->trips == 0)
+	if (w->trips == 0 && w->refreshers == 0)
 		loop_stop(&w->loop);
 }

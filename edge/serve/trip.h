@@ -104,6 +104,10 @@ enum err trip_bars_origin(struct trip *) ON_LOOP;
 bool trip_asks_disk(struct trip *) ON_LOOP;
 /* Whether RAM has something now that it had not when it was looked up. */
 bool trip_sees_newer(struct trip *);
+/* Whether an answer that others asked for will do. What was purged by what nobody knew before its head
+ * came is not for those who came after that; what covers an error was stored before, and is as old as
+ * it may be. */
+bool trip_may_take(const struct trip *, struct object *, enum reason);
 /* When a claim for it begins, and which are too old to join. */
 struct claim_times trip_claim_times(const struct trip *);
 /* What the answer tells about how it came to be. */
@@ -115,6 +119,6 @@ bool trip_asks_for_all(const struct trip *);
 /* What composing the answer works with. The lines of an earlier form are gone. */
 struct answer_form trip_form(struct trip *);
 
-/* Frees the closing worker's spare trips. The loop stops with the last: until then some wait for
- * their letters. */
+/* Frees the closing worker's spare trips. The loop stops with the last, and the last refresher: until
+ * then some wait for their letters. */
 void trip_close_all(struct worker *) ON_LOOP;

@@ -59,7 +59,8 @@ struct worker {
 	struct tls_local tls;
 	struct plan *plan;
 	struct list spare_trips;
-	unsigned trips; /* under way, spare, and those that wait for a letter */
+	unsigned trips;      /* under way, spare, and those that wait for a letter */
+	unsigned refreshers; /* here (refresher.h) */
 	bool is_closing;
 	struct list fetches; /* under way */
 	struct buf lines;    /* of the head that is being made */
@@ -84,7 +85,7 @@ enum err worker_set_site(struct worker *, const struct site *) ON_LOOP;
 void worker_open(struct worker *) ON_LOOP;
 /* Takes no more; `on_drained` is called when the last client has gone. */
 void worker_drain(struct worker *, void (*on_drained)(struct front *)) ON_LOOP;
-/* Lets go of everything, then stops the loop: not before the last letter to a trip has come, such as
- * a load's, which nobody else would take. */
+/* Lets go of everything, then stops the loop: not before the last letter to a trip or a refresher has
+ * come, such as a load's, which nobody else would take. */
 void worker_close(struct worker *) ON_LOOP;
 void worker_fini(struct worker *);

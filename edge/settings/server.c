@@ -7,6 +7,7 @@
 #include "edge/admin/admin.h"
 #include "edge/base/log.h"
 #include "edge/conf/print.h"
+#include "edge/serve/refreshing.h"
 #include "edge/serve/worker.h"
 #include "edge/settings/governor.h"
 #include "edge/settings/keeper.h"
@@ -49,6 +50,7 @@ struct server {
 	struct admin admin;
 	bool has_admin;
 	struct purge_log *purges;
+	struct refreshing *refreshing;
 	struct watchdog watchdog;
 	struct pid_file pid_file;
 	struct ev_signal signals[SIGNALS];
@@ -158,8 +160,13 @@ static bool open_cache(struct server *s)
 	free(path);
 	if (e != ERR_NONE)
 		return say(s, "cache", e);
-	for (unsigned i = 0; i < s->worker_count; i++)
+	s->refreshing = refreshing_new(&s->control, s->purges, s->worker_count);
+	if (!s->refreshing)
+		return say(s, "refreshing", ERR_NO_MEMORY);
+	for (unsigned i = 0; i < s->worker_count; i++) {
 		s->seats[i].worker.purges = s->purges;
+		refreshing_add(s->refreshing, &s->seats[i].worker);
+	}
 	shares_divide(&s->settings->shares, &s->cache);
 	return true;
 }
@@ -351,13 +358,6 @@ static void deliver_site(struct mail *m)
 	free(letter);
 }
 
-static void warn_of_restart(const struct settings *now, const struct settings *next)
-{
-	if (settings_need_start(now, next))
-		log_warn("config: listen, workers, admin's listen, store, user and the targets of "
-			 "the access and audit logs take effect at the next start only");
-}
-
 /* Puts new premises in force: for new connections at once, for open ones with their next request. */
 static void move_in(struct server *s, struct premises *next) ON_LOOP
 {
@@ -416,7 +416,9 @@ static void reload(struct server *s, struct conf_errors *errors)
 		notify_ready();
 		return;
 	}
-	warn_of_restart(s->settings, next);
+	if (settings_need_start(s->settings, next))
+		log_warn("config: listen, workers, admin's listen, store, user and the targets of "
+			 "the access and audit logs take effect at the next start only");
 	log_set_level((enum log_level)next->log.level);
 	governor_set(&s->governor, governor_limit(next->memory_limit), next->store.hot_bytes);
 	shares_divide(&next->shares, &s->cache);
@@ -451,6 +453,7 @@ static void stop_gracefully(struct server *s) ON_LOOP
 	s->is_stopping = true;
 	log_info("stop: draining, %" PRIi64 " ms at most", s->settings->stop_ms);
 	notify_stopping();
+	refreshing_stop(s->refreshing);
 	deadline_set(&s->control, &s->patience, s->settings->stop_ms);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		mail_post(&s->seats[i].worker.loop, &s->seats[i].drain);
@@ -517,6 +520,8 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	add_metrics(s);
 	keeper_init(&s->keeper, &s->control, &s->keyring, &s->metrics, on_files_changed, s);
 	keeper_take(&s->keeper, s->premises);
+	if (purge_log_start(s->purges) != ERR_NONE)
+		return say(s, "purges", ERR_SYSTEM);
 	if (!start_admin(s) || !start_workers(s))
 		return false;
 	governor_start(&s->governor, &s->control, &s->cache,
@@ -541,6 +546,7 @@ static void take_down(struct server *s) ON_LOOP
 	if (s->has_admin)
 		admin_stop(&s->admin);
 	stop_workers(s);
+	refreshing_free(&s->refreshing);
 	watchdog_fini(&s->watchdog);
 	access_close(&s->access);
 	if (s->purges)
