@@ -411,17 +411,6 @@ struct fence_ruling fence_judge(struct fence *f, struct object *o)
 	return judge(&q);
 }
 
-/* Several may recall the same object: what the strongest of them found stays. */
-static void fall(struct object *o, const struct fence_ruling *ruling)
-{
-	uint8_t found = (uint8_t)(ruling->mode + 1);
-	uint8_t had = atomic_load_explicit(&o->fallen, memory_order_relaxed);
-	if (ruling->mode == PURGE_SOFT)
-		o->soft_at = ruling->soft_at.ms;
-	while (had < found && !atomic_compare_exchange_weak(&o->fallen, &had, found))
-		;
-}
-
 struct fence_ruling fence_recall(
     struct fence *f, struct object *o, fence_recall_f *recall, void *arg, uint64_t known)
 {
