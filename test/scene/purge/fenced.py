@@ -52,11 +52,12 @@ class Held:
         self.is_first, self.lock = True, threading.Lock()
         self.reached, self.door = threading.Event(), threading.Event()
         self.status, self.conditions = "200 OK", []
+        self.window = ""
 
     def fields(self, version):
         name = self.host
         return [
-            "Cache-Control: max-age=900",
+            f"Cache-Control: max-age=900{self.window}",
             f"Surrogate-Key: one-{name}",
             f'ETag: "{version}"',
             "Content-Location: /x",
@@ -182,6 +183,18 @@ def test_fetches():
             for name, host, step, _, _ in every_case(STEPS):
                 with case(f"{name}, {how.__name__}"):
                     check_new(larder, host, step[3], "from the disk:")
+
+
+def test_late_and_stale():
+    """Nor does it take the place of what was fetched after a soft purge, to be served as stale."""
+    hosts = Hosts()
+    steps = {name: STEPS[name] for name in list(STEPS)[:3]}
+    with Origin(hosts) as origin, with_store(origin, **{"hot-size": "8m"}) as larder:
+        for name, host, step, what, mode in every_case(steps):
+            with case(name):
+                hosts.replies[host] = Held(host, step)
+                hosts.replies[host].window = ", stale-while-revalidate=900"
+                check_case(larder, hosts, host, step, what, mode)
 
 
 def test_validations():
