@@ -10,7 +10,7 @@ import threading
 import time
 
 import scene
-from caching import is_hit, lasting, restart, says, wait_until_written, with_store
+from caching import is_hit, lasting, says, wait_until_written, with_store
 from larder import Larder
 from origin import CLOSE, Origin, answer
 from scene import case, check, equal, eventually
@@ -226,19 +226,27 @@ def test_two_at_a_time():
 
 
 def test_from_disk():
+    """What has left RAM by the time that it is its turn is read from disk, and confirmed."""
     book = Book("Vary: Foo", validates=True)
-    targets = [f"/{i}" for i in range(10)]
-    with Origin(book) as origin, with_store(origin) as larder:
-        fill(larder, targets, "Foo: x")
-        wait_until_written(larder, 10)
-        restart(larder)
-        # What was asked for is known of RAM alone.
-        fill(larder, targets, "Foo: x")
-        fill(larder, targets, "Foo: x")
+    targets = [f"/{i}" for i in range(8)]
+    with Origin(book) as origin, with_store(origin, **{"hot-size": "1m"}) as larder:
+        fill(larder, 2 * targets, "Foo: x")
+        wait_until_written(larder, len(targets))
+        seq = post(larder, refresh={"origin_rps": 4})["seq"]
+        eventually(lambda: receipt(larder, seq)["refresh"]["queued"], "nothing is queued")
+        origin.reply = lasting(LIVES, bytes(16 * 1024))
+        fill(larder, 2 * [f"/large/{i}" for i in range(300)])
+        objects = larder.metric("cache_objects", tier="hot")
+        check(objects < 100, f"{objects} are in RAM")
+        reads = larder.metric("store_reads_total", result="found")
         book.forget()
-        got, _ = refreshed(larder, 100)
-        equal((got["queued"], got["done"], got["failed"]), (10, 10, 0))
-        equal(len(book.asked), 10)
+        origin.reply = book
+        eventually(lambda: receipt(larder, seq)["refresh"]["state"] == "done", "it did not end")
+        got = receipt(larder, seq)["refresh"]
+        equal((got["queued"], got["done"], got["failed"]), (8, 8, 0))
+        check(len(book.asked) >= 4, "most of them came after")
+        equal({r.get("If-None-Match") for _, r in book.asked}, {'"1"'})
+        check(larder.metric("store_reads_total", result="found") > reads, "none was read")
 
 
 def test_reload_meanwhile():
