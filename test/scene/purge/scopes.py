@@ -47,7 +47,7 @@ ROWS = {
     "prefix": (
         {"prefixes": ["{h}/img"]},
         ["{h}/img", "{h}/img/", "{h}/img/a/b?c", "{h}:8080/img/x", "{h}/img?x"],
-        ["{h}/images", "{h}/", "{h}/a/img", "{h}/IMG/a", "other.{h}/img/a"],
+        ["{h}/images", "{h}/imgs", "{h}/img.png/x", "{h}/", "{h}/a/img", "{h}/IMG/a", "other.{h}/img/a"],
     ),
     "prefix of a port": (
         {"prefixes": ["{h}:8080/img/"]},
