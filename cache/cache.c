@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 
+#include "cache/purging.h"
 #include "cache/rule/vary.h"
 #include "cache/tier/journal.h"
 
@@ -61,33 +62,40 @@ static void on_pattern(void *arg, uint64_t number, struct slice text)
 		    c->fence, scope_all(), (struct purge_act){ PURGE_INVALID, wall_now() }, number);
 }
 
+/* What this life purged under numbers that are not those of a store with other objects in it. */
+static enum err note_early(struct cache *c, struct cold *cold, uint64_t first)
+{
+	int early = atomic_load(&c->early);
+	struct journal_entry *e = early ? journal_entry_new(1, SLICE_NONE) : NULL;
+	if (!e)
+		return early ? ERR_NO_MEMORY : ERR_NONE;
+	e->scopes[0] = scope_all();
+	e->act = (struct purge_act){ (enum purge_mode)(early - 1), wall_now() };
+	e->number = first;
+	e->is_of_before = true;
+	cold_note(cold, e);
+	return ERR_NONE;
+}
+
 /*
- * The store is open, at the start or later, and nothing of it can be found yet. All that its former
- * lives purged is noted in it. What this life purged waits to be noted next; but if it was before
- * the numbers were this store's, it says nothing about what is in it: then everything there is
- * overtaken, once.
+ * The store is open, at the start or later, and nothing of it can be found yet. One that has our secret
+ * is new, or was open before in this life: what was purged until now waits to be noted in it. Another
+ * has what former lives stored, with all that they purged; what this life purged before says nothing
+ * about that: then everything there is overtaken, once.
  */
 static enum err on_store_open(void *arg, struct cold *cold)
 {
 	struct cache *c = arg;
 	uint64_t first = (uint64_t)cold_epoch(cold) << EPOCH_BITS;
 	fence_lift(c->fence, first);
+	if (is_in_use(c, cold_secret(cold)))
+		return ERR_NONE;
 	fence_begin(c->fence, first);
-	enum err err = is_in_use(c, cold_secret(cold)) ? ERR_NONE
-						       : use_secret(c, cold_secret(cold));
+	enum err err = cold_patterns(cold, on_pattern, c);
 	if (!err)
-		err = cold_patterns(cold, on_pattern, c);
-	int early = atomic_exchange(&c->had_store, true) ? 0 : atomic_load(&c->early);
-	if (err || !early)
-		return err;
-	struct journal_entry *e = journal_entry_new(1, SLICE_NONE);
-	if (!e)
-		return ERR_NO_MEMORY;
-	e->scopes[0] = scope_all();
-	e->act = (struct purge_act){ (enum purge_mode)(early - 1), wall_now() };
-	e->number = first;
-	cold_note(cold, e);
-	return ERR_NONE;
+		err = note_early(c, cold, first);
+	/* Last: if it fails before, all of it is to be done again. */
+	return err ? err : use_secret(c, cold_secret(cold));
 }
 
 static bool on_store_stands(void *arg, struct object *o)
@@ -96,50 +104,13 @@ static bool on_store_stands(void *arg, struct object *o)
 	return fence_judge(c->fence, o).stands;
 }
 
-static bool work_recall(void *arg, struct scope scope, struct purge_mark *ret_mark)
-{
-	struct cache *c = arg;
-	return cold_recall(c->cold, scope, ret_mark);
-}
-
 /* What was purged while it was on disk alone is found out here, once. */
 static bool on_store_admit(void *arg, struct object *o)
 {
 	struct cache *c = arg;
 	role_worker();
-	struct fence_ruling ruling = fence_recall(c->fence, o, work_recall, c, cold_noted(c->cold));
+	struct fence_ruling ruling = cache_ask_disk(c, o);
 	return ruling.stands || ruling.mode != PURGE_HARD;
-}
-
-static void work_check(struct job *job)
-{
-	role_worker();
-	struct cache_check *check = CONTAINER_OF(job, struct cache_check, job);
-	struct cache *c = check->cache;
-	(void)fence_recall(c->fence, check->object, work_recall, c, cold_noted(c->cold));
-	mail_post(check->home, &check->mail);
-}
-
-static void on_checked(struct mail *m)
-{
-	struct cache_check *check = CONTAINER_OF(m, struct cache_check, mail);
-	object_unref(&check->object);
-	check->done(check);
-}
-
-bool cache_recall(struct cache *c, struct cache_check *check, struct object *o)
-{
-	struct store *unused;
-	if (!c->cold)
-		return false;
-	check->cache = c;
-	check->job = (struct job){ .work = work_check };
-	mail_init(&check->mail, on_checked);
-	check->object = object_ref(o);
-	bool posted = cold_look(c->cold, &check->job, &unused);
-	if (!posted)
-		object_unref(&check->object);
-	return posted;
 }
 
 /* ---- life ---- */
@@ -483,99 +454,6 @@ void cache_promote(struct cache *c, struct object *o)
 }
 
 /* ---- removing ---- */
-
-/* A purge on its way: whoever gets its number has the entry noted before anybody else gets one. */
-struct noting {
-	struct cold *cold; /* NULL = nobody notes it */
-	struct journal_entry *entry;
-};
-
-static void note(void *arg, uint64_t number)
-{
-	struct noting *n = arg;
-	if (!n->entry)
-		return;
-	n->entry->number = number;
-	cold_note(n->cold, n->entry);
-	n->entry = NULL;
-}
-
-static void remember_early(struct cache *c, enum purge_mode mode)
-{
-	int had = atomic_load(&c->early);
-	while (had < (int)mode + 1 && !atomic_compare_exchange_weak(&c->early, &had, (int)mode + 1))
-		;
-}
-
-/* Makes an entry of a part of a purge. */
-static bool begin_noting(
-    struct noting *n, struct cache *c, const struct cache_purge *p, size_t scopes, bool is_last)
-{
-	n->cold = c->cold;
-	n->entry = NULL;
-	if (!c->cold)
-		return true;
-	n->entry = journal_entry_new(scopes, p->text);
-	if (!n->entry)
-		return false;
-	for (size_t i = 0; i < scopes; i++)
-		n->entry->scopes[i] = p->scopes[i];
-	n->entry->act = p->act;
-	n->entry->is_logged = is_last && p->text.len > 0;
-	n->entry->told = is_last ? p->told : NULL;
-	n->entry->arg = p->arg;
-	return true;
-}
-
-/* What a pattern is for, in force before its scopes are: of all there is, only this may be refused. */
-static enum err add_pattern(struct cache *c, const struct cache_purge *p)
-{
-	struct noting n;
-	if (!begin_noting(&n, c, p, 0, p->scope_count == 0))
-		return ERR_NO_MEMORY;
-	if (n.entry)
-		n.entry->is_pattern = true;
-	bool added = fence_add(c->fence, p->pattern, note, &n);
-	free(n.entry);
-	return added ? ERR_NONE : ERR_BUSY;
-}
-
-static enum err purge(struct cache *c, const struct cache_purge *p, uint64_t *ret_number)
-{
-	struct noting n = { 0 };
-	if (p->scope_count > 0 && !begin_noting(&n, c, p, p->scope_count, true))
-		return ERR_NO_MEMORY;
-	enum err err = p->pattern ? add_pattern(c, p) : ERR_NONE;
-	if (err) {
-		free(n.entry);
-		return err;
-	}
-	*ret_number = p->scope_count > 0
-	    ? fence_raise(c->fence, p->scopes, p->scope_count, p->act, note, &n)
-	    : p->pattern->number;
-	return ERR_NONE;
-}
-
-enum err cache_purge(struct cache *c, const struct cache_purge *p, uint64_t *ret_number)
-{
-	/* Before we look: a store that opens now either sees it, or has its numbers in use already. */
-	remember_early(c, p->act.mode);
-	enum err err = purge(c, p, ret_number);
-	if (!err && !c->cold && p->told)
-		p->told(p->arg, ERR_NONE, *ret_number, atomic_fetch_add(&c->purges, 1) + 1);
-	return err;
-}
-
-void cache_retire(struct cache *c, uint64_t number)
-{
-	struct journal_entry *e = c->cold ? journal_entry_new(0, SLICE_NONE) : NULL;
-	fence_retire(c->fence, number);
-	if (!e)
-		return; /* if memory was short, it is swept again in the next life */
-	struct noting n = { c->cold, e };
-	e->retires = number;
-	fence_raise(c->fence, NULL, 0, (struct purge_act){ 0 }, note, &n);
-}
 
 uint64_t cache_invalidate(struct cache *c, struct key primary)
 {

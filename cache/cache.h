@@ -40,7 +40,6 @@ struct cache {
 	_Atomic(struct cache_secret *) secret;
 	_Atomic int early; /* mode + 1 of what was purged before there was a store; 0 = nothing */
 	_Atomic uint64_t purges; /* sequence number, of those without a store */
-	_Atomic bool had_store;
 };
 
 struct cache_options {
@@ -126,46 +125,9 @@ void cache_settle(struct cache *, struct object *);
 void cache_remember_pass(struct cache *, struct key at, struct wall until, enum reason);
 /* A loaded object enters the hot tier, unless something newer is there. */
 void cache_promote(struct cache *, struct object *);
-/*
- * Purges what is in these scopes: when it returns, that is in force for every request that comes. told:
- * when it is on disk as well, synced, or could not be written so far (it will be, if Larder lives on);
- * with the purge's sequence number, 0 in the latter case. Gives the fence's number. text: what the log
- * keeps of it, copied; empty: it is not in the log and nobody is told. fail: ERR_NO_MEMORY; ERR_BUSY:
- * there are too many patterns; then nothing was done. thread: any; never blocks.
- */
-struct cache_purge {
-	const struct scope *scopes;
-	size_t scope_count;
-	struct purge_act act;
-	struct slice text;
-	/* NULL = the scopes say it all. `what` stays until cache_retire; its number is set. */
-	struct fence_pattern *pattern;
-	/* thread: the store's, or the caller's */
-	void (*told)(void *arg, enum err, uint64_t number, uint64_t seq);
-	void *arg;
-};
-enum err cache_purge(struct cache *, const struct cache_purge *, uint64_t *ret_number);
-/* A pattern's time is over: see fence_retire. */
-void cache_retire(struct cache *, uint64_t number);
 /* Invalidates all of a primary key (RFC 9111 4.4): nothing of it is served unvalidated again. The
  * text counts: its hash may be of a former secret. Returns the fence's number. */
 uint64_t cache_invalidate(struct cache *, struct key primary);
-/*
- * Asks the disk about an object in RAM of which the fence is not sure (ruling.is_unsure): so many scopes
- * were purged since it was asked for last. Then it may be judged again. Embedded by who asks.
- */
-struct cache_check {
-	/* the owner sets */
-	struct loop *home;
-	void (*done)(struct cache_check *); /* ON_LOOP of home: always comes */
-	/* the cache's */
-	struct cache *cache;
-	struct object *object;
-	struct job job;
-	struct mail mail;
-};
-/* False: there is no disk, or it is too busy. */
-bool cache_recall(struct cache *, struct cache_check *, struct object *) ON_LOOP;
 /* Whether it may be served although the origin failed (fresh.h), purged or not. */
 bool cache_may_cover_error(
     struct cache *, struct object *, const struct control *request, struct wall now);

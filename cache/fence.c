@@ -338,35 +338,58 @@ static void inquire(struct inquiry *q)
 	/* The disk may have it for reasons of its own (journal.h). */
 	if (q->recall || is_open(q, SCOPE_ALL))
 		ask_all(q);
+	/* Before the scopes: what it is for is put down at those before it is retired. */
+	if (f->newest_pattern > q->since || f->retired > q->since)
+		ask_patterns(q);
 	for (enum scope_kind kind = SCOPE_HOST; kind <= SCOPE_URL; kind++)
 		if (is_open(q, kind))
 			ask_url(q, kind);
 	for (enum scope_kind kind = SCOPE_TAG; kind <= SCOPE_GROUP; kind++)
 		if (is_open(q, kind))
 			ask_tags(q, kind);
-	if (f->newest_pattern > q->since || f->retired > q->since)
-		ask_patterns(q);
 }
 
-/* What was found when it was looked at before. */
+/* What was found when it was looked at before. Who finds a new `checked` finds what it is about. */
 static void begin(struct inquiry *q)
 {
 	const struct object *o = q->object;
+	q->since = max_u64(o->seq, atomic_load_explicit(&o->checked, memory_order_acquire));
 	unsigned fallen = atomic_load_explicit(&o->fallen, memory_order_acquire);
-	q->since = max_u64(o->seq, atomic_load_explicit(&o->checked, memory_order_relaxed));
 	q->ruling = (struct fence_ruling){ .stands = true };
 	if (unlikely(fallen > 0))
 		find(q, (enum purge_mode)(fallen - 1), (struct wall){ o->soft_at });
 }
 
+/* Several may find something out at a time: the strongest stays. */
+static void fall(struct object *o, const struct fence_ruling *r)
+{
+	uint8_t had = o->fallen, found = (uint8_t)(r->mode + 1);
+	if (r->mode == PURGE_SOFT)
+		o->soft_at = r->soft_at.ms;
+	while (had < found && !atomic_compare_exchange_weak(&o->fallen, &had, found))
+		;
+}
+
+/* What was found stays found: the object remembers. */
+static void remember(const struct inquiry *q, uint64_t now)
+{
+	struct object *o = q->object;
+	if (!q->ruling.stands)
+		fall(o, &q->ruling);
+	/* Behind that: who sees it sees what was found. */
+	atomic_store_explicit(&o->checked, now, memory_order_release);
+}
+
 /* What is not known counts as what has to be validated. */
-static void end(struct inquiry *q)
+static void end(struct inquiry *q, uint64_t now)
 {
 	bool is_weaker = q->ruling.stands || q->ruling.mode < PURGE_INVALID;
-	if (!q->is_unsure || !is_weaker)
-		return;
-	find(q, PURGE_INVALID, WALL_NEVER);
-	q->ruling.is_unsure = true;
+	if (!q->is_unsure) {
+		remember(q, now);
+	} else if (is_weaker) {
+		find(q, PURGE_INVALID, WALL_NEVER);
+		q->ruling.is_unsure = true;
+	}
 }
 
 static struct fence_ruling judge(struct inquiry *q)
@@ -375,10 +398,10 @@ static struct fence_ruling judge(struct inquiry *q)
 	begin(q);
 	if (likely(q->since >= now))
 		return q->ruling;
+	/* It is of a former life, and the disk could not be asked when it came from there. */
+	q->is_unsure = q->fence->begin > q->since;
 	inquire(q);
-	end(q);
-	if (q->ruling.stands)
-		atomic_store_explicit(&q->object->checked, now, memory_order_relaxed);
+	end(q, now);
 	return q->ruling;
 }
 
@@ -397,15 +420,7 @@ struct fence_ruling fence_recall(
 	uint64_t now = fence_now(f);
 	begin(&q);
 	inquire(&q);
-	end(&q);
-	if (q.ruling.is_unsure)
-		return q.ruling;
-	if (!q.ruling.stands) {
-		o->soft_at = q.ruling.soft_at.ms;
-		atomic_store_explicit(
-		    &o->fallen, (uint8_t)(q.ruling.mode + 1), memory_order_release);
-	}
-	atomic_store_explicit(&o->checked, now, memory_order_relaxed);
+	end(&q, now);
 	return q.ruling;
 }
 

@@ -78,7 +78,7 @@ void fence_retire(struct fence *, uint64_t number);
 /* The newest number of the scopes of a URL, whatever its tags: a request that comes now must not
  * wait for an answer that was asked for before. */
 uint64_t fence_number(const struct fence *, struct slice url);
-/* Whether an object stands. It remembers when it does. */
+/* Whether an object stands. It remembers what was found. */
 struct fence_ruling fence_judge(struct fence *, struct object *);
 /* As fence_judge; what the table is not sure of is recalled: of an object from the disk, or of one that
  * was in RAM for long. It remembers what was found. known: the disk has all numbers up to this one. */

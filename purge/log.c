@@ -2,13 +2,15 @@
 #include "purge/log.h"
 
 #include "edge/base/log.h"
+#include "purge/audit.h"
 
+enum { RETRY_MS = 5000 };
 enum { TEXT_BYTES = 2 * ORDER_JSON_BYTES, JOBS = 4096, LISTING_BYTES = 4 * 1024 * 1024 };
 
 /* A pattern in force. What objects are asked by is its order's. */
 struct pattern {
 	struct list link;
-	uint64_t number;
+	struct fence_pattern in_force;
 	struct order *order; /* counted */
 };
 
@@ -17,6 +19,8 @@ struct purge_log {
 	struct cache *cache;
 	struct loop *control;
 	struct crew *crew;
+	struct audit *audit;   /* NULL = none */
+	struct crew *auditors; /* a thread of its own: a purge must not wait for a sweep */
 	/* atomic */
 	struct purge_meters meters;
 	/* under lock */
@@ -24,6 +28,23 @@ struct purge_log {
 	struct receipt receipts[PURGE_RECEIPTS]; /* by seq; 0 = empty */
 	uint64_t last;
 	struct list patterns;
+	struct list tallies;
+	/* control loop */
+	struct surveyor *surveyor;
+	purge_refresh_f *refresh;
+	void *refresh_arg;
+};
+
+/* What is found out behind a purge: what it matched, for its receipt; and a pattern is swept. */
+struct tally {
+	struct list link;
+	struct survey survey;
+	struct purge_log *log;
+	uint64_t seq;            /* 0 = of a former life */
+	struct order *order;     /* counted */
+	struct pattern *pattern; /* NULL = none */
+	bool is_passed_on;       /* to those who refresh */
+	struct deadline again;   /* the disk was not well */
 };
 
 #define METER_STRUCT struct purge_meters
@@ -48,6 +69,7 @@ struct purge_log *purge_log_new(struct cache *cache, struct loop *control)
 	log->control = control;
 	lock_init(&log->lock);
 	list_init(&log->patterns);
+	list_init(&log->tallies);
 	log->crew = crew_new("purge", 1, JOBS);
 	if (log->crew)
 		return log;
@@ -62,9 +84,27 @@ static void free_pattern(struct pattern *p)
 	free(p);
 }
 
+bool purge_log_set_audit(struct purge_log *log, struct audit *audit)
+{
+	log->audit = audit;
+	log->auditors = crew_new("purge-audit", 1, JOBS);
+	return log->auditors != NULL;
+}
+
 void purge_log_stop(struct purge_log *log)
 {
+	surveyor_free(&log->surveyor);
+	LIST_EACH (link, &log->tallies)
+		deadline_clear(&LIST_OF(link, struct tally, link)->again);
 	crew_free(&log->crew);
+}
+
+static void free_tally(struct tally *t)
+{
+	list_drop(&t->link);
+	survey_fini(&t->survey);
+	order_unref(&t->order);
+	free(t);
 }
 
 void purge_log_free(struct purge_log **l)
@@ -74,6 +114,9 @@ void purge_log_free(struct purge_log **l)
 	if (!log)
 		return;
 	crew_free(&log->crew);
+	crew_free(&log->auditors);
+	LIST_EACH (link, &log->tallies)
+		free_tally(LIST_OF(link, struct tally, link));
 	LIST_EACH (link, &log->patterns)
 		free_pattern(LIST_OF(link, struct pattern, link));
 	lock_fini(&log->lock);
@@ -87,7 +130,7 @@ static void copy_text(char *to, size_t room, struct slice text)
 	snprintf(to, room, "%.*s", (int)min_size(text.len, room - 1), text.len ? text.at : "");
 }
 
-static void keep_receipt(struct purge_log *log, const struct purge *p)
+static void keep_receipt(struct purge_log *log, const struct purge *p, bool is_audited)
 {
 	const struct order *o = p->order;
 	struct receipt *r = &log->receipts[p->seq % PURGE_RECEIPTS];
@@ -100,12 +143,40 @@ static void keep_receipt(struct purge_log *log, const struct purge *p)
 		.mode = o->mode,
 		.scopes = o->scope_count,
 		.has_pattern = order_has_pattern(o),
+		.wants_refresh = o->origin_rps > 0,
+		.has_audit = log->audit != NULL,
+		.is_audited = is_audited,
 	};
 	copy_text(r->actor, sizeof(r->actor), p->actor);
 	copy_text(r->reason, sizeof(r->reason), o->reason);
 	copy_text(r->deploy_id, sizeof(r->deploy_id), o->deploy_id);
 	log->last = max_u64(log->last, p->seq);
 	meter_set(&log->meters.last_seq, log->last);
+	lock_drop(&log->lock);
+}
+
+struct surveyor *purge_surveyor(const struct purge_log *log)
+{
+	return log->surveyor;
+}
+
+void purge_log_set_refresh(struct purge_log *log, purge_refresh_f *refresh, void *arg)
+{
+	log->refresh = refresh;
+	log->refresh_arg = arg;
+}
+
+void purge_refreshed(
+    struct purge_log *log, uint64_t seq, uint64_t queued, uint64_t refreshed, uint64_t failed)
+{
+	struct receipt *r = &log->receipts[seq % PURGE_RECEIPTS];
+	lock_take(&log->lock);
+	if (r->seq == seq) {
+		r->is_queued = true;
+		r->queued = queued;
+		r->refreshed = refreshed;
+		r->failed = failed;
+	}
 	lock_drop(&log->lock);
 }
 
@@ -137,59 +208,6 @@ uint64_t purge_number(struct purge_log *log, uint64_t seq)
 	}
 	lock_drop(&log->lock);
 	return number ? number : fence_now(log->cache->fence);
-}
-
-/* ---- receipts as text ---- */
-
-static void write_text(struct buf *to, const char *name, const char *text)
-{
-	if (!*text)
-		return;
-	buf_addf(to, ",\"%s\":", name);
-	buf_add_json(to, slice_str(text));
-}
-
-static void write_matched(struct buf *to, const struct receipt *r)
-{
-	buf_addf(to, ",\"matched\":{\"state\":\"%s\"", r->is_counted ? "done" : "counting");
-	if (r->is_counted)
-		buf_addf(to, ",\"objects\":%" PRIu64 ",\"variants\":%" PRIu64 ",\"bytes\":%" PRIu64,
-		    r->objects, r->variants, r->bytes);
-	buf_add(to, SL(",\"sample\":["));
-	for (unsigned i = 0; i < r->sample_count; i++) {
-		buf_add(to, i ? SL(",") : SLICE_NONE);
-		buf_add_json(to, slice_str(r->samples[i]));
-	}
-	buf_add(to, SL("]}"));
-}
-
-static void write_refresh(struct buf *to, const struct receipt *r)
-{
-	uint64_t ended = r->refreshed + r->failed;
-	const char *state = r->queued == 0 ? "none" : ended < r->queued ? "running" : "done";
-	buf_addf(to,
-	    ",\"refresh\":{\"state\":\"%s\",\"queued\":%" PRIu64 ",\"done\":%" PRIu64
-	    ",\"failed\":%" PRIu64 "}",
-	    state, r->queued, r->refreshed, r->failed);
-}
-
-void receipt_write(const struct receipt *r, struct buf *to)
-{
-	char at[WALL_TEXT] = "";
-	wall_write(r->at, at);
-	buf_addf(to,
-	    "{\"seq\":%" PRIu64
-	    ",\"at\":\"%s\",\"mode\":\"%s\",\"scopes\":%zu,\"durable\":true,\"took_ms\":%.3f",
-	    r->seq, at, r->mode == PURGE_HARD ? "hard" : "soft", r->scopes,
-	    (double)r->disk_us / 1000);
-	if (r->has_pattern)
-		buf_addf(to, ",\"pattern\":\"%s\"", r->is_swept ? "swept" : "sweeping");
-	write_matched(to, r);
-	write_refresh(to, r);
-	write_text(to, "actor", r->actor);
-	write_text(to, "reason", r->reason);
-	write_text(to, "deploy_id", r->deploy_id);
-	buf_add_char(to, '}');
 }
 
 /* ---- the log as it is on disk ---- */
@@ -232,6 +250,9 @@ bool purge_list(struct purge_log *log, struct purge_listing *l)
 
 /* ---- patterns ---- */
 
+static void begin_tally(
+    struct purge_log *, struct order *, uint64_t seq, uint64_t number, struct pattern *);
+
 static bool matches(const void *what, const struct object *o)
 {
 	return order_matches(what, o);
@@ -244,11 +265,27 @@ static struct pattern *keep_pattern(struct purge_log *log, struct order *order)
 	if (!p)
 		return NULL;
 	*p = (struct pattern){ .order = order_ref(order) };
+	p->in_force = (struct fence_pattern){ { order->mode, wall_now() }, matches, order, 0 };
 	lock_take(&log->lock);
 	list_append(&log->patterns, &p->link);
 	lock_drop(&log->lock);
 	meter_add_shared(&log->meters.patterns, 1);
 	return p;
+}
+
+/* By its order, or by its number. */
+static struct pattern *find_pattern(
+    struct purge_log *log, const struct order *order, uint64_t number)
+{
+	struct pattern *found = NULL;
+	lock_take(&log->lock);
+	LIST_EACH (link, &log->patterns) {
+		struct pattern *p = LIST_OF(link, struct pattern, link);
+		if (p->order == order || p->in_force.number == number)
+			found = p;
+	}
+	lock_drop(&log->lock);
+	return found;
 }
 
 static void drop_pattern(struct purge_log *log, struct pattern *p)
@@ -270,18 +307,19 @@ void purge_pattern(void *arg, struct cache *cache, uint64_t number, struct slice
 	struct order *order = NULL;
 	struct order_problem problem;
 	struct pattern *p = NULL;
-	struct fence_pattern in_force = { .matches = matches, .number = number };
+	if (find_pattern(log, NULL, number))
+		return; /* a store that is opened again */
 	text = slice_from(text, slice_find_slice(text, SL(ORDER_MEMBER)) + strlen(ORDER_MEMBER));
 	text.len -= text.len > 0;
 	if (order_read(text, &order, &problem) == ERR_NONE &&
 	    order_prepare(order, same_key, NULL, &problem) == ERR_NONE)
 		p = keep_pattern(log, order);
-	in_force.what = order;
-	in_force.act = (struct purge_act){ order ? order->mode : PURGE_HARD, wall_now() };
 	if (p)
-		p->number = number;
+		p->in_force.number = number;
 	/* What cannot be asked is in force for all that is older. */
-	if (!p || !fence_readd(cache->fence, &in_force)) {
+	if (p && fence_readd(cache->fence, &p->in_force)) {
+		begin_tally(log, order, 0, number, p);
+	} else {
 		log_warn(
 		    "purge: a pattern of before cannot be used: all that is older is validated");
 		fence_put(cache->fence, scope_all(),
@@ -290,12 +328,138 @@ void purge_pattern(void *arg, struct cache *cache, uint64_t number, struct slice
 	order_unref(&order);
 }
 
+/* ---- what is found out behind a purge ---- */
+
+static void write_down(struct receipt *r, const struct tally *t)
+{
+	const struct survey *v = &t->survey;
+	r->is_counted = true;
+	r->is_partial = v->err != ERR_NONE;
+	r->objects = v->objects;
+	r->variants = v->variants;
+	r->bytes = v->bytes;
+	r->sample_count = v->sample_count;
+	memcpy(r->samples, v->samples, sizeof(r->samples));
+}
+
+static void begin_survey(struct tally *t);
+
+static void on_again(struct deadline *d)
+{
+	begin_survey(CONTAINER_OF(d, struct tally, again));
+}
+
+/* What was found: into the receipt, and on to those who refresh. */
+static void report(struct tally *t)
+{
+	struct purge_log *log = t->log;
+	struct receipt *r = &log->receipts[t->seq % PURGE_RECEIPTS];
+	lock_take(&log->lock);
+	bool is_known = t->seq > 0 && r->seq == t->seq;
+	if (is_known)
+		write_down(r, t);
+	if (is_known && !t->survey.err)
+		r->is_swept = t->pattern != NULL;
+	lock_drop(&log->lock);
+	if (t->order->origin_rps && log->refresh && !t->is_passed_on)
+		log->refresh(log->refresh_arg, t->seq, t->order->origin_rps, t->survey.items,
+		    t->survey.item_count);
+	t->is_passed_on = true;
+}
+
+static void on_surveyed(struct survey *v)
+{
+	role_loop();
+	struct tally *t = CONTAINER_OF(v, struct tally, survey);
+	struct purge_log *log = t->log;
+	if (v->err == ERR_CANCELLED)
+		return; /* it ends; purge_log_free takes the rest */
+	report(t);
+	if (t->pattern && v->err) {
+		deadline_set(log->control, &t->again, RETRY_MS);
+		return;
+	}
+	if (t->pattern) {
+		cache_retire(log->cache, t->pattern->in_force.number);
+		drop_pattern(log, t->pattern);
+	}
+	lock_take(&log->lock);
+	free_tally(t);
+	lock_drop(&log->lock);
+}
+
+static void skip(struct tally *t)
+{
+	struct purge_log *log = t->log;
+	struct receipt *r = &log->receipts[t->seq % PURGE_RECEIPTS];
+	lock_take(&log->lock);
+	r->is_skipped |= r->seq == t->seq;
+	free_tally(t);
+	lock_drop(&log->lock);
+}
+
+static void begin_survey(struct tally *t)
+{
+	uint64_t before = t->survey.before;
+	t->survey = (struct survey){
+		.order = t->order,
+		.before = before,
+		.hottest = t->order->origin_rps ? SURVEY_HOTTEST : 0,
+		.sweeps = t->pattern != NULL,
+		.is_urgent = t->order->wait || t->order->origin_rps,
+		.home = t->log->control,
+		.done = on_surveyed,
+	};
+	if (!survey_begin(t->log->surveyor, &t->survey))
+		skip(t);
+}
+
+/* Without memory nothing is counted; a pattern stays then, until the next life sweeps it. */
+static void begin_tally(struct purge_log *log, struct order *order, uint64_t seq, uint64_t number,
+    struct pattern *pattern)
+{
+	struct tally *t = calloc(1, sizeof(*t));
+	if (!t)
+		return;
+	t->log = log;
+	t->seq = seq;
+	t->order = order_ref(order);
+	t->pattern = pattern;
+	t->survey.before = number;
+	deadline_init(&t->again, on_again);
+	lock_take(&log->lock);
+	list_append(&log->tallies, &t->link);
+	lock_drop(&log->lock);
+	if (log->surveyor)
+		begin_survey(t);
+}
+
+/* Those of former lives, too: they wait for this. */
+enum err purge_log_start(struct purge_log *log)
+{
+	struct surveyor *surveyor = surveyor_new(log->cache);
+	if (!surveyor)
+		return ERR_SYSTEM;
+	lock_take(&log->lock);
+	log->surveyor = surveyor;
+	lock_drop(&log->lock);
+	LIST_EACH (link, &log->tallies)
+		begin_survey(LIST_OF(link, struct tally, link));
+	return ERR_NONE;
+}
+
 /* ---- purges ---- */
 
 static void on_done(struct mail *m)
 {
 	struct purge *p = CONTAINER_OF(m, struct purge, mail);
 	p->done(p);
+}
+
+/* What is found out behind it, whether it is on disk or not: it is in force. */
+static void go_on(struct purge *p)
+{
+	begin_tally(p->log, p->order, p->seq, p->number, find_pattern(p->log, p->order, 0));
 }
 
 static void finish(struct purge *p)
@@ -312,6 +476,34 @@ static void count(struct purge_log *log, const struct purge *p)
 		meter_add_shared(&log->meters.not_durable, 1);
 }
 
+/* Its line of the audit log: what came of it, who, what and why. */
+static enum err audit(struct purge_log *log, const struct purge *p) ON_WORKER
+{
+	struct buf line;
+	buf_init(&line, AUDIT_LINE_BYTES);
+	buf_add(&line, SL("\"who\":"));
+	buf_add_json(&line, p->actor);
+	buf_addf(&line, ",\"seq\":%" PRIu64 ",\"durable\":%s,\"scopes\":%zu,\"order\":{", p->seq,
+	    p->err ? "false" : "true", p->order->scope_count);
+	order_write(p->order, &line);
+	buf_add_char(&line, '}');
+	enum err err = line.overflow ? ERR_NO_MEMORY : audit_append(log->audit, buf_slice(&line));
+	buf_fini(&line);
+	return err;
+}
+
+/* The purge is in force whether the line could be written or not: the receipt tells. */
+static void work_audit(struct job *job)
+{
+	role_worker();
+	struct purge *p = CONTAINER_OF(job, struct purge, job);
+	bool is_audited = audit(p->log, p) == ERR_NONE;
+	if (!p->err)
+		keep_receipt(p->log, p, is_audited);
+	go_on(p);
+	finish(p);
+}
+
 /* thread: the journal's, or the one that submits */
 static void on_told(void *arg, enum err err, uint64_t number, uint64_t seq)
 {
@@ -321,8 +513,13 @@ static void on_told(void *arg, enum err err, uint64_t number, uint64_t seq)
 	p->seq = seq;
 	p->disk_us = mono_now().us - p->began.us;
 	count(p->log, p);
+	if (p->log->audit) {
+		crew_push(p->log->auditors, &p->job);
+		return;
+	}
 	if (!err)
-		keep_receipt(p->log, p);
+		keep_receipt(p->log, p, false);
+	go_on(p);
 	finish(p);
 }
 
@@ -344,13 +541,12 @@ static enum err put_in_force(struct purge_log *log, struct purge *p, struct slic
 	struct pattern *kept = order_has_pattern(o) ? keep_pattern(log, o) : NULL;
 	if (order_has_pattern(o) && !kept)
 		return ERR_NO_MEMORY;
-	struct fence_pattern pattern = { { o->mode, p->at }, matches, o, 0 };
 	struct cache_purge purge = {
 		.scopes = o->scopes,
 		.scope_count = o->scope_count,
 		.act = { o->mode, p->at },
 		.text = text,
-		.pattern = kept ? &pattern : NULL,
+		.pattern = kept ? &kept->in_force : NULL,
 		.told = on_told,
 		.arg = p,
 	};
@@ -358,8 +554,6 @@ static enum err put_in_force(struct purge_log *log, struct purge *p, struct slic
 	enum err err = cache_purge(log->cache, &purge, &number);
 	if (kept && err)
 		drop_pattern(log, kept);
-	else if (kept)
-		kept->number = pattern.number;
 	return err;
 }
 
@@ -370,6 +564,7 @@ void purge_submit(struct purge_log *log, struct purge *p)
 	p->began = mono_now();
 	p->at = wall_now();
 	mail_init(&p->mail, on_done);
+	p->job.work = work_audit;
 	buf_init(&text, TEXT_BYTES);
 	write_entry(&text, p);
 	enum err err = text.overflow ? ERR_NO_MEMORY : put_in_force(log, p, buf_slice(&text));

@@ -14,13 +14,15 @@
  */
 #pragma once
 
-#include "cache/cache.h"
+#include "cache/purging.h"
 #include "edge/loop/crew.h"
 #include "edge/loop/loop.h"
-#include "purge/order.h"
+#include "purge/receipt.h"
+#include "purge/survey.h"
 
-enum { PURGE_RECEIPTS = 1024, PURGE_SAMPLES = 10 };
+enum { PURGE_RECEIPTS = 1024 };
 
+struct audit;
 struct purge_log;
 
 /* One order on its way: embedded by who asks, who leaves it alone until `done`. */
@@ -38,27 +40,10 @@ struct purge {
 	struct wall at;  /* when it took force */
 	int64_t disk_us; /* how long it took until it was on disk */
 	/* the log's */
+	struct job job;
 	struct mail mail;
 	struct purge_log *log;
 	struct mono began;
-};
-
-/* How a purge fared: what is known by now. */
-struct receipt {
-	uint64_t seq, number;
-	struct wall at;
-	int64_t disk_us;
-	enum purge_mode mode;
-	size_t scopes;
-	bool has_pattern, is_swept; /* is_swept: its pattern is not needed any more */
-	char actor[64], reason[256], deploy_id[64]; /* cut, if need be */
-	/* what it matched */
-	bool is_counted;
-	uint64_t objects, variants, bytes;
-	char samples[PURGE_SAMPLES][256];
-	unsigned sample_count;
-	/* the refresh */
-	uint64_t queued, refreshed, failed;
 };
 
 /*
@@ -66,13 +51,30 @@ struct receipt {
  * fail: NULL.
  */
 struct purge_log *purge_log_new(struct cache *, struct loop *control);
+/* From the first purge on, each that took force gets its line there before `done`, also one that is not
+ * on disk; one that fails is said in the receipt. Before the first purge. own: the log stays the
+ * caller's, until purge_log_free. fail: false, without memory. */
+bool purge_log_set_audit(struct purge_log *, struct audit *);
+/* The cache is open: what goes on behind purges begins. fail: ERR_SYSTEM. */
+enum err purge_log_start(struct purge_log *) ON_LOOP;
 /* Ends what goes on behind purges; none is submitted any more. Before the cache is closed. */
-void purge_log_stop(struct purge_log *);
-/* After the cache was closed. */
+void purge_log_stop(struct purge_log *) ON_LOOP;
+/* After the cache was closed; who submitted must be there still, or be told of it. */
 void purge_log_free(struct purge_log **);
 
 void purge_submit(struct purge_log *, struct purge *);
 
+/* Who counts, for those who ask before they purge. */
+struct surveyor *purge_surveyor(const struct purge_log *);
+/*
+ * What is to be refreshed after a soft purge: `refresh` gets it, on the control loop, most asked for
+ * first, lent for the call. It tells how that goes by purge_refreshed.
+ */
+typedef void purge_refresh_f(
+    void *arg, uint64_t seq, uint64_t origin_rps, const struct survey_item *, size_t count);
+void purge_log_set_refresh(struct purge_log *, purge_refresh_f *, void *arg);
+void purge_refreshed(
+    struct purge_log *, uint64_t seq, uint64_t queued, uint64_t refreshed, uint64_t failed);
 /* Copies what is known of a purge. False: it is none of the latest. */
 bool purge_receipt(struct purge_log *, uint64_t seq, struct receipt *ret_receipt);
 /* Reads entries of the log, in the order of their numbers. Embedded by who asks. */
@@ -95,8 +97,6 @@ struct purge_listing {
 bool purge_list(struct purge_log *, struct purge_listing *);
 /* The last sequence number; 0 = none. */
 uint64_t purge_last(const struct purge_log *);
-/* Writes a receipt as JSON. */
-void receipt_write(const struct receipt *, struct buf *);
 /*
  * The fence's number that an object must have been asked for at, or after, to be no older than that
  * purge: exact for the latest, and more than that for older ones. UINT64_MAX: that purge is not known

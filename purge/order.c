@@ -179,8 +179,9 @@ static bool read_gate(struct reading *r, json_t *value)
 		bool is_timeout = strcmp(key, "timeout") == 0;
 		if (!text && !is_timeout)
 			return refuse(r, field, "is not known");
-		if (is_timeout ? !read_timeout(r, member, &g->timeout_ms)
-			       : !read_string(r, field, member, URL_BYTES, text))
+		if (text && !read_string(r, field, member, URL_BYTES, text))
+			return false;
+		if (is_timeout && !read_timeout(r, member, &g->timeout_ms))
 			return false;
 	}
 	if (!g->url.len || !g->equals.len || !g->header.len == !g->json.len)
@@ -353,7 +354,7 @@ static bool prepare_files(struct reading *r, order_key_f *key, void *arg)
 static size_t segments_of(struct slice path)
 {
 	size_t count = 0;
-	for (size_t i = 0; i + 1 < path.len; i++)
+	for (size_t i = 0; path.at && i + 1 < path.len; i++)
 		count += path.at[i] == '/';
 	return count;
 }
@@ -504,6 +505,11 @@ bool order_matches(const struct order *o, const struct object *object)
 bool order_has_pattern(const struct order *o)
 {
 	return o->expr || o->pattern;
+}
+
+bool order_is_of_files(const struct order *o)
+{
+	return !has_more_than_files(o);
 }
 
 bool order_is_wide(const struct order *o)

@@ -95,6 +95,8 @@ enum err order_prepare(struct order *, order_key_f *, void *arg, struct order_pr
 bool order_matches(const struct order *, const struct object *);
 /* Whether scopes alone say what is meant; else a pattern has to. */
 bool order_has_pattern(const struct order *);
+/* Whether it is for certain URLs and nothing else. */
+bool order_is_of_files(const struct order *);
 /* Whether it takes more than a selection: everything, or a regular expression over all. */
 bool order_is_wide(const struct order *);
 /* The members that say what is meant, and why, as JSON without braces. */

@@ -40,3 +40,6 @@ static inline struct slice key_url(struct slice key)
 {
 	return slice_first(key, slice_find(key, '\n'));
 }
+/* The way back: scheme, authority, path and query of a GET for a key's URL; slices point into it.
+ * False: it is no key's. */
+bool key_request(struct slice url, struct request *ret_request);

@@ -31,7 +31,7 @@ static uint64_t host_id(struct slice authority)
 static struct slice without_port(struct slice authority)
 {
 	size_t end = authority.len;
-	while (end > 0 && is_digit(authority.at[end - 1]))
+	while (authority.at && end > 0 && is_digit(authority.at[end - 1]))
 		end--;
 	bool has_port = end > 0 && end < authority.len && authority.at[end - 1] == ':';
 	return has_port ? slice_first(authority, end - 1) : authority;
@@ -98,8 +98,8 @@ static size_t prefixes_of(uint64_t host, struct slice path, struct scope *to)
 {
 	size_t count = 0;
 	to[count++] = prefix_of(host, SLICE_NONE);
-	for (size_t end = 1; end <= path.len && count <= SCOPE_SEGMENTS; end++)
-		if (end == path.len ? path.at[end - 1] != '/' : path.at[end] == '/' && end > 0)
+	for (size_t end = 1; path.at && end <= path.len && count <= SCOPE_SEGMENTS; end++)
+		if (end == path.len ? path.at[end - 1] != '/' : path.at[end] == '/')
 			to[count++] = prefix_of(host, slice_first(path, end));
 	return count;
 }

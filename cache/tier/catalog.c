@@ -139,7 +139,7 @@ static bool hash_of_key(struct slice key, struct hash128 *ret_hash)
 }
 
 /* One record on the way. False without memory. */
-static bool meet(struct catalog *look, struct slice value)
+static bool meet(struct catalog *look, struct slice value) ON_WORKER
 {
 	struct record record;
 	uint32_t moment;

@@ -329,11 +329,27 @@ void cold_forget(struct cold *c, struct hash128 hash)
 	writer_forget(c->store.writer, hash);
 }
 
+bool cold_is_forgotten(struct cold *c, struct hash128 hash)
+{
+	uint32_t unused;
+	return store_moment(&c->store, hash, &unused);
+}
+
+struct store *cold_store_of(struct cold *c)
+{
+	return &c->store;
+}
+
 /* ---- what was purged ---- */
 
 void cold_note(struct cold *c, struct journal_entry *e)
 {
 	journal_add(c->store.journal, e);
+}
+
+uint64_t cold_note_depth(const struct cold *c)
+{
+	return journal_depth(c->store.journal);
 }
 
 uint64_t cold_noted(const struct cold *c)

@@ -128,6 +128,10 @@ uint64_t cold_largest(const struct cold *);
 /* Removes what is at that hash, and the variants of a marker there. From now on it is not found;
  * after a crash that comes before the removal is logged it may be. thread: any. */
 void cold_forget(struct cold *, struct hash128);
+/* Whether nothing at that hash waits to be removed. thread: any. */
+bool cold_is_forgotten(struct cold *, struct hash128);
+/* For the tier's own files. */
+struct store *cold_store_of(struct cold *);
 
 /*
  * What was purged is noted on disk (journal.h), and recalled for what is loaded.
@@ -135,6 +139,8 @@ void cold_forget(struct cold *, struct hash128);
 struct journal_entry;
 /* own: takes it. Entries are added in the order of their numbers. Never blocks. thread: any. */
 void cold_note(struct cold *, struct journal_entry *);
+/* How many entries wait to be written. */
+uint64_t cold_note_depth(const struct cold *);
 /* All numbers up to this one are noted durably, or at least as durably as what is stored. */
 uint64_t cold_noted(const struct cold *);
 /* Shows the patterns that are in force: number and text. thread: cold_host's opened. */

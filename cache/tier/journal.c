@@ -4,27 +4,21 @@
 #include <signal.h>
 #include <time.h>
 
+#include "cache/tier/ages.h"
 #include "edge/base/log.h"
 
 enum {
 	BATCH_ENTRIES = 4096,
 	BATCH_SCOPES = 65536,
 	WAITING_MAX = 65536, /* entries */
-	RETRY_MS = 1000,
+	RETRY_S = 1,
 	NAP_US = 500,         /* lets gather what nobody waits for */
-	AGES = 16,            /* parts in which the oldest is forgotten */
 	SCOPES_MAX = 1 << 23, /* on disk; of a smaller store fewer */
 	SCOPE_BYTES = 64,     /* about, on disk */
 	DISK_SHARE = 8,
 };
 
 #define PATTERN_PREFIX "pattern "
-
-/* Where a part of what is on disk begins. */
-struct age {
-	uint64_t number, seq;
-	uint64_t weight; /* scopes, and as many as its texts are worth */
-};
 
 /* The newest number of entries that were dropped, and the strongest mode; number 0 = none. */
 struct loss {
@@ -36,12 +30,11 @@ struct journal {
 	/* fixed */
 	struct store *store;
 	pthread_t thread;
-	uint64_t weight_max;
 	/* under lock */
 	struct lock lock;
 	pthread_cond_t more;
 	struct list waiting;
-	uint64_t depth;
+	_Atomic uint64_t depth;
 	struct loss refused; /* of what was not even taken in */
 	bool is_ending;
 	/* atomic */
@@ -50,11 +43,11 @@ struct journal {
 	_Atomic int64_t all_soft_at;
 	/* under writing: the thread, and the store's writer while it opens */
 	struct lock writing;
+	bool is_opening;
 	struct list held; /* could not be written yet; before those that wait */
-	uint64_t held_count;
+	_Atomic uint64_t held_count;
 	struct loss lost;
-	struct age ages[AGES];
-	unsigned age_count;
+	struct ages ages;
 	bool was_open;
 };
 
@@ -139,12 +132,6 @@ static void put_pattern(struct rocks_batch *b, struct rocks *rocks, const struct
 		rocks_batch_put(b, rocks, ROCKS_CONTROL, slice_str(key.text), &e->text, 1);
 }
 
-static void put_all(struct journal *j, struct rocks_batch *b, enum purge_mode mode, uint64_t number)
-{
-	struct purge_act act = { mode, wall_now() };
-	put_scope(b, j->store->rocks, scope_all(), act, number);
-}
-
 static void put_text(
     struct rocks_batch *b, struct rocks *rocks, uint64_t seq, const struct journal_entry *e)
 {
@@ -175,23 +162,51 @@ static bool recall(struct store *s, struct scope scope, struct purge_mark *ret_m
 	return true;
 }
 
-bool journal_recall(struct store *s, struct scope scope, struct purge_mark *ret_mark)
+/* ---- everything ---- */
+
+/* Numbers of scope_all come from purges, from what was dropped and from what is forgotten: in no
+ * order. What is on disk must not become smaller. */
+static void raise_all(struct purge_mark *all, struct purge_act act, uint64_t number)
 {
-	const struct journal *j = s->journal;
-	if (scope.kind != SCOPE_ALL)
-		return recall(s, scope, ret_mark);
-	for (int mode = 0; mode < PURGE_MODES; mode++)
-		ret_mark->numbers[mode] = j->all[mode];
-	ret_mark->soft_at.ms = j->all_soft_at;
-	return true;
+	if (number <= all->numbers[act.mode])
+		return;
+	all->numbers[act.mode] = number;
+	if (act.mode == PURGE_SOFT)
+		all->soft_at = act.at;
 }
 
-/* Notes what the disk has of it. */
-static void set_all(struct journal *j, enum purge_mode mode, uint64_t number, struct wall at)
+static struct purge_mark get_all(const struct journal *j)
 {
-	if (mode == PURGE_SOFT && number > j->all[mode])
-		j->all_soft_at = at.ms;
-	j->all[mode] = max_u64(j->all[mode], number);
+	struct purge_mark all = { .soft_at = { j->all_soft_at } };
+	for (int mode = 0; mode < PURGE_MODES; mode++)
+		all.numbers[mode] = j->all[mode];
+	return all;
+}
+
+/* It is on disk now. */
+static void set_all(struct journal *j, const struct purge_mark *all)
+{
+	j->all_soft_at = all->soft_at.ms;
+	for (int mode = 0; mode < PURGE_MODES; mode++)
+		j->all[mode] = all->numbers[mode];
+}
+
+static void put_all(struct journal *j, struct rocks_batch *b, const struct purge_mark *all)
+{
+	for (enum purge_mode mode = 0; mode < PURGE_MODES; mode++)
+		if (all->numbers[mode] > j->all[mode])
+			put_scope(b, j->store->rocks, scope_all(),
+			    (struct purge_act){ mode, all->soft_at }, all->numbers[mode]);
+}
+
+/* ---- reading ---- */
+
+bool journal_recall(struct store *s, struct scope scope, struct purge_mark *ret_mark)
+{
+	if (scope.kind != SCOPE_ALL)
+		return recall(s, scope, ret_mark);
+	*ret_mark = get_all(s->journal);
+	return true;
 }
 
 enum err journal_read(struct store *s, uint64_t seq, journal_show_f *show, void *arg)
@@ -242,120 +257,147 @@ bool journal_is_stale(const struct journal *j, struct slice value)
 /* ---- forgetting the oldest ---- */
 
 /* The weight of what is there when the store opens is not known but for its scopes. */
-static void begin_ages(struct journal *j, struct rocks *rocks, uint64_t number)
+static void begin_ages(struct journal *j, struct rocks *rocks)
 {
-	j->age_count = 1;
-	j->ages[0] = (struct age){
-		.seq = j->last_seq,
-		.number = number,
-		.weight = rocks_key_estimate(rocks, ROCKS_FENCE),
-	};
-}
-
-static uint64_t weight_of(const struct journal *j)
-{
-	uint64_t weight = 0;
-	for (unsigned i = 0; i < j->age_count; i++)
-		weight += j->ages[i].weight;
-	return weight;
+	ages_begin(&j->ages,
+	    (struct age){ j->known, j->last_seq, rocks_key_estimate(rocks, ROCKS_FENCE) });
 }
 
 static void weigh(struct journal *j, const struct journal_entry *e)
 {
-	struct age *now = &j->ages[j->age_count - 1];
-	now->weight += e->scope_count + e->text.len / SCOPE_BYTES;
-	now->number = e->number;
-	now->seq = j->last_seq;
-	if (now->weight > j->weight_max / (AGES / 2) && j->age_count < AGES)
-		j->ages[j->age_count++] = (struct age){ .number = e->number, .seq = j->last_seq };
+	uint64_t weight = e->scope_count + e->text.len / SCOPE_BYTES;
+	ages_add(&j->ages, (struct age){ e->number, j->last_seq, weight });
 }
 
 /* Says that the oldest part says nothing any more, when there is too much. */
 static void forget_oldest(struct journal *j) ON_WORKER
 {
-	if (weight_of(j) <= j->weight_max || j->age_count < 2)
+	struct age oldest;
+	if (!ages_are_heavy(&j->ages, &oldest))
 		return;
-	struct age oldest = j->ages[0];
+	struct purge_mark all = get_all(j);
+	raise_all(&all, (struct purge_act){ .mode = PURGE_HARD }, oldest.number);
 	struct rocks_batch *batch = rocks_batch_new();
-	put_all(j, batch, PURGE_HARD, oldest.number);
+	put_all(j, batch, &all);
 	enum err err = store_write(j->store, batch, ROCKS_SYNCED);
 	rocks_batch_free(&batch);
 	if (err)
 		return; /* again, after the next batch */
-	set_all(j, PURGE_HARD, oldest.number, WALL_NEVER);
-	j->age_count--;
-	memmove(&j->ages[0], &j->ages[1], j->age_count * sizeof(j->ages[0]));
+	set_all(j, &all);
+	ages_drop_oldest(&j->ages);
 	(void)rocks_delete_below(j->store->rocks, ROCKS_PURGES, oldest.seq);
 	log_info("store: the oldest purges are forgotten; what is older than they is fetched anew");
 }
 
 /* ---- writing ---- */
 
-static void lose(struct loss *loss, const struct journal_entry *e)
+static void lose(struct loss *loss, uint64_t number, enum purge_mode mode)
 {
-	loss->number = e->number;
-	if (e->act.mode > loss->mode)
-		loss->mode = e->act.mode;
+	loss->number = max_u64(loss->number, number);
+	if (mode > loss->mode)
+		loss->mode = mode;
 }
 
-/* Puts as many entries as fit into the batch. Answers after which one it ends. */
-static struct list *fill(struct journal *j, struct rocks_batch *batch, bool *ret_synced)
+/* One batch: of the first entries that are held. */
+struct group {
+	struct rocks_batch *batch;
+	size_t entries, scopes;
+	uint64_t seq;
+	uint64_t before; /* the newest number of those of before */
+	struct purge_mark all;
+	bool is_synced, has_newer;
+};
+
+/* Of before come first in a group, the older first: so none takes the place of a newer one. */
+static bool fits(const struct group *g, const struct journal_entry *e)
 {
-	struct rocks *rocks = j->store->rocks;
-	size_t scopes = 0, entries = 0;
-	uint64_t seq = j->last_seq;
-	struct list *last = &j->held;
+	bool is_full = g->entries == BATCH_ENTRIES || g->scopes + e->scope_count > BATCH_SCOPES;
+	bool in_order = !e->is_of_before || (!g->has_newer && e->number >= g->before);
+	return g->entries == 0 || (!is_full && in_order);
+}
+
+/* Puts a scope, unless the disk has a newer number of it. */
+static enum err put_if_newer(
+    struct journal *j, struct group *g, struct scope scope, const struct journal_entry *e) ON_WORKER
+{
+	struct purge_mark had = { 0 };
+	/* Those of a life that had no store are smaller than what that store has. */
+	bool may_be_older = e->is_of_before || j->is_opening;
+	if (may_be_older && !recall(j->store, scope, &had))
+		return ERR_STORE_IO;
+	if (had.numbers[e->act.mode] < e->number)
+		put_scope(g->batch, j->store->rocks, scope, e->act, e->number);
+	return ERR_NONE;
+}
+
+static enum err put_entry(struct journal *j, struct group *g, const struct journal_entry *e)
+    ON_WORKER
+{
+	enum err err = ERR_NONE;
+	for (size_t i = 0; i < e->scope_count && !err; i++)
+		if (e->scopes[i].kind == SCOPE_ALL)
+			raise_all(&g->all, e->act, e->number);
+		else
+			err = put_if_newer(j, g, e->scopes[i], e);
+	put_pattern(g->batch, j->store->rocks, e);
+	if (e->is_logged)
+		put_text(g->batch, j->store->rocks, ++g->seq, e);
+	g->is_synced |= e->is_logged || e->is_pattern;
+	g->has_newer |= !e->is_of_before;
+	g->before = e->number;
+	g->scopes += e->scope_count;
+	g->entries++;
+	return err;
+}
+
+/* Puts as many entries as fit. */
+static enum err fill(struct journal *j, struct group *g) ON_WORKER
+{
+	enum err err = ERR_NONE;
 	LIST_EACH (link, &j->held) {
 		const struct journal_entry *e = LIST_OF(link, struct journal_entry, link);
-		scopes += e->scope_count;
-		if (entries++ == BATCH_ENTRIES || (scopes > BATCH_SCOPES && entries > 1))
+		if (err || !fits(g, e))
 			break;
-		for (size_t i = 0; i < e->scope_count; i++)
-			put_scope(batch, rocks, e->scopes[i], e->act, e->number);
-		put_pattern(batch, rocks, e);
-		if (e->is_logged)
-			put_text(batch, rocks, ++seq, e);
-		*ret_synced |= e->is_logged || e->is_pattern;
-		last = link;
+		err = put_entry(j, g, e);
 	}
-	return last;
+	put_all(j, g->batch, &g->all);
+	return err;
 }
 
-static void end_written(struct journal *j, const struct list *last)
+static void end_first(struct journal *j)
 {
-	if (j->lost.number)
-		set_all(j, j->lost.mode, j->lost.number, wall_now());
-	j->lost = (struct loss){ 0 };
-	for (bool more = last != &j->held; more;) {
-		struct list *link = j->held.next;
-		struct journal_entry *e = LIST_OF(link, struct journal_entry, link);
-		more = link != last;
-		if (e->is_logged)
-			j->last_seq++;
-		for (size_t i = 0; i < e->scope_count; i++)
-			if (e->scopes[i].kind == SCOPE_ALL)
-				set_all(j, e->act.mode, e->number, e->act.at);
-		weigh(j, e);
+	struct journal_entry *e = LIST_OF(j->held.next, struct journal_entry, link);
+	if (e->is_logged)
+		j->last_seq++;
+	weigh(j, e);
+	if (!e->is_of_before)
 		j->known = e->number;
-		j->held_count--;
-		end_entry(e, ERR_NONE, e->is_logged ? j->last_seq : 0);
-	}
+	j->held_count--;
+	end_entry(e, ERR_NONE, e->is_logged ? j->last_seq : 0);
+}
+
+static void end_written(struct journal *j, const struct group *g)
+{
+	set_all(j, &g->all);
+	j->lost = (struct loss){ 0 };
+	for (size_t i = 0; i < g->entries; i++)
+		end_first(j);
 }
 
 /* One batch. Inside the gate, or while the store opens. */
 static enum err write_some(struct journal *j) ON_WORKER
 {
-	struct rocks_batch *batch = rocks_batch_new();
-	bool synced = j->lost.number > 0;
+	struct group g = { .batch = rocks_batch_new(), .seq = j->last_seq, .all = get_all(j) };
+	g.is_synced = j->lost.number > 0;
 	/* What was dropped is in force for everything that is older. */
-	if (synced)
-		put_all(j, batch, j->lost.mode, j->lost.number);
-	const struct list *last = fill(j, batch, &synced);
-	enum err err = store_write(j->store, batch, synced ? ROCKS_SYNCED : ROCKS_LOGGED);
-	rocks_batch_free(&batch);
+	raise_all(&g.all, (struct purge_act){ j->lost.mode, wall_now() }, j->lost.number);
+	enum err err = fill(j, &g);
+	if (!err)
+		err = store_write(j->store, g.batch, g.is_synced ? ROCKS_SYNCED : ROCKS_LOGGED);
+	rocks_batch_free(&g.batch);
 	if (err)
 		return err;
-	end_written(j, last);
+	end_written(j, &g);
 	forget_oldest(j);
 	return ERR_NONE;
 }
@@ -373,9 +415,11 @@ static void hold(struct journal *j, enum err err)
 {
 	LIST_EACH (link, &j->held)
 		tell(LIST_OF(link, struct journal_entry, link), err, 0);
-	while (j->held_count > WAITING_MAX) {
-		struct journal_entry *e = LIST_OF(j->held.next, struct journal_entry, link);
-		lose(&j->lost, e);
+	LIST_EACH (link, &j->held) {
+		struct journal_entry *e = LIST_OF(link, struct journal_entry, link);
+		if (j->held_count <= WAITING_MAX)
+			break;
+		lose(&j->lost, e->number, e->act.mode);
 		j->held_count--;
 		end_entry(e, err, 0);
 	}
@@ -389,11 +433,7 @@ static void take_added(struct journal *j)
 	list_move_all(&j->held, &j->waiting);
 	j->held_count += j->depth;
 	j->depth = 0;
-	if (j->refused.number) {
-		j->lost.number = j->refused.number;
-		if (j->refused.mode > j->lost.mode)
-			j->lost.mode = j->refused.mode;
-	}
+	lose(&j->lost, j->refused.number, j->refused.mode);
 	j->refused = (struct loss){ 0 };
 	lock_drop(&j->lock);
 }
@@ -451,16 +491,20 @@ enum err journal_catch_up(struct journal *j)
 	enum err err = j->was_open ? end_found(j) : ERR_NONE;
 	if (!err)
 		err = rocks_last_id(j->store->rocks, ROCKS_PURGES, &last);
-	if (!err && last > j->last_seq)
-		j->last_seq = last;
+	j->last_seq = max_u64(j->last_seq, last);
 	struct purge_mark all = { 0 };
+	/* Another disk came in this one's place: what was noted on that is not noted here. */
+	if (j->known > 0 && j->store->ledger.logs[0].past_count == 0)
+		lose(&j->lost, j->known, PURGE_HARD);
 	if (!err && !recall(j->store, scope_all(), &all))
 		err = ERR_STORE_IO;
-	for (enum purge_mode mode = 0; mode < PURGE_MODES; mode++)
-		set_all(j, mode, all.numbers[mode], all.soft_at);
-	begin_ages(j, j->store->rocks, j->known);
-	if (!err)
+	if (!err) {
+		set_all(j, &all);
+		begin_ages(j, j->store->rocks);
+		j->is_opening = true;
 		err = write_all(j);
+		j->is_opening = false;
+	}
 	j->was_open |= !err;
 	lock_drop(&j->writing);
 	return err;
@@ -468,21 +512,16 @@ enum err journal_catch_up(struct journal *j)
 
 /* ---- the thread ---- */
 
-static void wait_ms(struct journal *j, int64_t ms)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	pthread_cond_timedwait(&j->more, &j->lock.mutex, &t);
-}
-
 /* Waits for entries, or for the time to try again. False: it ends, and there is nothing. */
 static bool wait_for_some(struct journal *j)
 {
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += RETRY_S;
 	lock_take(&j->lock);
 	/* What is held is tried again now and then. */
 	if (list_empty(&j->waiting) && !j->is_ending)
-		wait_ms(j, RETRY_MS);
+		pthread_cond_timedwait(&j->more, &j->lock.mutex, &until);
 	bool goes_on = !list_empty(&j->waiting) || !j->is_ending;
 	lock_drop(&j->lock);
 	return goes_on;
@@ -535,9 +574,9 @@ struct journal *journal_new(struct store *s)
 	lock_init(&j->writing);
 	list_init(&j->waiting);
 	list_init(&j->held);
-	j->age_count = 1;
+	j->ages.count = 1;
 	j->store = s;
-	j->weight_max = min_u64(SCOPES_MAX, s->sizes.disk_bytes / DISK_SHARE / SCOPE_BYTES);
+	j->ages.weight_max = min_u64(SCOPES_MAX, s->sizes.disk_bytes / DISK_SHARE / SCOPE_BYTES);
 	if (start(j))
 		return j;
 	free_parts(j);
@@ -571,7 +610,7 @@ void journal_add(struct journal *j, struct journal_entry *e)
 		list_append(&j->waiting, &e->link);
 		j->depth++;
 	} else {
-		lose(&j->refused, e);
+		lose(&j->refused, e->number, e->act.mode);
 	}
 	pthread_cond_signal(&j->more);
 	lock_drop(&j->lock);
@@ -586,7 +625,7 @@ uint64_t journal_known(const struct journal *j)
 
 uint64_t journal_depth(const struct journal *j)
 {
-	return j->depth;
+	return j->depth + j->held_count;
 }
 
 uint64_t journal_last_seq(const struct journal *j)

@@ -37,6 +37,7 @@ struct journal_entry {
 	struct slice text; /* empty = none */
 	bool is_logged;    /* the text is of the log, and gets a sequence number */
 	bool is_pattern;   /* the text says what no scope can: kept until it is retired */
+	bool is_of_before; /* the number was given out before: it takes part in no order */
 	uint64_t retires;  /* the number of a pattern that is in force no more; 0 = none */
 	size_t scope_count;
 	struct scope scopes[]; /* then the text */

@@ -26,7 +26,7 @@ static uint32_t count_tags(struct slice text)
 	return count;
 }
 
-static size_t tags_bytes(struct slice text)
+size_t object_tags_bytes(struct slice text)
 {
 	return text.len ? sizeof(struct object_tags) + count_tags(text) * sizeof(uint64_t) : 0;
 }
@@ -37,8 +37,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Writes the tags of a text that is in its place. */
-static void write_tags(struct object_tags *tags, struct slice text)
+void object_tags_write(struct object_tags *tags, struct slice text)
 {
 	*tags = (struct object_tags){ .text = text };
 	while (text.len) {
@@ -69,7 +68,7 @@ static uint64_t own_bytes(size_t texts, uint32_t variants)
 struct object *object_new(
     enum object_kind kind, struct key key, struct object_texts texts, uint32_t variants)
 {
-	size_t tags = tags_bytes(texts.tags);
+	size_t tags = object_tags_bytes(texts.tags);
 	struct object *o = malloc(own_bytes(tags + texts_bytes(key.text, &texts), variants));
 	if (!o)
 		return NULL;
@@ -86,7 +85,7 @@ struct object *object_new(
 	o->spec = place(&at, texts.spec);
 	o->values = place(&at, texts.values);
 	if (tags)
-		write_tags(o->tags, place(&at, texts.tags));
+		object_tags_write(o->tags, place(&at, texts.tags));
 	return o;
 }
 
@@ -121,6 +120,24 @@ void object_share_body(struct object *to, const struct object *from)
 		to->body = flow_ref(from->body);
 	to->spool = spool ? spool_ref(spool) : NULL;
 	to->cold_first = from->cold_first;
+}
+
+struct object *object_with_tags(const struct object *o, struct slice tags)
+{
+	struct object *new = object_new(o->kind, (struct key){ o->key, o->hash },
+	    (struct object_texts){ o->head, o->spec, o->values, tags }, 0);
+	if (!new)
+		return NULL;
+	new->status = o->status;
+	new->reason = o->reason;
+	new->life = o->life;
+	new->validators = o->validators;
+	if (o->validators.etag.len)
+		new->validators.etag.at = new->head.at + (o->validators.etag.at - o->head.at);
+	new->seq = o->seq;
+	new->tenant = o->tenant;
+	object_share_body(new, o);
+	return new;
 }
 
 bool object_has_body(const struct object *o)

@@ -9,6 +9,7 @@
 #include "purge/log.h"
 #include "purge/repeat.h"
 
+enum { LOOK_MS = 50, WAIT_MS = 10 * 60 * 1000 };
 enum { LIST_DEFAULT = 100, LIST_MAX = 10000, LISTING_BYTES = 8 * 1024 * 1024 };
 
 /* An order on its way through admin. */
@@ -17,9 +18,13 @@ struct asking {
 	struct intake intake;
 	struct order *order;
 	struct purge purge;
-	struct hold hold;  /* wait_origin */
-	struct slice key;  /* Idempotency-Key, while it is ours to end; empty = none */
-	bool is_submitted; /* the log answers, whether the client is there or not */
+	struct slice actor;
+	struct hold hold;     /* wait_origin */
+	struct slice key;     /* Idempotency-Key, while it is ours to end; empty = none */
+	struct survey survey; /* before it is purged: dry_run, max_objects, fail_if_empty */
+	struct deadline look; /* at the receipt, until it is final */
+	struct mono waits_since;
+	bool is_submitted; /* somebody answers, whether the client is there or not */
 	bool is_over;      /* only a letter is waited for */
 };
 
@@ -30,6 +35,8 @@ static void drop_asking(struct errand *e)
 	struct asking *a = CONTAINER_OF(e, struct asking, errand);
 	role_loop();
 	hold_end(&a->hold);
+	deadline_clear(&a->look);
+	survey_fini(&a->survey);
 	order_unref(&a->order);
 	buf_fini(&a->intake.text);
 }
@@ -56,6 +63,7 @@ static void on_left(struct errand *e)
 {
 	role_loop();
 	struct asking *a = CONTAINER_OF(e, struct asking, errand);
+	deadline_clear(&a->look);
 	if (!a->is_submitted && !a->is_over)
 		end(a);
 }
@@ -106,13 +114,49 @@ static void answer(struct asking *a) ON_LOOP
 		reply_problem(r, 500, SL("its receipt is gone already"));
 }
 
+/* In force, but not on disk: a program is told by a member of its own. */
+static void refuse_undurable(struct asking *a) ON_LOOP
+{
+	struct reply *r = a->errand.reply;
+	if (r)
+		r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	if (r)
+		reply_problem_members(r, 503,
+		    SL("in force here, but the disk could not be written: until it can, a restart "
+		       "would undo it; send it again"),
+		    SL(",\"in_force\":true,\"durable\":false"));
+}
+
+/* It is answered when all is known that will be, or it takes too long. */
+static void look(struct asking *a) ON_LOOP
+{
+	struct receipt receipt;
+	bool is_known = purge_receipt(a->errand.admin->options.purges, a->purge.seq, &receipt);
+	bool is_late = mono_ms_since(a->waits_since, mono_now()) > WAIT_MS;
+	if (is_known && !receipt_is_final(&receipt) && !is_late)
+		deadline_set(a->errand.admin->front.home, &a->look, LOOK_MS);
+	else
+		answer(a);
+}
+
+static void on_look(struct deadline *d)
+{
+	role_loop();
+	look(CONTAINER_OF(d, struct asking, look));
+}
+
 static void on_purged(struct purge *p)
 {
 	role_loop();
 	struct asking *a = CONTAINER_OF(p, struct asking, purge);
 	a->is_submitted = false;
 	end_key(a, p->err ? 0 : p->seq);
-	if (!p->err)
+	a->waits_since = mono_now();
+	if (!p->err && a->order->wait && a->errand.reply)
+		look(a);
+	else if (!p->err)
 		answer(a);
 	else if (p->err == ERR_BUSY)
 		refuse(a, 503,
@@ -121,21 +165,90 @@ static void on_purged(struct purge *p)
 	else if (p->err == ERR_NO_MEMORY)
 		refuse(a, 503, SL("out of memory: nothing was done"));
 	else
-		refuse(a, 503,
-		    SL("in force here, but the disk could not be written: until it can, a restart "
-		       "would undo it; send it again"));
+		refuse_undurable(a);
 }
 
 static void submit(struct asking *a) ON_LOOP
 {
 	a->purge = (struct purge){
 		.order = a->order,
-		.actor = SL("admin"),
+		.actor = a->actor,
 		.home = a->errand.admin->front.home,
 		.done = on_purged,
 	};
 	a->is_submitted = true;
 	purge_submit(a->errand.admin->options.purges, &a->purge);
+}
+
+/* ---- before ---- */
+
+static void answer_preview(struct asking *a) ON_LOOP
+{
+	struct reply *r = a->errand.reply;
+	if (r)
+		preview_write(a->order, &a->survey, &r->text);
+	if (r)
+		r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	if (r)
+		reply_send(r, 200, REPLY_JSON);
+}
+
+static void refuse_many(struct asking *a) ON_LOOP
+{
+	/* In the reply's own arena: the errand's goes before it. */
+	struct slice why = arena_printf(&a->errand.reply->stream->arena,
+	    "%" PRIu64 " objects match, more than max_objects: nothing was purged; send it with "
+	    "\"confirm\": true",
+	    a->survey.objects);
+	refuse(a, 409, why);
+}
+
+static void on_surveyed(struct survey *v)
+{
+	role_loop();
+	struct asking *a = CONTAINER_OF(v, struct asking, survey);
+	const struct order *o = a->order;
+	a->is_submitted = false;
+	if (v->err && v->err != ERR_NO_MEMORY)
+		refuse(a, 503, SL("what is stored could not be counted: nothing was purged"));
+	else if (!a->errand.reply)
+		end(a);
+	else if (o->dry_run)
+		answer_preview(a);
+	else if (o->fail_if_empty && v->objects == 0)
+		refuse(a, 412, SL("nothing matches: nothing was purged"));
+	else if (v->objects > o->max_objects && !o->confirm)
+		refuse_many(a);
+	else
+		submit(a);
+}
+
+static void preview(struct asking *a) ON_LOOP
+{
+	a->survey = (struct survey){
+		.order = a->order,
+		.before = UINT64_MAX,
+		.is_urgent = true,
+		.home = a->errand.admin->front.home,
+		.done = on_surveyed,
+	};
+	a->is_submitted = true;
+	if (survey_begin(purge_surveyor(a->errand.admin->options.purges), &a->survey))
+		return;
+	a->is_submitted = false;
+	refuse(a, 503, SL("too many are being counted at a time: nothing was purged"));
+}
+
+/* What has to be known of what it is for, before it is done. */
+static void guard(struct asking *a) ON_LOOP
+{
+	const struct order *o = a->order;
+	if (o->dry_run || o->fail_if_empty || o->max_objects != UINT64_MAX)
+		preview(a);
+	else
+		submit(a);
 }
 
 /* Nothing was purged: what each address shows tells why. */
@@ -163,7 +276,7 @@ static void on_held(struct hold *h, const struct probe_result *result)
 	struct asking *a = CONTAINER_OF(h, struct asking, hold);
 	if (result->is_ok) {
 		hold_end(h);
-		submit(a);
+		guard(a);
 	} else {
 		refuse_held(a, result);
 	}
@@ -171,8 +284,8 @@ static void on_held(struct hold *h, const struct probe_result *result)
 
 static void hold(struct asking *a) ON_LOOP
 {
-	if (!a->order->gate.url.len) {
-		submit(a);
+	if (!a->order->gate.url.len || a->order->dry_run) {
+		guard(a);
 		return;
 	}
 	enum err err = hold_begin(&a->hold, a->errand.admin, &a->order->gate, on_held);
@@ -189,6 +302,19 @@ static struct slice key_text(void *arg, struct slice url, struct arena *arena)
 	struct key key;
 	role_loop();
 	return object_key(arg, url, arena, &key) ? key.text : SLICE_NONE;
+}
+
+/* Whether who asks may do as much as the order says; else he was told. */
+static bool may_do(struct asking *a) ON_LOOP
+{
+	struct reply *r = a->errand.reply;
+	struct admin *admin = a->errand.admin;
+	if (!r || !order_is_wide(a->order) || (r->actor.scopes & GRANT_PURGE_ALL))
+		return true;
+	r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	return actor_may(admin, r, GRANT_PURGE_ALL);
 }
 
 /* Whether an order of that key is to be done now; else it was answered. */
@@ -237,7 +363,7 @@ static void on_body(struct intake *in, enum err err)
 		refuse_field(a, &problem);
 	else if (err)
 		refuse(a, err_status(err), slice_str(err_text(err)));
-	else if (is_first(a))
+	else if (may_do(a) && is_first(a))
 		hold(a);
 }
 
@@ -247,6 +373,8 @@ void purge_order(struct admin *admin, struct reply *r)
 	if (!a)
 		return;
 	a->errand.left = on_left;
+	deadline_init(&a->look, on_look);
+	a->actor = arena_copy(&a->errand.arena, r->actor.name);
 	const struct field *key = fields_find_name(
 	    &r->stream->request.fields, SL("Idempotency-Key"));
 	if (key)

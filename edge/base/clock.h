@@ -23,6 +23,10 @@ struct wall wall_now(void);
 enum { WALL_TEXT = 25 };
 bool wall_write(struct wall, char to[WALL_TEXT]);
 
+static inline struct mono mono_add(struct mono t, int64_t ms)
+{
+	return (struct mono){ t.us + ms * 1000 };
+}
 static inline int64_t mono_ms_since(struct mono then, struct mono now)
 {
 	return (now.us - then.us) / 1000;

@@ -72,8 +72,8 @@ struct conf_table {
 	size_t struct_bytes;
 	const struct conf_field *fields;
 	size_t count;
-	const char *shorthand; /* key that an entry of a list sets when it is a plain value; NULL =
-				  an entry is always a map */
+	const char *shorthand; /* key that an entry of a list, or a section, sets when it is a plain
+				  value; NULL = it is always a map */
 	conf_check_section_f *check; /* of what no key can say alone; asked when each key is well */
 };
 

@@ -186,7 +186,7 @@ static void report_unknown(struct conf_load *l, const struct conf_table *t, cons
 	buf_fini(&keys);
 }
 
-/* An entry as a map: a plain value stands for the one key that its table names. */
+/* An entry, or a section, as a map: a plain value stands for the one key that its table names. */
 static const struct node *entry_of(
     struct conf_load *l, const struct conf_table *t, const struct node *item)
 {
@@ -224,14 +224,14 @@ static void fill_inner_section(struct conf_load *l, const struct conf_field *f,
     const struct node *n, struct fill outer, char *dest)
 {
 	bool inherits = f->inherits && !outer.is_filled;
+	struct place at = n ? n->key_at : outer.at;
+	n = n ? entry_of(l, f->table, n) : NULL;
 	if (inherits) {
 		const struct conf_field *from = conf_field_of(l->table, slice_str(f->inherits));
 		must(from != NULL);
 		memcpy(dest, l->dest + from->offset, f->table->struct_bytes);
 	}
-	fill_section(l,
-	    (struct fill){ f->table, n, n ? n->key_at : outer.at, inherits || outer.is_filled },
-	    dest);
+	fill_section(l, (struct fill){ f->table, n, at, inherits || outer.is_filled }, dest);
 }
 
 /* The default of a field as a node, as if the operator had written it. */

@@ -19,6 +19,7 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	if (f->claim)
 		claim_fail(&f->claim, ERR_CANCELLED);
 	list_drop(&f->link);
+	tagging_fail(&f->tagging, ERR_CANCELLED);
 	object_unref(&f->stored);
 	object_unref(&f->object);
 	flow_unref(&f->body);
@@ -28,12 +29,21 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	free(f);
 }
 
+/* Frees it, and tells its client that it is over. */
+static void fetch_end(struct fetch *f, enum err failure) ON_LOOP
+{
+	struct fetch_client *client = f->client;
+	fetch_free(f);
+	if (client && client->on_over)
+		client->on_over(client, failure);
+}
+
 /* ---- the exchange's events ---- */
 
 static void on_interim(void *owner, const struct response *response)
 {
 	struct fetch *f = owner;
-	if (f->client)
+	if (f->client && f->client->on_interim)
 		f->client->on_interim(f->client, response);
 }
 
@@ -80,6 +90,10 @@ static void on_end(void *owner, enum err failure)
 		cache_settle(f->worker->cache, f->object);
 	if (f->object && flow_outgrew(f->object->body) && !f->object->spool)
 		outcome_remember_pass(f, REASON_TOO_LARGE);
+	if (failure == ERR_NONE)
+		tagging_read(&f->tagging);
+	else
+		tagging_fail(&f->tagging, failure);
 	if (!had_head && failure != ERR_NONE && !outcome_cover(f, 0)) {
 		if (f->claim)
 			claim_fail(&f->claim, failure);
@@ -91,7 +105,7 @@ static void on_end(void *owner, enum err failure)
 		outcome_tell(f, &(struct fetch_result){ .failure = ERR_NO_MEMORY });
 	if (!had_head)
 		outcome_suspect_write(f);
-	fetch_free(f);
+	fetch_end(f, failure);
 }
 
 static const struct exchange_events events = {
@@ -187,7 +201,7 @@ void fetch_close_all(struct worker *w)
 	LIST_EACH (link, &w->fetches) {
 		struct fetch *f = LIST_OF(link, struct fetch, link);
 		exchange_cancel(&f->exchange);
-		fetch_free(f);
+		fetch_end(f, ERR_CANCELLED);
 	}
 }
 
@@ -199,7 +213,7 @@ void fetch_leave(struct fetch_client *client)
 	client->fetch = NULL;
 	f->client = NULL;
 	/* What is stored, or may be yet, is worth finishing without its client. */
-	bool is_useful = f->kind != FETCH_PRIVATE && (f->claim || f->object);
+	bool is_useful = f->kind != FETCH_PRIVATE && (f->claim || f->object || f->tagging);
 	f->is_abandoned = f->is_in_event && !is_useful;
 	if (is_useful || f->is_in_event)
 		return;

@@ -120,7 +120,7 @@ static unsigned served(unsigned page)
 		outcome = cache_find(&cache, &q);
 	}
 	unsigned version = 0;
-	if (outcome == CACHE_FOUND && !q.is_overtaken && object_is_complete(q.object)) {
+	if (outcome == CACHE_FOUND && q.ruling.stands && object_is_complete(q.object)) {
 		for (unsigned v = 1; v <= 2; v++)
 			if (is_sample(q.object, seed_of(page, v), bytes_of(page)))
 				version = v;

@@ -56,7 +56,7 @@ static void test_answer(void)
 	o->life.born = (struct wall){ 1795000000123 };
 	o->life.fresh_until = (struct wall){ 1795000010000 };
 	o->hits = 7;
-	struct catalog_item item = { o, 100, 0x10000000004 };
+	struct catalog_item item = { o, 100, 0x10000000004, false };
 	json_t *got = described(&(struct sight){ .hot = o, .cold = &item, .is_overtaken = true },
 	    (struct wall){ 1795000005500 });
 	CU_ASSERT(is_text(got, "url", "http://sample.example/1"));
