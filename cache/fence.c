@@ -380,13 +380,12 @@ static void remember(const struct inquiry *q, uint64_t now)
 	atomic_store_explicit(&o->checked, now, memory_order_release);
 }
 
-/* What is not known counts as what has to be validated. */
+/* What is not known counts as what has to be validated; only what is gone cannot fall further. */
 static void end(struct inquiry *q, uint64_t now)
 {
-	bool is_weaker = q->ruling.stands || q->ruling.mode < PURGE_INVALID;
 	if (!q->is_unsure) {
 		remember(q, now);
-	} else if (is_weaker) {
+	} else if (q->ruling.stands || q->ruling.mode < PURGE_HARD) {
 		find(q, PURGE_INVALID, WALL_NEVER);
 		q->ruling.is_unsure = true;
 	}

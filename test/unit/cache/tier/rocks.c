@@ -212,13 +212,23 @@ static void live(void)
 	cache_fini(&cache);
 }
 
+/* How threads gather what they write is different each time: the fewest of some lives. */
+static long calls_of_a_life(void)
+{
+	long fewest = LONG_MAX;
+	for (int life = 0; life < 3; life++) {
+		fresh_dir();
+		calls = fail_at = failures = 0;
+		live();
+		fewest = calls_to_fail < fewest ? calls_to_fail : fewest;
+	}
+	return fewest;
+}
+
 static void sweep(bool lasts, long step)
 {
-	fresh_dir();
-	calls = fail_at = failures = 0;
 	goes_on = lasts;
-	live();
-	long all = calls_to_fail, faults = 0, lives = 0;
+	long all = calls_of_a_life(), faults = 0, lives = 0;
 	for (long n = 1; n <= all; n += step, lives++) {
 		fresh_dir();
 		calls = failures = 0;
