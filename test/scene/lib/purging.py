@@ -91,7 +91,8 @@ def for_page(what, number):
 
 
 class NumberedShop:
-    """The version is the number of times that a page was asked for; its tags are t and its name, and all."""
+    """A page's body is the number of times that it was asked for; its tags are t and its name, and
+    all."""
 
     def __init__(self):
         self.count = numbered("max-age=9000")

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""A purge that was answered is on disk: kill -9 right behind the answer, again and again, never brings
-back what was purged. Nor does a store that opens late."""
+"""A purge that was answered is on disk: kill -9 right behind the answer, again and again, never
+brings back what was purged. Nor does a store that opens late."""
 
 import json
 import signal

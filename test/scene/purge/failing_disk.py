@@ -1,7 +1,7 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""Purges while the disk is not well: the answer says so, the purge is in force all the same, and it is
-written once the disk is well again, each once."""
+"""Purges while the disk is not well: the answer says so, the purge is in force all the same, and
+it is written once the disk is well again, each once."""
 
 import errno
 import time
