@@ -176,7 +176,13 @@ static void meet_hot(struct surveyor *s, struct survey *v, struct object *o, str
 	keep_hottest(v, o);
 	if (v->sweeps)
 		put_down(s, v, o);
-	else if (v->before != UINT64_MAX && v->order->mode == PURGE_HARD)
+}
+
+/* What is gone need not take RAM. */
+static void remove_hot(
+    struct surveyor *s, struct survey *v, struct object *o, UNUSED struct wall now)
+{
+	if (v->before != UINT64_MAX && v->order->mode == PURGE_HARD && is_meant(v, o))
 		hot_remove(s->cache->hot, o);
 }
 
@@ -185,7 +191,9 @@ static bool goes_on(const struct survey *v)
 	return !v->err && !v->is_cancelled;
 }
 
-static void go_through_hot(struct surveyor *s, struct survey *all)
+typedef void meet_f(struct surveyor *, struct survey *, struct object *, struct wall now);
+
+static void go_through_hot(struct surveyor *s, struct survey *all, meet_f *meet)
 {
 	struct hot_place place = { 0, 0 };
 	struct wall now = wall_now();
@@ -195,7 +203,7 @@ static void go_through_hot(struct surveyor *s, struct survey *all)
 		for (size_t i = 0; i < found; i++) {
 			for (struct survey *v = all; v; v = v->next)
 				if (goes_on(v))
-					meet_hot(s, v, part[i], now);
+					meet(s, v, part[i], now);
 			object_unref(&part[i]);
 		}
 	}
@@ -249,8 +257,10 @@ static void go_through_all(struct surveyor *s, struct survey *all) ON_WORKER
 	for (struct survey *v = all; v; v = v->next)
 		if (v->sweeps)
 			settle(s, v);
-	go_through_hot(s, all);
+	go_through_hot(s, all, meet_hot);
 	go_through_cold(s, all);
+	/* Last: what is in RAM was not counted on disk. */
+	go_through_hot(s, all, remove_hot);
 }
 
 /* ---- certain URLs ---- */
@@ -260,8 +270,10 @@ static void look_up_hot(struct surveyor *s, struct survey *v, struct hash128 has
 	struct object *o = hot_peek(s->cache->hot, hash);
 	for (uint32_t i = 0; o && !is_variant && i < o->variant_count; i++)
 		look_up_hot(s, v, o->variants[i], true);
-	if (o)
+	if (o) {
 		meet_hot(s, v, o, wall_now());
+		remove_hot(s, v, o, wall_now());
+	}
 	object_unref(&o);
 }
 

@@ -17,6 +17,7 @@
 #include "tools/ctl/link.h"
 #include "tools/ctl/number.h"
 #include "tools/ctl/object.h"
+#include "tools/ctl/purge.h"
 #include "tools/ctl/store.h"
 
 enum { NAME_BYTES = 256 };
@@ -267,6 +268,34 @@ static const struct verb {
 	    "  larderctl object export http://shop.example/ | head -20\n"
 	    "  larderctl object export http://shop.example/ --body | sha256sum\n",
 	    object_export, "HBo" },
+	{ "purge receipt", " SEQ [--wait]", "how a purge fared",
+	    "Shows what a purge was for and what came of it. --wait waits until all is counted, and\n"
+	    "what is to be refreshed was.\n\n"
+	    "  larderctl purge receipt 17 --wait\n",
+	    purge_receipt_show, "" },
+	{ "purge log", " [--since SEQ] [--limit N]", "what was purged, by whom and why",
+	    "Lists purges in the order of their numbers, 100 unless --limit says more.\n\n"
+	    "  larderctl purge log --since 1000\n"
+	    "  larderctl -o json purge log | jq '.purges[] | select(.actor == \"ci\")'\n",
+	    purge_log_show, "L" },
+	{ "purge", " [URL...] [OPTION...]", "make stored answers stale, or remove them",
+	    "What: URLs (each with its variants), --tag T[,T...], --prefix HOST/PATH, --host H, --all,\n"
+	    "--expr 'a AND NOT b', --regex R; --from FILE|- has a URL on each line.\n"
+	    "How: --soft (stale at once, refreshed when asked for; the default but for URLs alone),\n"
+	    "--hard (gone). --refresh[=RPS] fetches what matched again, most asked for first.\n"
+	    "Before: --dry-run shows what would happen; --fail-if-empty; --max-objects N refuses more\n"
+	    "unless --confirm; --wait-origin URL with --origin-field NAME or --origin-json PATH,\n"
+	    "--equals V, --timeout 60s: not before every address of the origin shows that.\n"
+	    "After: --wait until all is counted and refreshed. --reason, --deploy-id go to the log;\n"
+	    "--idempotency-key K: the same order twice is done once.\n\n"
+	    "It is in force, and on disk, when this returns. Exits 5 when refused, 6 when in force but\n"
+	    "not on disk, 7 when nothing matched and --fail-if-empty was given.\n\n"
+	    "  larderctl purge https://shop.example/p/17\n"
+	    "  larderctl purge --tag product-17,list --wait --reason 'price change'\n"
+	    "  larderctl purge --prefix shop.example/img --dry-run\n"
+	    "  larderctl purge --tag site --refresh=50 --wait --deploy-id \"$GITHUB_SHA\" \\\n"
+	    "    --wait-origin https://shop.example/version --origin-field X-Version --equals 42\n",
+	    purge_run, "NP" },
 	{ "ready", "", "whether traffic may come",
 	    "Exits 0 when Larder is ready, 1 with the reason while it starts or drains.\n\n"
 	    "  until larderctl ready; do sleep 1; done\n",
@@ -335,7 +364,8 @@ static void show_help(const struct verb *verb)
 	    "  -H, --header F    a field of a request, to select a variant (object)\n"
 	    "  -h, --help        this\n\n"
 	    "exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid,\n"
-	    "            4 cannot reach the admin listener, 5 refused\n\n"
+	    "            4 cannot reach the admin listener, 5 refused,\n"
+	    "            6 in force but not on disk, 7 nothing matched\n\n"
 	    "  larderctl stat --watch http_ cache_\n"
 	    "  LARDER_ADMIN=unix:/run/larder/admin.sock larderctl config reload\n");
 }
@@ -343,7 +373,7 @@ static void show_help(const struct verb *verb)
 /* Whether words may follow it, and not options alone. */
 static bool takes_words(const struct verb *verb)
 {
-	static const char *const words[] = { " URL", "PREFIX...", " NAME", " FILE " };
+	static const char *const words[] = { " URL", "[URL...]", "PREFIX...", " NAME", " FILE ", " SEQ [" };
 	bool takes = false;
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		takes |= strstr(verb->args, words[i]) != NULL;
@@ -402,6 +432,8 @@ static void check_options(const struct verb *verb)
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (strchr(given, names[i].letter) && !strchr(takes, names[i].letter))
 			give_up(OUTCOME_USAGE, "`%s` takes no %s", verb->words, names[i].name);
+	if (purge_has_options() && !slice_starts(slice_str(verb->words), SL("purge")))
+		give_up(OUTCOME_USAGE, "`%s` takes no option of `purge`", verb->words);
 	if (output && strchr(takes, 'o'))
 		object_options.file = output;
 	else if (output)
@@ -444,6 +476,10 @@ static enum outcome run(char **args, int count)
 static bool take_option(int letter, const char *value)
 {
 	struct object_options *o = &object_options;
+	if (letter >= PURGE_URL && letter < PURGE_OPTIONS_END) {
+		purge_take((enum purge_option)letter, value);
+		return true;
+	}
 	switch (letter) {
 	case 'a': admin_address = value; return true;
 	case 't': admin_token = value; return true;
@@ -453,8 +489,14 @@ static bool take_option(int letter, const char *value)
 	case 'o': output = value; return true;
 	case 'h': wants_help = true; return true;
 	case 'w': wants_watch = true; break;
-	case 'N': o->host = value; break;
-	case 'P': o->prefix = value; break;
+	case 'N':
+		o->host = value;
+		purge_take(PURGE_HOST, value);
+		break;
+	case 'P':
+		o->prefix = value;
+		purge_take(PURGE_PREFIX, value);
+		break;
 	case 'T': o->tier = value; break;
 	case 'L': o->limit = value; break;
 	case 'B': o->is_body_only = true; break;
@@ -491,6 +533,7 @@ int main(int argc, char **argv)
 		{ "limit", required_argument, NULL, 'L' },
 		{ "body", no_argument, NULL, 'B' },
 		{ "help", no_argument, NULL, 'h' },
+		PURGE_LONG_OPTIONS,
 		{ 0 },
 	};
 	signal(SIGPIPE, SIG_IGN); /* a server that hangs up is told of as every other failure */

@@ -64,7 +64,8 @@
 	X(TUNNEL, "tunnel", "RFC 9110 7.8", "the client asks to switch to another protocol") \
 	X(PURGED, "purged", "", "stored, and purged since: stale") \
 	X(TAGS_TOO_LARGE, "tags-too-large", "", "has more tags than are kept, so purging a tag might miss it") \
-	X(REQUEST_MIN_SEQ, "request-min-seq", "", "older than the purge that the client names")
+	X(REQUEST_MIN_SEQ, "request-min-seq", "", "older than the purge that the client names") \
+	X(TAGS_UNREADABLE, "tags-unreadable", "", "has tags in a body that cannot be searched for them")
 /* clang-format on */
 
 enum reason {

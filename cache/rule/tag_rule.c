@@ -170,7 +170,8 @@ static const struct conf_field fields[] = {
 	{"json", CONF_STRING, AT(json), .fallback = "", .check = check_json,
 	 .doc = "Path in a JSON body whose strings and numbers fill {}, a tag for each: "
 		"$.items[*].id. Asked of answers whose Content-Type is JSON; such a body of more "
-		"than 4m, or that is no JSON, is not stored."},
+		"than 4m, or that is no JSON, is not stored, and none is before it is whole. The "
+		"route's origin is asked for bodies without a coding."},
 };
 /* clang-format on */
 #undef AT

@@ -125,6 +125,14 @@ static void add(struct gathering *g, struct slice tag)
 	buf_add(&g->text, tag);
 }
 
+/* Those of a text that was gathered before. */
+static void add_all(struct gathering *g, struct slice tags)
+{
+	struct slice tag;
+	while (tags_take(&tags, &tag))
+		add(g, tag);
+}
+
 /* Hands the text over and ends the gathering. False when tags were lost on the way. */
 static bool gathering_take(struct gathering *g, struct arena *arena, struct slice *ret_tags)
 {
@@ -251,12 +259,17 @@ static bool is_json(struct slice content_type)
 	return slice_eq_nocase(end, SL("/json")) || slice_eq_nocase(end, SL("+json"));
 }
 
-bool tags_need_body(const struct tag_policy *policy, const struct response *r)
+bool tags_read_bodies(const struct tag_policy *policy)
 {
 	bool has_rules = false;
 	for (size_t i = 0; i < policy->rules.count; i++)
 		has_rules |= rule_at(policy, i)->json.len > 0;
-	return has_rules && is_json(fields_value(&r->fields, FIELD_CONTENT_TYPE));
+	return has_rules;
+}
+
+bool tags_need_body(const struct tag_policy *policy, const struct response *r)
+{
+	return tags_read_bodies(policy) && is_json(fields_value(&r->fields, FIELD_CONTENT_TYPE));
 }
 
 struct search {
@@ -289,8 +302,7 @@ bool tags_of_json(const struct tag_policy *policy, struct slice body, struct sli
 	json_t *root = json_text_parse(body);
 	bool whole = root != NULL;
 	gathering_init(&g, policy);
-	while (tags_take(&so_far, &tag))
-		add(&g, tag);
+	add_all(&g, so_far);
 	for (size_t i = 0; whole && i < policy->rules.count; i++) {
 		struct search search = { &g, rule_at(policy, i) };
 		struct json_path path;
@@ -305,6 +317,16 @@ bool tags_of_json(const struct tag_policy *policy, struct slice body, struct sli
 }
 
 /* ---- the rest ---- */
+
+bool tags_join(const struct tag_policy *policy, struct slice a, struct slice b, struct arena *arena,
+    struct slice *ret_tags)
+{
+	struct gathering g;
+	gathering_init(&g, policy);
+	add_all(&g, a);
+	add_all(&g, b);
+	return gathering_take(&g, arena, ret_tags);
+}
 
 bool tags_are_named(const struct tag_policy *policy, const struct fields *head)
 {

@@ -37,6 +37,8 @@ extern const struct conf_table tag_policy_table;
 bool tags_of(const struct tag_policy *, const struct response *, struct slice path, struct arena *,
     struct slice *ret_tags);
 
+/* Whether there are rules that look for tags in bodies: the origin is asked for plain ones then. */
+bool tags_read_bodies(const struct tag_policy *);
 /* Whether rules look for tags in this answer's body, too: it is JSON, and there are such rules. */
 bool tags_need_body(const struct tag_policy *, const struct response *);
 /*
@@ -47,6 +49,9 @@ bool tags_need_body(const struct tag_policy *, const struct response *);
 bool tags_of_json(const struct tag_policy *, struct slice body, struct slice so_far, struct arena *,
     struct slice *ret_tags) ON_WORKER;
 
+/* Both together. fail: as tags_of. */
+bool tags_join(
+    const struct tag_policy *, struct slice, struct slice, struct arena *, struct slice *ret_tags);
 /* Whether an answer has fields that carry tags. */
 bool tags_are_named(const struct tag_policy *, const struct fields *);
 /* Removes the fields that carry tags, unless the client is to have them. */

@@ -48,6 +48,7 @@ struct journal {
 	_Atomic uint64_t held_count;
 	struct loss lost;
 	struct ages ages;
+	bool was_open;
 };
 
 /* ---- entries ---- */
@@ -457,12 +458,39 @@ static void write_gated(struct journal *j) ON_WORKER
 	lock_drop(&j->writing);
 }
 
+static bool note_number(void *arg, UNUSED uint64_t seq, uint64_t number, UNUSED struct slice text)
+{
+	*(uint64_t *)arg = number;
+	return true;
+}
+
+/* A batch that failed may be there all the same, when it was written and not synced: what it has is not
+ * logged again. That is what is behind the last that was told. */
+static enum err end_found(struct journal *j) ON_WORKER
+{
+	uint64_t number = 0;
+	enum err err = journal_read(j->store, j->last_seq + 1, note_number, &number);
+	while (!err && !list_empty(&j->held)) {
+		struct journal_entry *e = LIST_OF(j->held.next, struct journal_entry, link);
+		if (e->number > number)
+			break;
+		weigh(j, e);
+		j->known = e->number;
+		j->held_count--;
+		end_entry(e, ERR_NONE, 0);
+	}
+	return err;
+}
+
 enum err journal_catch_up(struct journal *j)
 {
 	uint64_t last = 0;
 	lock_take(&j->writing);
 	take_added(j);
-	enum err err = rocks_last_id(j->store->rocks, ROCKS_PURGES, &last);
+	/* What is in a store that was not ours before has numbers of its own. */
+	enum err err = j->was_open ? end_found(j) : ERR_NONE;
+	if (!err)
+		err = rocks_last_id(j->store->rocks, ROCKS_PURGES, &last);
 	j->last_seq = max_u64(j->last_seq, last);
 	struct purge_mark all = { 0 };
 	/* Another disk came in this one's place: what was noted on that is not noted here. */
@@ -477,6 +505,7 @@ enum err journal_catch_up(struct journal *j)
 		err = write_all(j);
 		j->is_opening = false;
 	}
+	j->was_open |= !err;
 	lock_drop(&j->writing);
 	return err;
 }

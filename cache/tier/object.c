@@ -122,6 +122,24 @@ void object_share_body(struct object *to, const struct object *from)
 	to->cold_first = from->cold_first;
 }
 
+struct object *object_with_tags(const struct object *o, struct slice tags)
+{
+	struct object *new = object_new(o->kind, (struct key){ o->key, o->hash },
+	    (struct object_texts){ o->head, o->spec, o->values, tags }, 0);
+	if (!new)
+		return NULL;
+	new->status = o->status;
+	new->reason = o->reason;
+	new->life = o->life;
+	new->validators = o->validators;
+	if (o->validators.etag.len)
+		new->validators.etag.at = new->head.at + (o->validators.etag.at - o->head.at);
+	new->seq = o->seq;
+	new->tenant = o->tenant;
+	object_share_body(new, o);
+	return new;
+}
+
 bool object_has_body(const struct object *o)
 {
 	return o->body || spool_of(o);

@@ -90,6 +90,8 @@ void object_share_body(struct object *to, const struct object *from);
 /* Tags by themselves: the bytes that they take, and writing them there. The text stays where it is. */
 size_t object_tags_bytes(struct slice text);
 void object_tags_write(struct object_tags *, struct slice text);
+/* The same answer with these tags, not yet published. own: object_unref. fail: NULL without memory. */
+struct object *object_with_tags(const struct object *, struct slice tags);
 /* Its tags, one a line; empty = none. */
 static inline struct slice object_tags(const struct object *o)
 {

@@ -3,6 +3,10 @@
 
 #include <time.h>
 
+#include "cache/rule/tags.h"
+
+enum { TAGS_SHOWN = 100 };
+
 const struct object *sight_object(const struct sight *s)
 {
 	return s->hot ? s->hot : s->cold->object;
@@ -79,6 +83,23 @@ static void add_body(struct buf *to, const struct sight *s)
 	buf_addf(to, ",\"is_complete\":%s", is_complete ? "true" : "false");
 }
 
+static void add_tags(struct buf *to, const struct sight *s)
+{
+	const struct object *o = sight_object(s);
+	struct slice tags = object_tags(o), tag;
+	const char *comma = "";
+	buf_addf(to, ",\"tags_count\":%u", o->tags ? o->tags->count : 0);
+	if (!s->shows_tags)
+		return;
+	buf_add(to, SL(",\"tags\":["));
+	for (int i = 0; i < TAGS_SHOWN && tags_take(&tags, &tag); i++) {
+		buf_add(to, slice_str(comma));
+		buf_add_json(to, tag);
+		comma = ",";
+	}
+	buf_add_char(to, ']');
+}
+
 static void add_answer(struct buf *to, const struct sight *s, struct wall now)
 {
 	const struct object *o = sight_object(s);
@@ -93,6 +114,7 @@ static void add_answer(struct buf *to, const struct sight *s, struct wall now)
 	add_moment(to, "keep_until", life->keep_until);
 	add_text(to, "etag", o->validators.etag);
 	add_moment(to, "last_modified", o->validators.last_modified);
+	add_tags(to, s);
 	if (o->spec.len) {
 		add_text(to, "vary", o->spec);
 		add_values(to, o->spec, o->values);

@@ -96,7 +96,8 @@ static void show_at(struct show *s, struct hash128 hash, const struct catalog_it
 	struct object *hot = peek(s, hash);
 	const struct object *o = hot ? hot : cold ? cold->object : NULL;
 	if (o && is_wanted(s, o) && slice_eq(key_url(o->key), s->key.text)) {
-		add(&s->errand, (struct sight){ .hot = hot, .cold = cold }, &s->comma);
+		add(&s->errand, (struct sight){ .hot = hot, .cold = cold, .shows_tags = true },
+		    &s->comma);
 		s->shown++;
 	}
 	object_unref(&hot);

@@ -114,6 +114,21 @@ static void answer(struct asking *a) ON_LOOP
 		reply_problem(r, 500, SL("its receipt is gone already"));
 }
 
+/* In force, but not on disk: a program is told by a member of its own. */
+static void refuse_undurable(struct asking *a) ON_LOOP
+{
+	struct reply *r = a->errand.reply;
+	if (r)
+		r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	if (r)
+		reply_problem_members(r, 503,
+		    SL("in force here, but the disk could not be written: until it can, a restart "
+		       "would undo it; send it again"),
+		    SL(",\"in_force\":true,\"durable\":false"));
+}
+
 /* It is answered when all is known that will be, or it takes too long. */
 static void look(struct asking *a) ON_LOOP
 {
@@ -150,9 +165,7 @@ static void on_purged(struct purge *p)
 	else if (p->err == ERR_NO_MEMORY)
 		refuse(a, 503, SL("out of memory: nothing was done"));
 	else
-		refuse(a, 503,
-		    SL("in force here, but the disk could not be written: until it can, a restart "
-		       "would undo it; send it again"));
+		refuse_undurable(a);
 }
 
 static void submit(struct asking *a) ON_LOOP

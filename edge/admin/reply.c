@@ -96,6 +96,14 @@ void reply_problem_with(struct reply *r, uint16_t status, struct slice detail, s
 	send_problem(r, status, line);
 }
 
+void reply_problem_members(
+    struct reply *r, uint16_t status, struct slice detail, struct slice members)
+{
+	write_problem(&r->text, status, detail);
+	buf_add(&r->text, members);
+	send_problem(r, status, SLICE_NONE);
+}
+
 void reply_field_problem(struct reply *r, uint16_t status, struct slice field, struct slice detail)
 {
 	struct arena *arena = &r->stream->arena;

@@ -40,6 +40,9 @@ void reply_problem(struct reply *, uint16_t status, struct slice detail) ON_LOOP
 /* As reply_problem, with a field line in the head: "Name: value\r\n". */
 void reply_problem_with(struct reply *, uint16_t status, struct slice detail, struct slice line)
     ON_LOOP;
+/* As reply_problem, with more members: ",\"name\":value" each. */
+void reply_problem_members(
+    struct reply *, uint16_t status, struct slice detail, struct slice members) ON_LOOP;
 /* As reply_problem, of one member of what was sent. field: where it is; "" = the whole. */
 void reply_field_problem(struct reply *, uint16_t status, struct slice field, struct slice detail)
     ON_LOOP;

@@ -19,6 +19,7 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	if (f->claim)
 		claim_fail(&f->claim, ERR_CANCELLED);
 	list_drop(&f->link);
+	tagging_fail(&f->tagging, ERR_CANCELLED);
 	object_unref(&f->stored);
 	object_unref(&f->object);
 	flow_unref(&f->body);
@@ -89,6 +90,10 @@ static void on_end(void *owner, enum err failure)
 		cache_settle(f->worker->cache, f->object);
 	if (f->object && flow_outgrew(f->object->body) && !f->object->spool)
 		outcome_remember_pass(f, REASON_TOO_LARGE);
+	if (failure == ERR_NONE)
+		tagging_read(&f->tagging);
+	else
+		tagging_fail(&f->tagging, failure);
 	if (!had_head && failure != ERR_NONE && !outcome_cover(f, 0)) {
 		if (f->claim)
 			claim_fail(&f->claim, failure);
@@ -208,7 +213,7 @@ void fetch_leave(struct fetch_client *client)
 	client->fetch = NULL;
 	f->client = NULL;
 	/* What is stored, or may be yet, is worth finishing without its client. */
-	bool is_useful = f->kind != FETCH_PRIVATE && (f->claim || f->object);
+	bool is_useful = f->kind != FETCH_PRIVATE && (f->claim || f->object || f->tagging);
 	f->is_abandoned = f->is_in_event && !is_useful;
 	if (is_useful || f->is_in_event)
 		return;

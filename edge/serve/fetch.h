@@ -22,8 +22,10 @@ enum fetch_kind { FETCH_SHARED, FETCH_REFRESH, FETCH_PRIVATE };
 struct fetch_result {
 	struct object *object; /* a ref for the receiver; NULL = failed */
 	enum err failure;      /* without an object */
-	enum reason reason; /* why it is stored or not; STALE_IF_ERROR when a stale copy covers */
-	uint16_t status;    /* of the origin's answer; 0 = none came */
+	/* Why it is stored or not; STALE_IF_ERROR when a stale copy covers; STORED, and not is_stored:
+	 * it will be, if its body tells its tags (tagging.h). */
+	enum reason reason;
+	uint16_t status; /* of the origin's answer; 0 = none came */
 	bool is_stored;
 	bool is_validated;    /* a 304 confirmed what was stored */
 	struct slice address; /* of the origin; borrowed for the call */

@@ -445,7 +445,7 @@ static void on_answer(struct fetch_client *client, const struct fetch_result *re
 	} else if (result->is_validated) {
 		t->reason = REASON_NOT_MODIFIED;
 		t->result = RESULT_REVALIDATED;
-	} else if (!result->is_stored) {
+	} else if (!result->is_stored && result->reason != REASON_STORED) {
 		if (t->reason != REASON_KNOWN_UNCACHEABLE)
 			t->reason = result->reason;
 		t->result = RESULT_PASS;

@@ -52,12 +52,49 @@ static enum reason may_store(struct fetch *f, const struct request *request,
 	return reason == REASON_STORED && !f->has_all_tags ? REASON_TAGS_TOO_LARGE : reason;
 }
 
-/* What updates a stored answer and says nothing of tags leaves those that it has. */
-static void keep_tags(struct fetch *f)
+static uint64_t body_length(const struct response *response)
 {
+	if (response->framing == FRAMING_LENGTH)
+		return response->content_length;
+	return response->framing == FRAMING_NONE ? 0 : FLOW_LENGTH_UNKNOWN;
+}
+
+/* Whether an answer's tags are in its body, too. One without a byte says nothing. */
+static bool needs_body(const struct fetch *f, const struct response *response)
+{
+	return body_length(response) > 0 && tags_need_body(&f->route->cache.tags, response);
+}
+
+/* As may_store, of an answer that comes with its own body. */
+static enum reason may_store_body(
+    struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
+{
+	enum reason reason = may_store(f, &f->ask.request, response, life);
+	if (reason != REASON_STORED || !needs_body(f, response))
+		return reason;
+	/* It was asked for without (ask.c). */
+	struct slice coding = fields_value(&response->fields, FIELD_CONTENT_ENCODING);
+	if (coding.len > 0 && !slice_eq_nocase(coding, SL("identity")))
+		return REASON_TAGS_UNREADABLE;
+	uint64_t length = body_length(response);
+	bool is_large = length != FLOW_LENGTH_UNKNOWN && length > tagging_room(f->worker->cache);
+	return is_large ? REASON_TAGS_TOO_LARGE : REASON_STORED;
+}
+
+/*
+ * What updates a stored answer and says nothing of tags leaves those that it has. What does say
+ * something does not repeat those of the body: all that there were stay, since which of them came
+ * from there is not known.
+ */
+static void keep_tags(struct fetch *f, const struct response *merged)
+{
+	const struct tag_policy *policy = &f->route->cache.tags;
+	struct slice stored = object_tags(f->stored);
 	if (!f->names_tags) {
-		f->tags = object_tags(f->stored);
+		f->tags = stored;
 		f->has_all_tags = true;
+	} else if (f->has_all_tags && tags_need_body(policy, merged)) {
+		f->has_all_tags = tags_join(policy, f->tags, stored, &f->arena, &f->tags);
 	}
 }
 
@@ -174,7 +211,7 @@ bool outcome_refresh(struct fetch *f, struct response *response) ON_LOOP
 	    !keep_merge(&merged.fields, &f->arena, &stored, &response->fields, date_now(f)))
 		return false;
 	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
-	keep_tags(f);
+	keep_tags(f, &merged);
 	enum reason reason = may_store(f, &f->ask.request, &merged, &life);
 	bool is_stored = reason == REASON_STORED;
 	struct object *o = make_object(f, &merged, &life, reason, true);
@@ -199,13 +236,6 @@ bool outcome_refresh(struct fetch *f, struct response *response) ON_LOOP
 	}
 	object_unref(&o);
 	return true;
-}
-
-static uint64_t body_length(const struct response *response)
-{
-	if (response->framing == FRAMING_LENGTH)
-		return response->content_length;
-	return response->framing == FRAMING_NONE ? 0 : FLOW_LENGTH_UNKNOWN;
 }
 
 /* A body that nobody keeps. */
@@ -290,10 +320,68 @@ static struct flow *pass(struct fetch *f, const struct response *response, const
 	return body;
 }
 
+/* More came than is searched for tags. */
+static void on_outgrow_tagging(struct bell *bell)
+{
+	role_loop();
+	struct fetch *f = CONTAINER_OF(bell, struct fetch, outgrow);
+	tagging_give_up(&f->tagging, REASON_TAGS_TOO_LARGE);
+}
+
+/* An answer with a body that has to be searched. Takes the claim when it can be. */
+static struct tagging *new_tagging(
+    struct fetch *f, const struct response *response, struct object *o) ON_LOOP
+{
+	uint64_t room = tagging_room(f->worker->cache);
+	o->body = flow_new(body_length(response), room, PASS_WINDOW_BYTES);
+	struct tagging *tagging = !o->body ? NULL
+					   : tagging_new(f->worker,
+						 &(struct tagging_spec){
+						     .plan = f->plan,
+						     .route = f->route,
+						     .key = f->key,
+						     .at = f->at,
+						     .object = o,
+						     .stored = f->stored,
+						     .claim = f->claim,
+						 });
+	if (!tagging)
+		return NULL;
+	f->claim = NULL;
+	f->outgrow.ring = on_outgrow_tagging;
+	flow_on_outgrow(o->body, &f->outgrow);
+	return tagging;
+}
+
+/* A storable answer whose tags are in its body: for its own client as it comes, and published once
+ * they are known. Until then those who may have it, too, wait for the claim. */
+static struct flow *store_later(
+    struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
+{
+	struct object *o = make_object(f, response, life, REASON_STORED, true);
+	if (!is_for_all(f, life))
+		end_claim(f, CLAIM_RELEASED, NULL, REASON_NO_CACHE);
+	f->tagging = o ? new_tagging(f, response, o) : NULL;
+	if (!f->tagging) {
+		object_unref(&o);
+		end_claim(f, CLAIM_RELEASED, NULL, REASON_TAGS_TOO_LARGE);
+		return pass(f, response, life, REASON_TAGS_TOO_LARGE);
+	}
+	struct flow *body = flow_ref(o->body);
+	outcome_tell(f,
+	    &(struct fetch_result){ .object = own_copy(f, response, o),
+		.reason = REASON_STORED,
+		.status = response->status });
+	object_unref(&o);
+	return body;
+}
+
 /* A storable answer: published while it fills. */
 static struct flow *store(struct fetch *f, const struct response *response, const struct life *life)
     ON_LOOP
 {
+	if (needs_body(f, response))
+		return store_later(f, response, life);
 	struct object *o = make_object(f, response, life, REASON_STORED, true);
 	if (!o || !give_body(f, response, o)) {
 		object_unref(&o);
@@ -380,7 +468,7 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 	struct request get = f->ask.request;
 	get.method = METHOD_GET;
 	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
-	keep_tags(f);
+	keep_tags(f, &merged);
 	enum reason reason = may_store(f, &get, &merged, &life);
 	if (reason != REASON_STORED) {
 		if (!is_of_request(reason))
@@ -409,8 +497,7 @@ struct flow *outcome_take_private(
 	bool is_latest = number == f->seq + 1;
 	/* RFC 9110 9.3.3: a POST's answer that says it is the resource's new state serves GET. */
 	bool is_state = is_latest && f->ask.request.method == METHOD_POST &&
-	    f->route->cache.enabled &&
-	    may_store(f, &f->ask.request, response, life) == REASON_STORED;
+	    f->route->cache.enabled && may_store_body(f, response, life) == REASON_STORED;
 	if (!is_state)
 		return pass(f, response, life, f->reason);
 	/* It is what the write made, so the write's own number does not overtake it. */
@@ -428,7 +515,7 @@ static bool is_error(uint16_t status)
 struct flow *outcome_take_shared(
     struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
 {
-	enum reason reason = may_store(f, &f->ask.request, response, life);
+	enum reason reason = may_store_body(f, response, life);
 	/* A 5xx never takes the place of a good copy while that may still be served. */
 	if (is_error(response->status) && outcome_cover(f, response->status))
 		return NULL;

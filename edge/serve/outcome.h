@@ -9,6 +9,7 @@
 #include "edge/origin/exchange.h"
 #include "edge/serve/ask.h"
 #include "edge/serve/fetch.h"
+#include "edge/serve/tagging.h"
 
 struct fetch {
 	struct list link; /* in the worker's */
@@ -32,8 +33,9 @@ struct fetch {
 	struct times times;
 	struct mono began;
 	struct exchange *exchange;
-	struct object *object; /* published and filling */
-	struct bell outgrow;   /* its body is about to be too large for RAM */
+	struct object *object;   /* published and filling */
+	struct tagging *tagging; /* or it is stored once its body has told its tags */
+	struct bell outgrow;     /* its body is about to be too large for RAM */
 	bool is_in_event;  /* of the exchange: a client that leaves meanwhile must not free this */
 	bool is_told;      /* how it went: the client knows, or there was none */
 	bool is_abandoned; /* ... and did leave */

@@ -25,7 +25,7 @@ struct refresh {
 };
 
 /* A letter, in the list of those on their way. */
-struct errand {
+struct letter {
 	struct list link;
 	struct refreshing *all;
 	struct refresh *of;
@@ -44,7 +44,7 @@ struct refreshing {
 	bool is_stopped;
 	size_t bytes; /* of all lists */
 	struct list refreshes;
-	struct list errands;
+	struct list letters;
 	struct ev_timer tick; /* runs only while there is something to do */
 };
 
@@ -62,22 +62,22 @@ static void on_done(struct refresher *);
 
 static bool send_next(struct refreshing *all, struct refresh *r)
 {
-	struct errand *e = calloc(1, sizeof(*e));
-	if (!e)
+	struct letter *letter = calloc(1, sizeof(*letter));
+	if (!letter)
 		return false;
-	e->all = all;
-	e->of = r;
-	e->refresher.worker = all->workers[all->turn];
-	e->refresher.home = all->home;
-	e->refresher.item = r->items[r->next];
-	e->refresher.number = r->number;
-	e->refresher.done = on_done;
-	list_append(&all->errands, &e->link);
+	letter->all = all;
+	letter->of = r;
+	letter->refresher.worker = all->workers[all->turn];
+	letter->refresher.home = all->home;
+	letter->refresher.item = r->items[r->next];
+	letter->refresher.number = r->number;
+	letter->refresher.done = on_done;
+	list_append(&all->letters, &letter->link);
 	all->turn = (all->turn + 1) % all->worker_count;
 	r->next++;
 	r->under_way++;
 	r->tokens -= TOKEN_US;
-	refresher_send(&e->refresher);
+	refresher_send(&letter->refresher);
 	return true;
 }
 
@@ -110,12 +110,12 @@ static void refresh_free(struct refreshing *all, struct refresh *r)
 static void on_done(struct refresher *refresher)
 {
 	role_loop();
-	struct errand *e = CONTAINER_OF(refresher, struct errand, refresher);
-	struct refreshing *all = e->all;
-	struct refresh *r = e->of;
+	struct letter *letter = CONTAINER_OF(refresher, struct letter, refresher);
+	struct refreshing *all = letter->all;
+	struct refresh *r = letter->of;
 	bool has_failed = refresher->outcome == REFRESH_FAILED;
-	list_drop(&e->link);
-	free(e);
+	list_drop(&letter->link);
+	free(letter);
 	r->under_way--;
 	*(has_failed ? &r->failed : &r->done) += 1;
 	purge_refreshed(all->log, r->seq, r->count, r->done, r->failed);
@@ -218,15 +218,16 @@ struct refreshing *refreshing_new(struct loop *home, struct purge_log *log, unsi
 	if (!all)
 		return NULL;
 	list_init(&all->refreshes);
-	list_init(&all->errands);
+	list_init(&all->letters);
 	ev_timer_init(&all->tick, on_tick, 0, TICK_MS / 1000.0);
 	all->home = home;
 	all->log = log;
 	all->workers = calloc(workers, sizeof(struct worker *));
-	if (all->workers)
-		purge_log_set_refresh(log, on_purged, all);
-	else
-		refreshing_free(&all);
+	if (!all->workers) {
+		free(all);
+		return NULL;
+	}
+	purge_log_set_refresh(log, on_purged, all);
 	return all;
 }
 
@@ -248,8 +249,8 @@ void refreshing_free(struct refreshing **refreshing)
 	if (!all)
 		return;
 	ev_timer_stop(all->home->ev, &all->tick);
-	LIST_EACH (link, &all->errands)
-		free(LIST_OF(link, struct errand, link));
+	LIST_EACH (link, &all->letters)
+		free(LIST_OF(link, struct letter, link));
 	LIST_EACH (link, &all->refreshes)
 		refresh_free(all, LIST_OF(link, struct refresh, link));
 	free(all->workers);

@@ -29,7 +29,7 @@ struct refreshing;
 
 /* From now on it refreshes what this log's purges ask for. workers: how many will be added. own:
  * refreshing_free. fail: NULL. */
-struct refreshing *refreshing_new(struct loop *home, struct purge_log *, unsigned workers) ON_LOOP;
+struct refreshing *refreshing_new(struct loop *home, struct purge_log *, unsigned workers);
 /* Before the first purge. */
 void refreshing_add(struct refreshing *, struct worker *);
 void refreshing_stop(struct refreshing *) ON_LOOP;

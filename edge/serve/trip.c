@@ -399,6 +399,6 @@ void trip_close_all(struct worker *w)
 		free(t);
 		w->trips--;
 	}
-	if (w->trips == 0 && w->refreshers == 0)
+	if (w->trips == 0 && w->refreshers == 0 && list_empty(&w->taggings))
 		loop_stop(&w->loop);
 }

@@ -119,6 +119,6 @@ bool trip_asks_for_all(const struct trip *);
 /* What composing the answer works with. The lines of an earlier form are gone. */
 struct answer_form trip_form(struct trip *);
 
-/* Frees the closing worker's spare trips. The loop stops with the last, and the last refresher: until
+/* Frees the closing worker's spare trips. The loop stops with the last, the last refresher and tagging: until
  * then some wait for their letters. */
 void trip_close_all(struct worker *) ON_LOOP;

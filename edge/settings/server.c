@@ -42,20 +42,19 @@ struct server {
 	struct access_log *access;
 	struct audit *audit;
 	struct seat *seats;
-	unsigned worker_count;
-	unsigned drained_count;
+	struct crew *taggers;
+	unsigned worker_count, drained_count;
 	_Atomic uint64_t connections;
 	struct metrics metrics;
 	unsigned known_shares; /* to the metrics */
 	struct admin admin;
-	bool has_admin;
 	struct purge_log *purges;
 	struct refreshing *refreshing;
 	struct watchdog watchdog;
 	struct pid_file pid_file;
 	struct ev_signal signals[SIGNALS];
 	struct deadline patience; /* of a graceful stop */
-	bool is_ready, is_stopping;
+	bool has_admin, is_ready, is_stopping;
 	char why[WHY_BYTES];
 };
 
@@ -92,12 +91,13 @@ static bool init_workers(struct server *s)
 	uint64_t wanted = s->settings->workers ? s->settings->workers : (uint64_t)processors;
 	s->worker_count = (unsigned)min_u64(wanted, WORKERS_MAX);
 	s->seats = calloc(s->worker_count, sizeof(*s->seats));
-	if (!s->seats)
+	s->taggers = taggers_new();
+	if (!s->seats || !s->taggers)
 		return say(s, "workers", ERR_NO_MEMORY);
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct seat *seat = &s->seats[i];
 		seat->server = s;
-		enum err e = worker_init(&seat->worker, i, &s->cache, NULL, &s->connections);
+		enum err e = worker_init(&seat->worker, i, &s->cache, s->taggers, &s->connections);
 		if (e != ERR_NONE)
 			return say(s, "workers", e);
 	}
@@ -158,11 +158,10 @@ static bool open_cache(struct server *s)
 	};
 	enum err e = s->purges ? cache_init(&s->cache, &options) : ERR_NO_MEMORY;
 	free(path);
-	if (e != ERR_NONE)
-		return say(s, "cache", e);
-	s->refreshing = refreshing_new(&s->control, s->purges, s->worker_count);
+	if (e == ERR_NONE)
+		s->refreshing = refreshing_new(&s->control, s->purges, s->worker_count);
 	if (!s->refreshing)
-		return say(s, "refreshing", ERR_NO_MEMORY);
+		return say(s, "cache", e ? e : ERR_NO_MEMORY);
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		s->seats[i].worker.purges = s->purges;
 		refreshing_add(s->refreshing, &s->seats[i].worker);
@@ -547,6 +546,7 @@ static void take_down(struct server *s) ON_LOOP
 		admin_stop(&s->admin);
 	stop_workers(s);
 	refreshing_free(&s->refreshing);
+	crew_free(&s->taggers);
 	watchdog_fini(&s->watchdog);
 	access_close(&s->access);
 	if (s->purges)

@@ -73,18 +73,21 @@ static void parse_answer(struct answer *a)
 }
 
 /* Sends a request. own: link_close. */
-static struct link *begin(const char *method, const char *path)
+static struct link *begin(const char *method, const char *path, const struct question *q)
 {
 	struct buf head;
 	struct link *link = link_open();
 	buf_init(&head, 0);
 	buf_addf(&head,
-	    "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: larderctl\r\nContent-Length: 0\r\n"
+	    "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: larderctl\r\nContent-Length: %zu\r\n"
 	    "Connection: close\r\n",
-	    method, path, link_host());
+	    method, path, link_host(), q->body.len);
+	if (q->repeat_key)
+		buf_addf(&head, "Idempotency-Key: %s\r\n", q->repeat_key);
 	if (admin_token)
 		buf_addf(&head, "Authorization: Bearer %s\r\n", admin_token);
 	buf_add(&head, SL("\r\n"));
+	buf_add(&head, q->body);
 	link_write(link, buf_slice(&head));
 	buf_fini(&head);
 	return link;
@@ -93,9 +96,14 @@ static struct link *begin(const char *method, const char *path)
 /* own: buf_fini(bytes). */
 struct answer ask(const char *method, const char *path)
 {
+	return ask_with(method, path, &(struct question){ .body = SLICE_NONE });
+}
+
+struct answer ask_with(const char *method, const char *path, const struct question *q)
+{
 	struct answer a = { 0 };
 	buf_init(&a.bytes, 0);
-	struct link *link = begin(method, path);
+	struct link *link = begin(method, path, q);
 	receive(link, &a.bytes);
 	link_close(&link);
 	parse_answer(&a);
@@ -155,7 +163,7 @@ enum outcome ask_into(const char *path, const char *file)
 	struct answer a = { 0 };
 	struct head head = { 0 };
 	buf_init(&a.bytes, 0);
-	struct link *link = begin("GET", path);
+	struct link *link = begin("GET", path, &(struct question){ .body = SLICE_NONE });
 	receive_head(link, &a.bytes);
 	if (!parse_head(buf_slice(&a.bytes), &head) || head.rest.len > head.length)
 		not_larder();

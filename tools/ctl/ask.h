@@ -19,6 +19,8 @@ enum outcome {
 	OUTCOME_CONFIG = 3,
 	OUTCOME_UNREACHED = 4,
 	OUTCOME_REFUSED = 5,
+	OUTCOME_PARTIAL = 6, /* in force, but not on disk */
+	OUTCOME_EMPTY = 7,   /* nothing matched */
 };
 
 extern const char *admin_address;
@@ -36,6 +38,12 @@ struct answer {
 _Noreturn void give_up(enum outcome, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Asks; gives up when the server cannot be reached. own: the caller frees `bytes`. */
 struct answer ask(const char *method, const char *path);
+/* The same with a body. repeat_key: Idempotency-Key; NULL = none. */
+struct question {
+	struct slice body;
+	const char *repeat_key;
+};
+struct answer ask_with(const char *method, const char *path, const struct question *);
 /* Asks, and shows the answer by that function. */
 enum outcome ask_and_show(
     const char *method, const char *path, void (*show)(const struct answer *));

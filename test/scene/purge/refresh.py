@@ -10,7 +10,7 @@ import threading
 import time
 
 import scene
-from caching import is_hit, lasting, restart, says, wait_until_written, with_store
+from caching import is_hit, lasting, says, wait_until_written, with_store
 from larder import Larder
 from origin import CLOSE, Origin, answer
 from scene import case, check, equal, eventually
@@ -93,9 +93,9 @@ def test_at_its_rate():
         got, seconds = refreshed(larder, 100)
         equal(got, {"state": "done", "queued": 200, "done": 200, "failed": 0})
         equal(sorted(book.targets()), sorted(targets))
-        check(1.5 < seconds < 4, f"200 at 100 a second took {seconds} s")
-        # What a loop saves up while it is busy are 100 ms at most.
-        check(book.busiest(0.2) <= 20 + 10 + 2, f"{book.busiest(0.2)} in 200 ms")
+        check(1.5 < seconds < 6, f"200 at 100 a second took {seconds} s")
+        # A busy machine may see some late: at another's rate, all 128 that may be on their way.
+        check(book.busiest(0.2) <= 2 * 20 + 10, f"{book.busiest(0.2)} in 200 ms")
         book.forget()
         equal(set(fill(larder, targets)), {b"2"})
         equal(book.targets(), [], "all are fresh")
@@ -213,32 +213,40 @@ def test_two_at_a_time():
         fill(larder, [f"/{kind}{i}" for kind in "ab" for i in range(40)])
         for book in books.values():
             book.forget()
-        begin = time.monotonic()
         seqs = [
             post(larder, tags=[tag], refresh={"origin_rps": rps})["seq"]
             for tag, rps in (("a", 40), ("b", 80))
         ]
-        for seq in seqs:
-            eventually(lambda: receipt(larder, seq)["refresh"]["state"] == "done", "no end")
-        check(time.monotonic() - begin < 1.8, "one waited for the other")
-        check(books["a"].busiest(0.2) <= 8 + 4 + 2, f"{books['a'].busiest(0.2)} in 200 ms")
-        check(books["b"].busiest(0.2) <= 16 + 8 + 2, f"{books['b'].busiest(0.2)} in 200 ms")
+        ended = lambda seq: receipt(larder, seq)["refresh"]["state"] == "done"
+        eventually(lambda: all(ended(seq) for seq in seqs), "they did not end")
+        for kind, book in books.items():
+            equal(sorted(book.targets()), sorted(f"/{kind}{i}" for i in range(40)))
+        check(books["b"].asked[0][0] < books["a"].asked[-1][0], "one waited for the other")
+        check(books["a"].busiest(0.2) <= 2 * 8 + 4, f"{books['a'].busiest(0.2)} in 200 ms")
 
 
 def test_from_disk():
+    """What has left RAM by the time that it is its turn is read from disk, and confirmed."""
     book = Book("Vary: Foo", validates=True)
-    targets = [f"/{i}" for i in range(10)]
-    with Origin(book) as origin, with_store(origin) as larder:
-        fill(larder, targets, "Foo: x")
-        wait_until_written(larder, 10)
-        restart(larder)
-        # What was asked for is known of RAM alone.
-        fill(larder, targets, "Foo: x")
-        fill(larder, targets, "Foo: x")
+    targets = [f"/{i}" for i in range(8)]
+    with Origin(book) as origin, with_store(origin, **{"hot-size": "1m"}) as larder:
+        fill(larder, 2 * targets, "Foo: x")
+        wait_until_written(larder, len(targets))
+        seq = post(larder, refresh={"origin_rps": 4})["seq"]
+        eventually(lambda: receipt(larder, seq)["refresh"]["queued"], "nothing is queued")
+        origin.reply = lasting(LIVES, bytes(16 * 1024))
+        fill(larder, 2 * [f"/large/{i}" for i in range(300)])
+        objects = larder.metric("cache_objects", tier="hot")
+        check(objects < 100, f"{objects} are in RAM")
+        reads = larder.metric("store_reads_total", result="found")
         book.forget()
-        got, _ = refreshed(larder, 100)
-        equal((got["queued"], got["done"], got["failed"]), (10, 10, 0))
-        equal(len(book.asked), 10)
+        origin.reply = book
+        eventually(lambda: receipt(larder, seq)["refresh"]["state"] == "done", "it did not end")
+        got = receipt(larder, seq)["refresh"]
+        equal((got["queued"], got["done"], got["failed"]), (8, 8, 0))
+        check(len(book.asked) >= 4, "most of them came after")
+        equal({r.get("If-None-Match") for _, r in book.asked}, {'"1"'})
+        check(larder.metric("store_reads_total", result="found") > reads, "none was read")
 
 
 def test_reload_meanwhile():

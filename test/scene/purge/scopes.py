@@ -21,9 +21,10 @@ from caching import (
 )
 from larder import Larder
 from origin import CLOSE, Origin, answer
-from purging import asked_at, check_gone, check_hit, get, order, purged
+from purging import asked_at, check_gone, check_hit, get, purged
 from scene import case, check, equal, eventually
 from secure import Authority, SecureLarder
+from wire import head
 
 # name: the order, what it takes, what it spares. {h} is a host of the row's own.
 ROWS = {
@@ -46,7 +47,7 @@ ROWS = {
     "prefix": (
         {"prefixes": ["{h}/img"]},
         ["{h}/img", "{h}/img/", "{h}/img/a/b?c", "{h}:8080/img/x", "{h}/img?x"],
-        ["{h}/images", "{h}/", "{h}/a/img", "{h}/IMG/a", "other.{h}/img/a"],
+        ["{h}/images", "{h}/imgs", "{h}/img.png/x", "{h}/", "{h}/a/img", "{h}/IMG/a", "other.{h}/img/a"],
     ),
     "prefix of a port": (
         {"prefixes": ["{h}:8080/img/"]},
@@ -278,8 +279,6 @@ def test_schemes():
 
 
 def over_tls(larder, ca):
-    from wire import head
-
     with larder.secure(ca, "a") as wire:
         wire.send(head("GET /1 HTTP/1.1", "Host: a", "Foo: x"))
         return wire.read_answer()

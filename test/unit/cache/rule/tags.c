@@ -190,6 +190,20 @@ static void test_json(void)
 	    "lost");
 }
 
+static void test_join(void)
+{
+	struct tag_policy policy = policy_of(0);
+	struct slice got = SLICE_NONE;
+	CU_ASSERT(tags_join(&policy, SL("a\nb"), SL("b\nc\na"), &arena, &got));
+	CHECK_SLICE("each once", got, "a\nb\nc");
+	CU_ASSERT(tags_join(&policy, SL(""), SL("c"), &arena, &got));
+	CHECK_SLICE("one of them empty", got, "c");
+	policy.max_bytes = 3;
+	CU_ASSERT(tags_join(&policy, SL("a\nb"), SL("a"), &arena, &got));
+	CU_ASSERT_FALSE(tags_join(&policy, SL("a\nb"), SL("c"), &arena, &got));
+	CHECK_SLICE("too much", got, "a\nb");
+}
+
 static bool needs_body(const struct tag_policy *policy, const char *lines)
 {
 	const struct response r = { .fields = kit_fields(lines) };
@@ -280,6 +294,7 @@ int main(void)
 		{ "a full arena", test_full_arena },
 		{ "rules of bodies", test_json },
 		{ "which need bodies", test_need },
+		{ "joining", test_join },
 		{ "stripping", test_strip },
 		{ "counting", test_count },
 		{ "numbers", test_numbers },

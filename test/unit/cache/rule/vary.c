@@ -145,8 +145,8 @@ static void test_back(void)
 static const char *some_value(uint32_t *seed, char *to, size_t room)
 {
 	static const char *const pieces[] = { "a", "B", "en-US", ";q=0.5", ";Q=0.050", ";q=1",
-		";q=0", ";05", ";x=Y", ", ", ",", " , ", " ", "\t", "\"a, ;B\"",
-		"\"\\\"\"", "*/*", ":", ";", "=" };
+		";q=0", ";05", ";x=Y", ", ", ",", " , ", " ", "\t", "\"a, ;B\"", "\"\\\"\"", "*/*",
+		":", ";", "=" };
 	size_t len = 0;
 	uint32_t count = (*seed = *seed * 1664525 + 1013904223) >> 28;
 	to[len++] = 'n'; /* a member without a name is none that a request could give back */
