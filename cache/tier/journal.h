@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The journal keeps on disk (notes.h) what was purged: the number of each scope, which decides about what is
- * stored, and the log of what was asked for, which tells about it. One thread writes, in the order of
- * the numbers, all that waits in one go; what somebody waits for is on the disk, synced, before he is
- * told. Entries that cannot be written wait for the disk to be well again; too many, and all of their
- * scopes become one: everything.
+ * The journal keeps on disk (notes.h) what was purged: the number of each scope, which decides about
+ * what is stored, and the log of what was asked for, which tells about it. One thread writes, in the
+ * order of the numbers, all that waits in one go; what somebody waits for is on the disk, synced,
+ * before he is told. Entries that cannot be written wait for the disk to be well again; too many, and
+ * all of their scopes become one: everything.
  *
  * Sequence numbers are given out here, 1, 2, 3 and so on, without gaps, as entries are written.
  *
