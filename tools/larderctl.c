@@ -376,7 +376,8 @@ static void show_help(const struct verb *verb)
 /* Whether words may follow it, and not options alone. */
 static bool takes_words(const struct verb *verb)
 {
-	static const char *const words[] = { " URL", "[URL...]", "PREFIX...", " NAME", " FILE ", " SEQ [" };
+	static const char *const words[] = { " URL", "[URL...]", "PREFIX...", " NAME", " FILE ",
+		" SEQ [" };
 	bool takes = false;
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		takes |= strstr(verb->args, words[i]) != NULL;
