@@ -17,10 +17,7 @@
 #include "cache/purging.h"
 #include "edge/loop/crew.h"
 #include "edge/loop/loop.h"
-#include "purge/receipt.h"
-#include "purge/survey.h"
-
-enum { PURGE_RECEIPTS = 1024 };
+#include "purge/receipts.h"
 
 struct audit;
 struct purge_log;
@@ -52,7 +49,7 @@ struct purge {
  */
 struct purge_log *purge_log_new(struct cache *, struct loop *control);
 /* From the first purge on, each that took force gets its line there before `done`, also one that is not
- * on disk; one that fails is said in the receipt. Before the first purge. own: the log stays the
+ * on disk; one that fails is said in the receipt. What it matched is a later line. Before the first purge. own: the log stays the
  * caller's, until purge_log_free. fail: false, without memory. */
 bool purge_log_set_audit(struct purge_log *, struct audit *);
 /* The cache is open: what goes on behind purges begins. fail: ERR_SYSTEM. */

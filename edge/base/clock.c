@@ -28,3 +28,17 @@ bool wall_write(struct wall w, char to[WALL_TEXT])
 	snprintf(to + len, WALL_TEXT - len, ".%03uZ", (unsigned)(w.ms % 1000) % 1000);
 	return true;
 }
+
+bool wall_read(struct slice text, struct wall *ret)
+{
+	char copy[WALL_TEXT];
+	struct tm tm = { 0 };
+	unsigned ms;
+	int used = 0;
+	snprintf(copy, sizeof(copy), "%.*s", SLICE_ARG(slice_first(text, WALL_TEXT - 1)));
+	const char *rest = strptime(copy, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!rest || sscanf(rest, ".%3uZ%n", &ms, &used) != 1 || used != (int)strlen(".000Z"))
+		return false;
+	ret->ms = (int64_t)timegm(&tm) * 1000 + ms;
+	return true;
+}
