@@ -16,6 +16,15 @@ enum {
 	REST = 10, /* times as long as it went */
 	REST_MS = 30 * 1000,
 	NOTES = 10000, /* that may wait for the disk */
+	URL_BYTES = 64 * 1024,
+	MARKS = 4096,  /* of scopes that the disk was asked for */
+};
+
+/* What the disk has of a scope: hosts, prefixes and tags are many objects'. */
+struct recalled {
+	struct scope scope;
+	struct purge_mark mark;
+	bool is_set;
 };
 
 struct surveyor {
@@ -30,7 +39,34 @@ struct surveyor {
 	struct mono rests_until;
 	/* atomic */
 	_Atomic bool is_ending;
+	/* its thread; forgotten when a go is over */
+	struct recalled recalled[MARKS];
 };
+
+/* ---- what stands ---- */
+
+static bool recall(void *arg, struct scope scope, struct purge_mark *ret_mark)
+{
+	struct surveyor *s = arg;
+	struct recalled *r = &s->recalled[(scope.id + scope.kind) % MARKS];
+	role_worker();
+	if (!r->is_set || r->scope.id != scope.id || r->scope.kind != scope.kind) {
+		r->is_set = cold_recall(s->cache->cold, scope, &r->mark);
+		r->scope = scope;
+	}
+	*ret_mark = r->mark;
+	return r->is_set;
+}
+
+/* Whether an object from the disk was not purged already. Of former lives the disk alone knows. */
+static bool stands(struct surveyor *s, struct object *o) ON_WORKER
+{
+	struct fence_ruling ruling = fence_judge(s->cache->fence, o);
+	if (ruling.is_unsure)
+		ruling = fence_recall(
+		    s->cache->fence, o, recall, s, cold_noted(s->cache->cold));
+	return ruling.stands;
+}
 
 /* ---- what is counted ---- */
 
@@ -126,7 +162,7 @@ static bool may_note(struct cold *cold, struct survey *v)
 static void put_down(struct surveyor *s, struct survey *v, const struct object *o)
 {
 	struct scope scope = scope_url(key_url(o->key));
-	struct purge_act act = { v->order->mode, wall_now() };
+	struct purge_act act = { v->order->mode, v->at };
 	struct cache *c = s->cache;
 	fence_put(c->fence, scope, act, v->before);
 	if (!c->cold || !may_note(c->cold, v))
@@ -152,13 +188,17 @@ static void settle(struct surveyor *s, struct survey *v)
 	struct mono began = mono_now();
 	if (!cold)
 		return;
-	cold_forget(cold, nothing);
-	while (!cold_is_forgotten(cold, nothing) && !v->is_cancelled) {
-		usleep(SETTLE_US);
-		if (mono_ms_since(began, mono_now()) > SETTLE_MS) {
+	if (cold_state(cold) == COLD_OK)
+		cold_forget(cold, nothing);
+	/* A disk that is not well may not be waited for: others wait, too, and some for RAM alone. */
+	while (!v->err && !v->is_cancelled && !s->is_ending) {
+		if (cold_state(cold) != COLD_OK ||
+		    mono_ms_since(began, mono_now()) > SETTLE_MS)
 			v->err = ERR_STORE_IO;
+		else if (cold_is_forgotten(cold, nothing))
 			return;
-		}
+		else
+			usleep(SETTLE_US);
 	}
 }
 
@@ -217,25 +257,28 @@ struct walk {
 	struct survey *all;
 };
 
-/* What is in RAM, too, was counted there. */
-static bool is_hot(struct surveyor *s, const struct object *o)
+/* Whether it is in RAM, too, and was counted there. Of what is not purged yet, RAM's decides. */
+static bool is_hot(struct surveyor *s, struct survey *v, const struct object *o)
 {
 	struct object *hot = hot_peek(s->cache->hot, o->hash);
-	bool is_same = hot && hot->kind == OBJECT_ANSWER && slice_eq(hot->key, o->key);
+	bool is_same = hot && hot->kind == OBJECT_ANSWER && slice_eq(hot->key, o->key) &&
+	    hot->seq < v->before;
 	object_unref(&hot);
 	return is_same;
 }
 
-static void meet_cold(void *arg, const struct object *o, uint64_t bytes)
+static void meet_cold(void *arg, struct object *o, uint64_t bytes)
 {
 	const struct walk *w = arg;
+	struct surveyor *s = w->surveyor;
+	role_worker();
 	for (struct survey *v = w->all; v; v = v->next) {
 		if (!goes_on(v) || !is_meant(v, o))
 			continue;
-		if (!is_hot(w->surveyor, o))
+		if (!is_hot(s, v, o) && (v->before != UINT64_MAX || stands(s, o)))
 			count(v, o, bytes);
 		if (v->sweeps)
-			put_down(w->surveyor, v, o);
+			put_down(s, v, o);
 	}
 }
 
@@ -277,18 +320,49 @@ static void look_up_hot(struct surveyor *s, struct survey *v, struct hash128 has
 	object_unref(&o);
 }
 
+static int by_hash(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct hash128));
+}
+
+/* Where the URLs are, in order, each of both schemes: an order is for both. own: free. */
+static struct hash128 *hashes_of(struct surveyor *s, const struct order *o, size_t *ret_count)
+{
+	struct hash_secret secret = cache_secret(s->cache);
+	struct hash128 *hashes = malloc(2 * o->files.count * sizeof(*hashes));
+	struct arena arena;
+	arena_init(&arena, URL_BYTES);
+	for (size_t i = 0; hashes && i < o->files.count; i++) {
+		struct slice url = o->files.at[i];
+		hashes[2 * i] = hash_siphash(secret, url);
+		hashes[2 * i + 1] = hash_siphash(secret, order_other_scheme(url, &arena));
+		arena_reset(&arena);
+	}
+	arena_fini(&arena);
+	*ret_count = hashes ? 2 * o->files.count : 0;
+	if (hashes)
+		qsort(hashes, *ret_count, sizeof(*hashes), by_hash);
+	return hashes;
+}
+
 static void look_up(struct surveyor *s, struct survey *v) ON_WORKER
 {
 	struct stroll stroll;
 	struct walk walk = { s, v };
+	size_t count;
+	struct hash128 *hashes = hashes_of(s, v->order, &count);
 	stroll_init(&stroll);
-	for (size_t i = 0; i < v->order->files.count && goes_on(v); i++) {
-		struct hash128 hash = hash_siphash(cache_secret(s->cache), v->order->files.at[i]);
+	if (!hashes)
+		v->err = ERR_NO_MEMORY;
+	for (size_t i = 0; i < count && goes_on(v) && !s->is_ending; i++) {
+		if (i > 0 && hash128_eq(hashes[i], hashes[i - 1]))
+			continue;
 		if (s->cache->cold)
-			v->err = stroll_at(s->cache->cold, &stroll, hash, meet_cold, &walk);
-		look_up_hot(s, v, hash, false);
+			v->err = stroll_at(s->cache->cold, &stroll, hashes[i], meet_cold, &walk);
+		look_up_hot(s, v, hashes[i], false);
 	}
 	stroll_fini(&stroll);
+	free(hashes);
 }
 
 /* ---- the thread ---- */
@@ -370,6 +444,7 @@ static void *thread_main(void *arg)
 		all = look_up_some(s, all);
 		if (all)
 			go_through_all(s, all);
+		memset(s->recalled, 0, sizeof(s->recalled));
 		rest_after(s, began);
 		for (struct survey *v = all, *next; v; v = next) {
 			next = v->next;

@@ -38,6 +38,7 @@ struct survey {
 	uint64_t before; /* what was asked for before this number; UINT64_MAX = all that stands */
 	size_t hottest;  /* how many of those asked for most are wanted; SURVEY_HOTTEST at most */
 	bool sweeps;
+	struct wall at; /* sweeps: when what it is for was purged */
 	bool is_urgent; /* somebody waits for it */
 	struct loop *home;
 	void (*done)(struct survey *); /* ON_LOOP of home: comes once, in any case */

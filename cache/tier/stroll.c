@@ -71,10 +71,12 @@ static enum err go(struct store *s, struct stroll *w, unsigned records, stroll_f
 	struct rocks_walk *walk = rocks_walk_new(s->rocks, ROCKS_META, KEY_SLICE(from));
 	for (unsigned i = 0; !made; i++, rocks_walk_next(walk)) {
 		w->is_over = !rocks_walk_at(walk, &key, &value, &err);
-		if (w->is_over || key.len != sizeof(w->from))
+		if (w->is_over)
 			break;
+		if (key.len != sizeof(w->from))
+			continue;
 		memcpy(&w->from, key.at, sizeof(w->from));
-		if (i == records)
+		if (i >= records)
 			break; /* the next part begins here */
 		made = meet(s, w, value, show, arg);
 	}

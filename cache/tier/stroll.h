@@ -21,7 +21,8 @@ struct stroll {
 void stroll_init(struct stroll *);
 void stroll_fini(struct stroll *);
 
-typedef void stroll_f(void *arg, const struct object *, uint64_t body_bytes);
+/* It may be judged. */
+typedef void stroll_f(void *arg, struct object *, uint64_t body_bytes);
 /* Shows what is in the next `records` records, and moves on; is_over tells that it was the last part.
  * fail: ERR_STORE_IO, also while the store is not open; ERR_NO_MEMORY. */
 enum err stroll_on(struct cold *, struct stroll *, unsigned records, stroll_f *, void *arg)
