@@ -17,7 +17,7 @@ enum {
 	REST_MS = 30 * 1000,
 	NOTES = 10000, /* that may wait for the disk */
 	URL_BYTES = 64 * 1024,
-	MARKS = 4096,  /* of scopes that the disk was asked for */
+	MARKS = 4096, /* of scopes that the disk was asked for */
 };
 
 /* What the disk has of a scope: hosts, prefixes and tags are many objects'. */
@@ -63,8 +63,7 @@ static bool stands(struct surveyor *s, struct object *o) ON_WORKER
 {
 	struct fence_ruling ruling = fence_judge(s->cache->fence, o);
 	if (ruling.is_unsure)
-		ruling = fence_recall(
-		    s->cache->fence, o, recall, s, cold_noted(s->cache->cold));
+		ruling = fence_recall(s->cache->fence, o, recall, s, cold_noted(s->cache->cold));
 	return ruling.stands;
 }
 
@@ -181,7 +180,7 @@ static void put_down(struct surveyor *s, struct survey *v, const struct object *
 
 /* What the store's writer had in hands when the pattern came is on disk when this returns: a removal of
  * nothing went all the way behind it. */
-static void settle(struct surveyor *s, struct survey *v)
+static void await_writer(struct surveyor *s, struct survey *v)
 {
 	struct cold *cold = s->cache->cold;
 	struct hash128 nothing = { v->before, ~v->before };
@@ -192,8 +191,7 @@ static void settle(struct surveyor *s, struct survey *v)
 		cold_forget(cold, nothing);
 	/* A disk that is not well may not be waited for: others wait, too, and some for RAM alone. */
 	while (!v->err && !v->is_cancelled && !s->is_ending) {
-		if (cold_state(cold) != COLD_OK ||
-		    mono_ms_since(began, mono_now()) > SETTLE_MS)
+		if (cold_state(cold) != COLD_OK || mono_ms_since(began, mono_now()) > SETTLE_MS)
 			v->err = ERR_STORE_IO;
 		else if (cold_is_forgotten(cold, nothing))
 			return;
@@ -299,7 +297,7 @@ static void go_through_all(struct surveyor *s, struct survey *all) ON_WORKER
 {
 	for (struct survey *v = all; v; v = v->next)
 		if (v->sweeps)
-			settle(s, v);
+			await_writer(s, v);
 	go_through_hot(s, all, meet_hot);
 	go_through_cold(s, all);
 	/* Last: what is in RAM was not counted on disk. */
