@@ -84,3 +84,15 @@ void preview_write(const struct order *o, const struct survey *v, struct buf *to
 	buf_addf(to, "]},\"requests_per_s\":%.1f,\"origin_requests_expected_per_minute\":%.0f}\n",
 	    v->requests_per_s, v->origin_per_minute);
 }
+
+void receipt_write_entry(const struct receipt *r, struct buf *to)
+{
+	char at[WALL_TEXT] = "";
+	wall_write(r->at, at);
+	buf_addf(to, "{\"at\":\"%s\",\"actor\":", at);
+	buf_add_json(to, slice_str(r->actor));
+	buf_addf(to, ",\"order\":{\"mode\":\"%s\"", r->mode == PURGE_HARD ? "hard" : "soft");
+	write_text(to, "reason", r->reason);
+	write_text(to, "deploy_id", r->deploy_id);
+	buf_add(to, SL("}}"));
+}

@@ -30,5 +30,7 @@ struct receipt {
 bool receipt_is_final(const struct receipt *);
 /* Writes what an order would do, as JSON: of a survey of all that stands. */
 void preview_write(const struct order *, const struct survey *, struct buf *);
+/* Writes what an entry of the log says, as far as a receipt knows it. */
+void receipt_write_entry(const struct receipt *, struct buf *);
 /* Writes a receipt as JSON. */
 void receipt_write(const struct receipt *, struct buf *);

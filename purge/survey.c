@@ -507,7 +507,7 @@ bool survey_begin(struct surveyor *s, struct survey *v)
 	v->hottest = min_size(v->hottest, SURVEY_HOTTEST);
 	v->items = v->hottest ? calloc(v->hottest, sizeof(v->items[0])) : NULL;
 	lock_take(&s->lock);
-	bool fits = s->count < SURVEYS || v->sweeps;
+	bool fits = s->count < SURVEYS || v->sweeps || v->is_urgent;
 	if (fits) {
 		v->next = s->waiting;
 		s->waiting = v;

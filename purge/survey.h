@@ -61,7 +61,7 @@ struct survey {
 struct surveyor *surveyor_new(struct cache *);
 /* Ends: what waits is told ERR_CANCELLED, by letters to homes that must be there still. */
 void surveyor_free(struct surveyor **);
-/* False: too many wait already (none that sweeps is refused). thread: any. */
+/* False: too many wait already (none is refused that sweeps, or that somebody waits for). thread: any. */
 bool survey_begin(struct surveyor *, struct survey *);
 /* `done` comes soon. thread: any. */
 void survey_cancel(struct survey *);

@@ -253,12 +253,12 @@ static const struct verb {
 	    "  larderctl object list --host shop.example --prefix /images/\n"
 	    "  larderctl object list --tier cold --limit 5000\n"
 	    "  larderctl -o json object list --limit 1000000 | jq -r '.objects[].url' | sort\n",
-	    object_list, "NPTL" },
+	    object_list, "NPTn" },
 	{ "object top", " [--limit N]", "what is asked for most often",
 	    "Shows the objects in RAM with the most hits since they came there, 20 unless --limit says\n"
 	    "more (1000 at most).\n\n"
 	    "  larderctl object top --limit 50\n",
-	    object_top, "L" },
+	    object_top, "n" },
 	{ "object export", " URL [-H 'Name: value']... [--body] [-o FILE]",
 	    "a stored answer, as bytes",
 	    "Writes the stored answer as an HTTP message: status line, fields, body; with --body the\n"
@@ -273,19 +273,20 @@ static const struct verb {
 	    "what is to be refreshed was.\n\n"
 	    "  larderctl purge receipt 17 --wait\n",
 	    purge_receipt_show, "" },
-	{ "purge log", " [--since SEQ] [--limit N]", "what was purged, by whom and why",
-	    "Lists purges in the order of their numbers, 100 unless --limit says more.\n\n"
-	    "  larderctl purge log --since 1000\n"
+	{ "purge log", " [--since SEQ] [-n N]", "what was purged, by whom and why",
+	    "Lists purges in the order of their numbers, 100 unless -n says more.\n\n"
+	    "  larderctl purge log --since 1000 -n 20\n"
 	    "  larderctl -o json purge log | jq '.purges[] | select(.actor == \"ci\")'\n",
-	    purge_log_show, "L" },
+	    purge_log_show, "n" },
 	{ "purge", " [URL...] [OPTION...]", "make stored answers stale, or remove them",
 	    "What: URLs (each with its variants), --tag T[,T...], --prefix HOST/PATH, --host H, --all,\n"
-	    "--expr 'a AND NOT b', --regex R; --from FILE|- has a URL on each line.\n"
+	    "--expr 'a AND NOT b', --regex R. --from FILE|- has a URL on each line; a long list is\n"
+	    "sent in several orders, a line of output each, and ends at the first that fails.\n"
 	    "How: --soft (stale at once, refreshed when asked for; the default but for URLs alone),\n"
 	    "--hard (gone). --refresh[=RPS] fetches what matched again, most asked for first.\n"
 	    "Before: --dry-run shows what would happen; --fail-if-empty; --max-objects N refuses more\n"
-	    "unless --confirm; --wait-origin URL with --origin-field NAME or --origin-json PATH,\n"
-	    "--equals V, --timeout 60s: not before every address of the origin shows that.\n"
+	    "unless --confirm; --wait-origin URL with --header NAME or --json PATH (or --origin-field,\n"
+	    "--origin-json), --equals V, --timeout 60s: not before every address of the origin shows it.\n"
 	    "After: --wait until all is counted and refreshed. --reason, --deploy-id go to the log;\n"
 	    "--idempotency-key K: the same order twice is done once.\n\n"
 	    "It is in force, and on disk, when this returns. Exits 5 when refused, 6 when in force but\n"
@@ -293,9 +294,11 @@ static const struct verb {
 	    "  larderctl purge https://shop.example/p/17\n"
 	    "  larderctl purge --tag product-17,list --wait --reason 'price change'\n"
 	    "  larderctl purge --prefix shop.example/img --dry-run\n"
+	    "  git diff --name-only HEAD~1 -- public | sed 's,^public,https://shop.example,' |\n"
+	    "    larderctl purge --from -\n"
 	    "  larderctl purge --tag site --refresh=50 --wait --deploy-id \"$GITHUB_SHA\" \\\n"
-	    "    --wait-origin https://shop.example/version --origin-field X-Version --equals 42\n",
-	    purge_run, "NP" },
+	    "    --wait-origin https://shop.example/version --header X-Version --equals 42\n",
+	    purge_run, "NPH" },
 	{ "ready", "", "whether traffic may come",
 	    "Exits 0 when Larder is ready, 1 with the reason while it starts or drains.\n\n"
 	    "  until larderctl ready; do sleep 1; done\n",
@@ -373,7 +376,8 @@ static void show_help(const struct verb *verb)
 /* Whether words may follow it, and not options alone. */
 static bool takes_words(const struct verb *verb)
 {
-	static const char *const words[] = { " URL", "[URL...]", "PREFIX...", " NAME", " FILE ", " SEQ [" };
+	static const char *const words[] = { " URL", "[URL...]", "PREFIX...", " NAME", " FILE ",
+		" SEQ [" };
 	bool takes = false;
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		takes |= strstr(verb->args, words[i]) != NULL;
@@ -426,7 +430,7 @@ static void check_options(const struct verb *verb)
 		char letter;
 		const char *name;
 	} names[] = { { 'w', "--watch" }, { 'H', "-H" }, { 'N', "--host" }, { 'P', "--prefix" },
-		{ 'T', "--tier" }, { 'L', "--limit" }, { 'B', "--body" }, { 'S', "--scope" },
+		{ 'T', "--tier" }, { 'n', "--limit" }, { 'B', "--body" }, { 'S', "--scope" },
 		{ 'R', "--rate" } };
 	const char *takes = verb->takes;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -498,7 +502,7 @@ static bool take_option(int letter, const char *value)
 		purge_take(PURGE_PREFIX, value);
 		break;
 	case 'T': o->tier = value; break;
-	case 'L': o->limit = value; break;
+	case 'n': o->limit = value; break;
 	case 'B': o->is_body_only = true; break;
 	case 'S': token_options.scopes = value; break;
 	case 'R': token_options.rate = value; break;
@@ -530,7 +534,7 @@ int main(int argc, char **argv)
 		{ "host", required_argument, NULL, 'N' },
 		{ "prefix", required_argument, NULL, 'P' },
 		{ "tier", required_argument, NULL, 'T' },
-		{ "limit", required_argument, NULL, 'L' },
+		{ "limit", required_argument, NULL, 'n' },
 		{ "body", no_argument, NULL, 'B' },
 		{ "help", no_argument, NULL, 'h' },
 		PURGE_LONG_OPTIONS,
@@ -543,7 +547,7 @@ int main(int argc, char **argv)
 	from_env = getenv("LARDER_TOKEN");
 	if (from_env && *from_env)
 		admin_token = from_env;
-	for (int c; (c = getopt_long(argc, argv, "a:o:wH:h", options, NULL)) != -1;)
+	for (int c; (c = getopt_long(argc, argv, "a:o:wH:n:h", options, NULL)) != -1;)
 		if (!take_option(c, optarg))
 			return OUTCOME_USAGE;
 	return (int)run(argv + optind, argc - optind);

@@ -4,6 +4,7 @@
 #include "cache/tier/admit.h"
 #include "cache/tier/journal.h"
 #include "cache/tier/loader.h"
+#include "cache/tier/notes.h"
 #include "cache/tier/store.h"
 #include "cache/tier/writer.h"
 
@@ -372,7 +373,7 @@ enum err cold_patterns(
     struct cold *c, void (*show)(void *arg, uint64_t number, struct slice text), void *arg)
 {
 	role_worker();
-	return journal_patterns(&c->store, show, arg);
+	return notes_patterns(&c->store, show, arg);
 }
 
 enum err cold_read_log(struct cold *c, uint64_t seq,
@@ -381,7 +382,7 @@ enum err cold_read_log(struct cold *c, uint64_t seq,
 	role_worker();
 	if (!health_may(&c->store.health, HEALTH_READS) || !gate_enter(&c->store.gate))
 		return ERR_STORE_IO;
-	enum err err = journal_read(&c->store, seq, show, arg);
+	enum err err = notes_read(&c->store, seq, show, arg);
 	gate_leave(&c->store.gate);
 	return err;
 }

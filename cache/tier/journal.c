@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cache/tier/ages.h"
+#include "cache/tier/notes.h"
 #include "edge/base/log.h"
 
 enum {
@@ -17,8 +18,6 @@ enum {
 	SCOPE_BYTES = 64,     /* about, on disk */
 	DISK_SHARE = 8,
 };
-
-#define PATTERN_PREFIX "pattern "
 
 /* The newest number of entries that were dropped, and the strongest mode; number 0 = none. */
 struct loss {
@@ -82,86 +81,6 @@ static void end_entry(struct journal_entry *e, enum err err, uint64_t seq)
 	free(e);
 }
 
-/* ---- records ---- */
-
-struct fence_key {
-	char bytes[10];
-};
-
-static struct fence_key key_of(struct scope scope, enum purge_mode mode)
-{
-	struct fence_key key;
-	key.bytes[0] = (char)scope.kind;
-	key.bytes[1] = (char)mode;
-	memcpy(key.bytes + 2, &scope.id, sizeof(scope.id));
-	return key;
-}
-
-/* As it is kept, in the machine's order. */
-struct fence_value {
-	uint64_t number;
-	int64_t at_ms;
-};
-
-static void put_scope(struct rocks_batch *b, struct rocks *rocks, struct scope scope,
-    struct purge_act act, uint64_t number)
-{
-	struct fence_key key = key_of(scope, act.mode);
-	struct fence_value kept = { number, act.at.ms };
-	struct slice value = slice_of((const char *)&kept, sizeof(kept));
-	rocks_batch_put(b, rocks, ROCKS_FENCE, KEY_SLICE(key), &value, 1);
-}
-
-struct pattern_key {
-	char text[32];
-};
-
-static struct pattern_key pattern_key_of(uint64_t number)
-{
-	struct pattern_key key;
-	snprintf(key.text, sizeof(key.text), PATTERN_PREFIX "%016" PRIx64, number);
-	return key;
-}
-
-static void put_pattern(struct rocks_batch *b, struct rocks *rocks, const struct journal_entry *e)
-{
-	struct pattern_key key = pattern_key_of(e->retires ? e->retires : e->number);
-	if (e->retires)
-		rocks_batch_delete(b, rocks, ROCKS_CONTROL, slice_str(key.text));
-	else if (e->is_pattern)
-		rocks_batch_put(b, rocks, ROCKS_CONTROL, slice_str(key.text), &e->text, 1);
-}
-
-static void put_text(
-    struct rocks_batch *b, struct rocks *rocks, uint64_t seq, const struct journal_entry *e)
-{
-	struct rocks_id key = rocks_id_of(seq);
-	struct slice parts[] = { slice_of((const char *)&e->number, sizeof(e->number)), e->text };
-	rocks_batch_put(b, rocks, ROCKS_PURGES, KEY_SLICE(key), parts, COUNT_OF(parts));
-}
-
-static bool recall(struct store *s, struct scope scope, struct purge_mark *ret_mark) ON_WORKER
-{
-	*ret_mark = (struct purge_mark){ 0 };
-	for (enum purge_mode mode = 0; mode < PURGE_MODES; mode++) {
-		struct fence_key key = key_of(scope, mode);
-		struct rocks_value value;
-		struct fence_value kept = { 0 };
-		enum rocks_look look = store_get(s, ROCKS_FENCE, KEY_SLICE(key), &value);
-		if (look == ROCKS_FAILED)
-			return false;
-		if (look != ROCKS_FOUND)
-			continue;
-		if (value.bytes.len == sizeof(kept))
-			memcpy(&kept, value.bytes.at, sizeof(kept));
-		rocks_unpin(&value);
-		ret_mark->numbers[mode] = kept.number;
-		if (mode == PURGE_SOFT)
-			ret_mark->soft_at.ms = kept.at_ms;
-	}
-	return true;
-}
-
 /* ---- everything ---- */
 
 /* Numbers of scope_all come from purges, from what was dropped and from what is forgotten: in no
@@ -195,7 +114,7 @@ static void put_all(struct journal *j, struct rocks_batch *b, const struct purge
 {
 	for (enum purge_mode mode = 0; mode < PURGE_MODES; mode++)
 		if (all->numbers[mode] > j->all[mode])
-			put_scope(b, j->store->rocks, scope_all(),
+			notes_put_scope(b, j->store->rocks, scope_all(),
 			    (struct purge_act){ mode, all->soft_at }, all->numbers[mode]);
 }
 
@@ -204,54 +123,14 @@ static void put_all(struct journal *j, struct rocks_batch *b, const struct purge
 bool journal_recall(struct store *s, struct scope scope, struct purge_mark *ret_mark)
 {
 	if (scope.kind != SCOPE_ALL)
-		return recall(s, scope, ret_mark);
+		return notes_recall(s, scope, ret_mark);
 	*ret_mark = get_all(s->journal);
 	return true;
 }
 
-enum err journal_read(struct store *s, uint64_t seq, journal_show_f *show, void *arg)
-{
-	struct rocks_id from = rocks_id_of(seq);
-	struct slice key, value;
-	enum err err;
-	struct rocks_walk *walk = rocks_walk_new(s->rocks, ROCKS_PURGES, KEY_SLICE(from));
-	for (; rocks_walk_at(walk, &key, &value, &err); rocks_walk_next(walk)) {
-		uint64_t number;
-		if (key.len != sizeof(seq) || value.len < sizeof(number))
-			continue;
-		memcpy(&seq, key.at, sizeof(seq));
-		memcpy(&number, value.at, sizeof(number));
-		if (!show(arg, __builtin_bswap64(seq), number, slice_from(value, sizeof(number))))
-			break;
-	}
-	rocks_walk_free(&walk);
-	return err;
-}
-
-enum err journal_patterns(struct store *s, journal_pattern_f *show, void *arg)
-{
-	struct slice key, value, prefix = SL(PATTERN_PREFIX);
-	enum err err;
-	struct rocks_walk *walk = rocks_walk_new(s->rocks, ROCKS_CONTROL, prefix);
-	for (; rocks_walk_at(walk, &key, &value, &err); rocks_walk_next(walk)) {
-		char text[17] = "";
-		struct slice digits = slice_from(key, prefix.len);
-		if (!slice_starts(key, prefix))
-			break;
-		memcpy(text, digits.at, min_size(digits.len, sizeof(text) - 1));
-		show(arg, strtoull(text, NULL, 16), value);
-	}
-	rocks_walk_free(&walk);
-	return err;
-}
-
 bool journal_is_stale(const struct journal *j, struct slice value)
 {
-	struct fence_value kept;
-	if (value.len != sizeof(kept))
-		return true;
-	memcpy(&kept, value.at, sizeof(kept));
-	return kept.number < j->all[PURGE_HARD];
+	return notes_number(value) < j->all[PURGE_HARD];
 }
 
 /* ---- forgetting the oldest ---- */
@@ -323,10 +202,10 @@ static enum err put_if_newer(
 	struct purge_mark had = { 0 };
 	/* Those of a life that had no store are smaller than what that store has. */
 	bool may_be_older = e->is_of_before || j->is_opening;
-	if (may_be_older && !recall(j->store, scope, &had))
+	if (may_be_older && !notes_recall(j->store, scope, &had))
 		return ERR_STORE_IO;
 	if (had.numbers[e->act.mode] < e->number)
-		put_scope(g->batch, j->store->rocks, scope, e->act, e->number);
+		notes_put_scope(g->batch, j->store->rocks, scope, e->act, e->number);
 	return ERR_NONE;
 }
 
@@ -339,9 +218,12 @@ static enum err put_entry(struct journal *j, struct group *g, const struct journ
 			raise_all(&g->all, e->act, e->number);
 		else
 			err = put_if_newer(j, g, e->scopes[i], e);
-	put_pattern(g->batch, j->store->rocks, e);
+	if (e->is_pattern)
+		notes_put_pattern(g->batch, j->store->rocks, e->number, e->text);
+	if (e->retires)
+		notes_drop_pattern(g->batch, j->store->rocks, e->retires);
 	if (e->is_logged)
-		put_text(g->batch, j->store->rocks, ++g->seq, e);
+		notes_put_text(g->batch, j->store->rocks, ++g->seq, e->number, e->text);
 	g->is_synced |= e->is_logged || e->is_pattern;
 	g->has_newer |= !e->is_of_before;
 	g->before = e->number;
@@ -469,11 +351,14 @@ static bool note_number(void *arg, UNUSED uint64_t seq, uint64_t number, UNUSED 
 static enum err end_found(struct journal *j) ON_WORKER
 {
 	uint64_t number = 0;
-	enum err err = journal_read(j->store, j->last_seq + 1, note_number, &number);
-	while (!err && !list_empty(&j->held)) {
-		struct journal_entry *e = LIST_OF(j->held.next, struct journal_entry, link);
-		if (e->number > number)
+	enum err err = notes_read(j->store, j->last_seq + 1, note_number, &number);
+	LIST_EACH (link, &j->held) {
+		struct journal_entry *e = LIST_OF(link, struct journal_entry, link);
+		if (err || (!e->is_of_before && e->number > number))
 			break;
+		/* Of those of before nobody can tell. */
+		if (e->is_of_before)
+			continue;
 		weigh(j, e);
 		j->known = e->number;
 		j->held_count--;
@@ -496,7 +381,7 @@ enum err journal_catch_up(struct journal *j)
 	/* Another disk came in this one's place: what was noted on that is not noted here. */
 	if (j->known > 0 && j->store->ledger.logs[0].past_count == 0)
 		lose(&j->lost, j->known, PURGE_HARD);
-	if (!err && !recall(j->store, scope_all(), &all))
+	if (!err && !notes_recall(j->store, scope_all(), &all))
 		err = ERR_STORE_IO;
 	if (!err) {
 		set_all(j, &all);

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The journal keeps on disk what was purged: the number of each scope, which decides about what is
- * stored, and the log of what was asked for, which tells about it. One thread writes, in the order of
- * the numbers, all that waits in one go; what somebody waits for is on the disk, synced, before he is
- * told. Entries that cannot be written wait for the disk to be well again; too many, and all of their
- * scopes become one: everything.
- *
- *	ROCKS_FENCE    kind, mode, scope's id -> number, and when
- *	ROCKS_PURGES   sequence number -> number, and the entry's text
- *	ROCKS_CONTROL  "pattern " and a number -> the text of a pattern that is in force
+ * The journal keeps on disk (notes.h) what was purged: the number of each scope, which decides about
+ * what is stored, and the log of what was asked for, which tells about it. One thread writes, in the
+ * order of the numbers, all that waits in one go; what somebody waits for is on the disk, synced,
+ * before he is told. Entries that cannot be written wait for the disk to be well again; too many, and
+ * all of their scopes become one: everything.
  *
  * Sequence numbers are given out here, 1, 2, 3 and so on, without gaps, as entries are written.
  *
@@ -65,13 +61,6 @@ enum err journal_catch_up(struct journal *) ON_WORKER;
 
 /* Reads what is on disk of a scope. Inside the gate, or in cold_host.opened. False: it failed. */
 bool journal_recall(struct store *, struct scope, struct purge_mark *ret_mark) ON_WORKER;
-/* Shows entries of the log in their order, from `seq` on, until `show` answers false. Inside the gate.
- * fail: ERR_STORE_IO, ERR_STORE_CORRUPT. */
-typedef bool journal_show_f(void *arg, uint64_t seq, uint64_t number, struct slice text);
-enum err journal_read(struct store *, uint64_t seq, journal_show_f *, void *arg) ON_WORKER;
-/* Shows the patterns that are in force. thread: in cold_host.opened. */
-typedef void journal_pattern_f(void *arg, uint64_t number, struct slice text);
-enum err journal_patterns(struct store *, journal_pattern_f *, void *arg) ON_WORKER;
 /* The last sequence number. thread: any. */
 uint64_t journal_last_seq(const struct journal *);
 /* Compaction's question: whether a record of ROCKS_FENCE says nothing any more. thread: RocksDB's. */

@@ -6,6 +6,7 @@
 #include "edge/admin/errand.h"
 #include "edge/admin/export.h"
 #include "edge/admin/object.h"
+#include "edge/admin/openapi.h"
 #include "edge/admin/purge.h"
 #include "edge/admin/reply.h"
 #include "purge/repeat.h"
@@ -33,7 +34,7 @@ const struct meter_table admin_meter_table = { descs, COUNT_OF(descs) };
 typedef void handle_f(struct admin *, struct reply *);
 
 static handle_f show_health, show_readiness, show_metrics, show_stat, show_config, reload_config;
-static handle_f show_certs, reload_certs, show_store;
+static handle_f show_certs, reload_certs, show_store, show_openapi;
 
 static const struct endpoint {
 	enum method method;
@@ -54,6 +55,7 @@ static const struct endpoint {
 	{ METHOD_POST, "POST", "/v1/purge", GRANT_PURGE_SELECT, purge_order },
 	{ METHOD_GET, "GET, HEAD", "/v1/purge/", GRANT_READ, purge_show },
 	{ METHOD_GET, "GET, HEAD", "/v1/purges", GRANT_READ, purge_listed },
+	{ METHOD_GET, "GET, HEAD", "/v1/openapi.json", GRANT_READ, show_openapi },
 	{ METHOD_GET, "GET, HEAD", "/v1/config", GRANT_READ, show_config },
 	{ METHOD_POST, "POST", "/v1/config/reload", GRANT_ADMIN, reload_config },
 	{ METHOD_GET, "GET, HEAD", "/v1/certs", GRANT_READ, show_certs },
@@ -107,6 +109,12 @@ static void show_store(struct admin *admin, struct reply *r) ON_LOOP
 	buf_add(&r->text, SL(",\"metrics\":"));
 	metrics_json(admin->options.metrics, prefixes, COUNT_OF(prefixes), &r->text);
 	buf_add(&r->text, SL("}\n"));
+	reply_send(r, 200, REPLY_JSON);
+}
+
+static void show_openapi(UNUSED struct admin *admin, struct reply *r) ON_LOOP
+{
+	buf_add(&r->text, openapi_text());
 	reply_send(r, 200, REPLY_JSON);
 }
 

@@ -16,6 +16,7 @@
  *	POST /v1/purge           purges: see purge.h
  *	GET  /v1/purge/SEQ       how a purge fared
  *	GET  /v1/purges          what was purged
+ *	GET  /v1/openapi.json    all of this, as OpenAPI 3.1
  *	GET  /v1/config          the configuration in force, YAML
  *	POST /v1/config/reload   200, or 422 with every error; then what was in force stays
  *	GET  /v1/certs           the certificates in force, JSON

@@ -82,6 +82,8 @@ static struct link *begin(const char *method, const char *path, const struct que
 	    "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: larderctl\r\nContent-Length: %zu\r\n"
 	    "Connection: close\r\n",
 	    method, path, link_host(), q->body.len);
+	if (q->body.len)
+		buf_add(&head, SL("Content-Type: application/json\r\n"));
 	if (q->repeat_key)
 		buf_addf(&head, "Idempotency-Key: %s\r\n", q->repeat_key);
 	if (admin_token)

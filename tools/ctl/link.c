@@ -157,7 +157,8 @@ static void check_options(void)
 
 struct link *link_open(void)
 {
-	struct timeval patience = { .tv_sec = TIMEOUT_S };
+	int patience_s = link_options.patience_s ? link_options.patience_s : TIMEOUT_S;
+	struct timeval patience = { .tv_sec = patience_s };
 	struct link *l = must_alloc(sizeof(*l));
 	*l = (struct link){ 0 };
 	check_options();

@@ -12,6 +12,7 @@
 /* Files of --cacert, --cert and --key; NULL = not given: then the system's CAs, no certificate. */
 struct link_options {
 	const char *cacert, *cert, *key;
+	int patience_s; /* with an answer that does not go on; 0 = 60 */
 };
 extern struct link_options link_options;
 

@@ -4,17 +4,42 @@
 #include <unistd.h>
 
 #include "edge/base/clock.h"
+#include "tools/ctl/link.h"
 #include "tools/ctl/number.h"
 #include "tools/ctl/object.h"
 #include "tools/ctl/table.h"
 
-enum { ITEMS_MAX = 10000, LINE_BYTES = 16 * 1024, LOOK_US = 200 * 1000, PATIENCE_MS = 2000 };
+/* Of an order, as Larder takes it: items, and their text without what goes with them. */
+enum { ITEMS_MAX = 10000, ITEMS_BYTES = 960 * 1024 };
+enum { LINE_BYTES = 16 * 1024, LOOK_US = 200 * 1000, PATIENCE_MS = 2000 };
+enum { GATE_PATIENCE_S = 11 * 60 }; /* an order waits ten minutes at most */
 
 static json_t *order, *gate;
 static const char *repeat_key, *since_text, *from_file;
-static bool has_own, waits;
+static uint64_t given; /* BIT of each option */
+static bool waits;
+
+/* The lines that go into the next order. */
+static struct {
+	size_t line, orders; /* read, sent */
+	size_t count, bytes;
+	size_t lines[ITEMS_MAX]; /* number of each */
+} batch;
 
 /* ---- options ---- */
+
+static uint64_t bit_of(enum purge_option option)
+{
+	return UINT64_C(1) << (option - PURGE_URL);
+}
+
+/* An option that means nothing here is an error: its user meant something by it. */
+static void allow(const char *verb, uint64_t allowed)
+{
+	if (given & ~allowed)
+		give_up(OUTCOME_USAGE,
+		    "`%s` does not take all of these options; see larderctl %s --help", verb, verb);
+}
 
 static json_t *order_now(void)
 {
@@ -67,6 +92,22 @@ static void put_gate(const char *name, const char *text)
 	json_object_set_new(gate, name, json_string(text));
 }
 
+static void put_mode(const char *mode)
+{
+	const char *before = member(order_now(), "mode");
+	if (*before && strcmp(before, mode) != 0)
+		give_up(OUTCOME_USAGE, "--soft or --hard, not both");
+	put("mode", json_string(mode));
+}
+
+static void put_key(const char *key)
+{
+	for (const char *at = key; *at; at++)
+		if ((unsigned char)*at <= ' ' || *at == 0x7f)
+			give_up(OUTCOME_USAGE, "--idempotency-key: without spaces");
+	repeat_key = key;
+}
+
 static void put_refresh(const char *rps)
 {
 	put("refresh", rps ? json_pack("{s:I}", "origin_rps", whole("refresh", rps)) : json_true());
@@ -74,7 +115,7 @@ static void put_refresh(const char *rps)
 
 void purge_take(enum purge_option option, const char *value)
 {
-	has_own |= option != PURGE_PREFIX && option != PURGE_HOST;
+	given |= bit_of(option);
 	switch (option) {
 	case PURGE_URL: append("files", value); break;
 	case PURGE_TAG: append_tags(value); break;
@@ -83,8 +124,8 @@ void purge_take(enum purge_option option, const char *value)
 	case PURGE_ALL: put("everything", json_true()); break;
 	case PURGE_EXPR: put("expression", json_string(value)); break;
 	case PURGE_REGEX: put("regex", json_string(value)); break;
-	case PURGE_SOFT: put("mode", json_string("soft")); break;
-	case PURGE_HARD: put("mode", json_string("hard")); break;
+	case PURGE_SOFT: put_mode("soft"); break;
+	case PURGE_HARD: put_mode("hard"); break;
 	case PURGE_DRY_RUN: put("dry_run", json_true()); break;
 	case PURGE_WAIT: waits = true; break;
 	case PURGE_REFRESH: put_refresh(value); break;
@@ -98,7 +139,7 @@ void purge_take(enum purge_option option, const char *value)
 	case PURGE_JSON: put_gate("json", value); break;
 	case PURGE_EQUALS: put_gate("equals", value); break;
 	case PURGE_TIMEOUT: put_gate("timeout", value); break;
-	case PURGE_KEY: repeat_key = value; break;
+	case PURGE_KEY: put_key(value); break;
 	case PURGE_FROM: from_file = value; break;
 	case PURGE_SINCE: since_text = value; break;
 	case PURGE_OPTIONS_END: break;
@@ -107,7 +148,7 @@ void purge_take(enum purge_option option, const char *value)
 
 bool purge_has_options(void)
 {
-	return has_own;
+	return given & ~(bit_of(PURGE_PREFIX) | bit_of(PURGE_HOST));
 }
 
 /* ---- receipts ---- */
@@ -152,6 +193,8 @@ static void matched_rows(struct table *t, const json_t *receipt)
 		    strcmp(state, "partial") == 0 ? "; the disk could not be read" : "");
 	else
 		row(t, "matched", "%s", state);
+	if (json_object_get(matched, "in_ram"))
+		row(t, "in RAM", "%.0f of them", value_of(matched, "in_ram"));
 	json_t *sample = json_object_get(matched, "sample");
 	for (size_t i = 0; i < json_array_size(sample); i++)
 		row(t, i ? "" : "such as", "%s", json_string_value(json_array_get(sample, i)));
@@ -166,31 +209,93 @@ static void refresh_row(struct table *t, const json_t *receipt)
 		    value_of(refresh, "queued"), value_of(refresh, "failed"));
 }
 
+static void why_rows(struct table *t, const json_t *from)
+{
+	text_row(t, "reason", member(from, "reason"));
+	text_row(t, "deploy", member(from, "deploy_id"));
+}
+
+static void preview_rows(struct table *t, const json_t *preview)
+{
+	row(t, "purge", "none: a dry run");
+	text_row(t, "mode", member(preview, "mode"));
+	matched_rows(t, preview);
+	row(t, "asked for", "%.1f requests/s now", value_of(preview, "requests_per_s"));
+	row(t, "origin", "%.0f more requests in the minute after it",
+	    value_of(preview, "origin_requests_expected_per_minute"));
+}
+
+static void receipt_rows(struct table *t, const json_t *receipt)
+{
+	row(t, "purge", "%.0f", value_of(receipt, "seq"));
+	text_row(t, "in force", member(receipt, "at"));
+	row(t, "on disk", "after %.2f ms", value_of(receipt, "took_ms"));
+	text_row(t, "mode", member(receipt, "mode"));
+	matched_rows(t, receipt);
+	text_row(t, "pattern", member(receipt, "pattern"));
+	refresh_row(t, receipt);
+	text_row(t, "by", member(receipt, "actor"));
+	why_rows(t, receipt);
+	if (json_is_false(part(receipt, "audited")))
+		row(t, "audit", "its line could not be written");
+}
+
+/* What is meant, as JSON, without how and why. own: the caller frees. */
+static char *text_of(const json_t *said)
+{
+	json_t *what = json_deep_copy(said);
+	json_object_del(what, "mode");
+	json_object_del(what, "reason");
+	json_object_del(what, "deploy_id");
+	char *text = json_dumps(what, JSON_COMPACT);
+	json_decref(what);
+	if (!text)
+		give_up(OUTCOME_FAILED, "out of memory");
+	return text;
+}
+
+/* Of a former life, or long ago: what the log has. */
+static void entry_rows(struct table *t, const json_t *entry)
+{
+	const json_t *said = part(entry, "order");
+	char *text = text_of(said);
+	row(t, "purge", "%.0f", value_of(entry, "seq"));
+	text_row(t, "in force", member(entry, "at"));
+	text_row(t, "mode", member(said, "mode"));
+	row(t, "what", "%.400s%s", text, strlen(text) > 400 ? "..." : "");
+	row(t, "matched", "not known any more");
+	text_row(t, "by", member(entry, "actor"));
+	why_rows(t, said);
+	free(text);
+}
+
 static void show_receipt(const json_t *receipt)
 {
 	struct table t;
 	table_init(&t, NULL, 2);
-	if (json_is_true(part(receipt, "dry_run"))) {
-		row(&t, "purge", "none: a dry run");
-		text_row(&t, "mode", member(receipt, "mode"));
-		matched_rows(&t, receipt);
-		row(&t, "asked for", "%.1f requests/s now", value_of(receipt, "requests_per_s"));
-		row(&t, "origin", "%.0f more requests in the minute after it",
-		    value_of(receipt, "origin_requests_expected_per_minute"));
-	} else {
-		row(&t, "purge", "%.0f", value_of(receipt, "seq"));
-		text_row(&t, "in force", member(receipt, "at"));
-		row(&t, "on disk", "after %.2f ms", value_of(receipt, "took_ms"));
-		text_row(&t, "mode", member(receipt, "mode"));
-		matched_rows(&t, receipt);
-		text_row(&t, "pattern", member(receipt, "pattern"));
-		refresh_row(&t, receipt);
-		text_row(&t, "by", member(receipt, "actor"));
-		text_row(&t, "reason", member(receipt, "reason"));
-		text_row(&t, "deploy", member(receipt, "deploy_id"));
-	}
+	if (json_is_true(part(receipt, "dry_run")))
+		preview_rows(&t, receipt);
+	else if (part(receipt, "order"))
+		entry_rows(&t, receipt);
+	else
+		receipt_rows(&t, receipt);
 	table_show(&t);
 	table_fini(&t);
+}
+
+/* An order among several: one line. */
+static void show_line(const json_t *receipt)
+{
+	const json_t *matched = part(receipt, "matched");
+	if (json_is_true(part(receipt, "dry_run")))
+		printf("dry run");
+	else
+		printf("purge %.0f", value_of(receipt, "seq"));
+	printf(": %zu URLs, lines %zu to %zu, %s", batch.count, batch.lines[0],
+	    batch.lines[batch.count - 1], member(receipt, "mode"));
+	if (json_object_get(matched, "objects"))
+		printf(", %.0f objects", value_of(matched, "objects"));
+	printf("\n");
 }
 
 static bool is_final(const json_t *receipt)
@@ -214,10 +319,12 @@ static void show_progress(const json_t *receipt, struct mono began)
 static void show_answer(const struct answer *a)
 {
 	json_t *receipt = wants_json ? NULL : body_json(a);
-	if (receipt)
-		show_receipt(receipt);
-	else
+	if (!receipt)
 		show_body(a);
+	else if (batch.count > 0)
+		show_line(receipt);
+	else
+		show_receipt(receipt);
 	json_decref(receipt);
 }
 
@@ -247,12 +354,46 @@ static enum outcome follow(uint64_t seq)
 
 /* ---- orders ---- */
 
+static const char *from_name(void)
+{
+	return strcmp(from_file, "-") == 0 ? "stdin" : from_file;
+}
+
+/* What to do about a refusal, by its status and a word of its detail. */
+static const struct {
+	unsigned status;
+	const char *word, *next;
+} hints[] = {
+	{ 401, "", "set LARDER_TOKEN; `larderctl token new` makes one" },
+	{ 403, "scope", "use another token; `larderctl token new --scope ...` makes one" },
+	{ 409, "max_objects", "see what they are with --dry-run; --confirm does it all the same" },
+	{ 409, "another order", "give another --idempotency-key" },
+	{ 409, "being done", "wait; `larderctl purge log` shows it when it is done" },
+	{ 412, "", "`larderctl object get URL` shows the tags that it has" },
+	{ 429, "", "wait a moment and send it again" },
+	{ 504, "", "deploy it everywhere, or give it more --timeout, and send it again" },
+};
+
+static void show_hint(unsigned status, const json_t *problem)
+{
+	const char *detail = member(problem, "detail");
+	size_t item;
+	for (size_t i = 0; i < COUNT_OF(hints); i++)
+		if (hints[i].status == status && strstr(detail, hints[i].word))
+			fprintf(stderr, "larderctl: %s\n", hints[i].next);
+	if (sscanf(member(problem, "field"), "files[%zu]", &item) == 1 && item < batch.count)
+		fprintf(
+		    stderr, "larderctl: that is line %zu of %s\n", batch.lines[item], from_file);
+}
+
 static enum outcome refused(const struct answer *a)
 {
 	json_t *problem = body_json(a);
 	bool is_in_force = json_is_true(json_object_get(problem, "in_force"));
-	json_decref(problem);
 	enum outcome outcome = show_problem(a);
+	if (!wants_json)
+		show_hint(a->status, problem);
+	json_decref(problem);
 	return a->status == 412 ? OUTCOME_EMPTY
 	    : a->status == 422  ? OUTCOME_USAGE
 	    : a->status == 409  ? OUTCOME_REFUSED
@@ -260,13 +401,13 @@ static enum outcome refused(const struct answer *a)
 				: outcome;
 }
 
-static enum outcome send_order(void)
+static enum outcome send_order(const char *key)
 {
 	char *body = json_dumps(order_now(), JSON_COMPACT);
 	if (!body)
 		give_up(OUTCOME_FAILED, "out of memory");
-	struct answer a = ask_with("POST", "/v1/purge",
-	    &(struct question){ .body = slice_str(body), .repeat_key = repeat_key });
+	struct answer a = ask_with(
+	    "POST", "/v1/purge", &(struct question){ .body = slice_str(body), .repeat_key = key });
 	free(body);
 	json_t *receipt = a.status == 200 ? body_json(&a) : NULL;
 	uint64_t seq = (uint64_t)json_integer_value(json_object_get(receipt, "seq"));
@@ -282,47 +423,118 @@ static enum outcome send_order(void)
 	return outcome;
 }
 
-/* URLs from a file or stdin, one a line, in orders as large as they may be. */
+/* ---- URLs from a file or stdin, in as many orders as they need ---- */
+
+/* Sends what is waiting. Each order is one of its own, so it has a key of its own; the first has the
+ * one that was given, as an order that is the only one. */
+static enum outcome send_batch(void)
+{
+	char *key = NULL;
+	if (batch.count == 0)
+		return OUTCOME_OK;
+	if (repeat_key && batch.orders > 0)
+		must(asprintf(&key, "%s.%zu", repeat_key, batch.orders + 1) > 0);
+	enum outcome outcome = send_order(key ? key : repeat_key);
+	free(key);
+	if (outcome != OUTCOME_OK)
+		fprintf(stderr,
+		    "larderctl: of %s that was the order of lines %zu to %zu; those before it are "
+		    "done, those behind it were not sent\n",
+		    from_name(), batch.lines[0], batch.lines[batch.count - 1]);
+	json_object_del(order, "files");
+	batch.orders++;
+	batch.count = batch.bytes = 0;
+	return outcome;
+}
+
+/* As JSON, with quotes and comma. What is escaped becomes six bytes at most. */
+static size_t bytes_in_order(const char *url)
+{
+	size_t bytes = 3;
+	for (; *url; url++)
+		bytes += (unsigned char)*url < ' ' || *url == '"' || *url == '\\' ? 6 : 1;
+	return bytes;
+}
+
+static enum outcome add_line(char *line)
+{
+	struct slice url = slice_trim(slice_first(slice_str(line), strcspn(line, "\r\n")));
+	batch.line++;
+	if (strlen(line) == LINE_BYTES - 1) {
+		fprintf(stderr, "larderctl: line %zu of %s is no URL: too long\n", batch.line,
+		    from_name());
+		return OUTCOME_USAGE;
+	}
+	if (!url.len)
+		return OUTCOME_OK;
+	char *copy = slice_to_str(url);
+	size_t bytes = bytes_in_order(copy);
+	bool is_full = batch.count == ITEMS_MAX || batch.bytes + bytes > ITEMS_BYTES;
+	enum outcome outcome = is_full ? send_batch() : OUTCOME_OK;
+	append("files", copy);
+	free(copy);
+	batch.lines[batch.count++] = batch.line;
+	batch.bytes += bytes;
+	return outcome;
+}
+
 static enum outcome send_lines(void)
 {
 	FILE *from = strcmp(from_file, "-") == 0 ? stdin : fopen(from_file, "re");
 	enum outcome outcome = OUTCOME_OK;
-	size_t count = 0;
 	char line[LINE_BYTES];
 	if (!from)
 		give_up(OUTCOME_USAGE, "%s: %s", from_file, strerror(errno));
-	while (outcome == OUTCOME_OK && fgets(line, sizeof(line), from)) {
-		struct slice url = slice_trim(slice_first(slice_str(line), strcspn(line, "\r\n")));
-		char *copy = url.len ? slice_to_str(url) : NULL;
-		if (copy)
-			append("files", copy);
-		count += copy != NULL;
-		free(copy);
-		if (count == ITEMS_MAX) {
-			outcome = send_order();
-			json_object_del(order, "files");
-			count = 0;
-		}
-	}
+	while (outcome == OUTCOME_OK && fgets(line, sizeof(line), from))
+		outcome = add_line(line);
+	if (ferror(from))
+		give_up(OUTCOME_FAILED, "%s: %s; of its lines those to %zu were read", from_name(),
+		    strerror(errno), batch.line);
 	if (from != stdin)
 		fclose(from);
-	return outcome == OUTCOME_OK && count > 0 ? send_order() : outcome;
+	if (outcome == OUTCOME_OK)
+		outcome = send_batch();
+	if (outcome != OUTCOME_OK || batch.orders > 0)
+		return outcome;
+	fprintf(stderr, "larderctl: %s has no URL in it: nothing was sent\n", from_name());
+	return given & bit_of(PURGE_FAIL_IF_EMPTY) ? OUTCOME_EMPTY : OUTCOME_OK;
+}
+
+/* A field of the origin's answer is named as one of a request is elsewhere. */
+static void take_header(void)
+{
+	if (object_options.header_count > 1)
+		give_up(OUTCOME_USAGE, "--header: one field is looked at");
+	if (object_options.header_count == 1)
+		put_gate("header", object_options.headers[0]);
 }
 
 enum outcome purge_run(char **args, int count)
 {
+	static const enum purge_option others[] = { PURGE_TAG, PURGE_PREFIX, PURGE_HOST, PURGE_ALL,
+		PURGE_EXPR, PURGE_REGEX };
+	allow("purge", ~bit_of(PURGE_SINCE));
 	for (int i = 0; i < count; i++)
 		append("files", args[i]);
-	if (gate)
+	take_header();
+	if (gate) {
 		put("wait_origin", gate);
-	if (from_file && json_object_get(order_now(), "files"))
+		link_options.patience_s = GATE_PATIENCE_S;
+	}
+	if (!from_file)
+		return send_order(repeat_key);
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		if (given & bit_of(others[i]))
+			give_up(OUTCOME_USAGE, "--from is for URLs alone: give the rest by itself");
+	if (json_object_get(order_now(), "files"))
 		give_up(OUTCOME_USAGE, "--from is instead of other URLs");
-	return from_file ? send_lines() : send_order();
+	return send_lines();
 }
 
 enum outcome purge_receipt_show(char **args, int count)
 {
 	uint64_t seq;
+	allow("purge receipt", bit_of(PURGE_WAIT));
 	if (count != 1 || !slice_to_u64(slice_str(args[0]), &seq))
 		give_up(OUTCOME_USAGE, "write larderctl purge receipt 17");
 	if (waits)
@@ -341,21 +553,15 @@ static void show_log(const struct answer *a)
 	struct table t;
 	table_init(&t, titles, COUNT_OF(titles));
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *one = json_array_get(list, i);
-		json_t *what = json_deep_copy(part(one, "order"));
+		const json_t *one = json_array_get(list, i), *said = part(one, "order");
+		char *text = text_of(said);
 		table_add(&t, "%.0f", value_of(one, "seq"));
 		table_add(&t, "%s", member(one, "at"));
 		table_add(&t, "%s", member(one, "actor"));
-		table_add(&t, "%s", member(what, "mode"));
-		char *reason = strdup(member(what, "reason"));
-		json_object_del(what, "mode");
-		json_object_del(what, "reason");
-		char *text = json_dumps(what, JSON_COMPACT);
+		table_add(&t, "%s", member(said, "mode"));
 		table_add(&t, "%.80s%s", text, strlen(text) > 80 ? "..." : "");
-		table_add(&t, "%s", reason);
+		table_add(&t, "%s", member(said, "reason"));
 		free(text);
-		free(reason);
-		json_decref(what);
 	}
 	table_show(&t);
 	table_fini(&t);
@@ -365,6 +571,7 @@ static void show_log(const struct answer *a)
 enum outcome purge_log_show(UNUSED char **args, UNUSED int count)
 {
 	char path[128];
+	allow("purge log", bit_of(PURGE_SINCE));
 	json_int_t since = since_text ? whole("since", since_text) : 0;
 	const char *limit = object_options.limit ? object_options.limit : "100";
 	snprintf(path, sizeof(path), "/v1/purges?since=%lld&limit=%lld", (long long)since,

@@ -55,6 +55,7 @@ enum purge_option {
 	    { "wait-origin", required_argument, NULL, PURGE_WAIT_ORIGIN },                         \
 	    { "origin-field", required_argument, NULL, PURGE_FIELD },                              \
 	    { "origin-json", required_argument, NULL, PURGE_JSON },                                \
+	    { "json", required_argument, NULL, PURGE_JSON },                                       \
 	    { "equals", required_argument, NULL, PURGE_EQUALS },                                   \
 	    { "timeout", required_argument, NULL, PURGE_TIMEOUT },                                 \
 	    { "idempotency-key", required_argument, NULL, PURGE_KEY },                             \

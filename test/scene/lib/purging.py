@@ -5,7 +5,7 @@ import http.client
 import json
 from contextlib import closing
 
-from caching import asked, status
+from caching import asked, numbered, restart, status, wait_until_written, with_store
 from scene import check, equal
 
 
@@ -65,3 +65,50 @@ def check_hit(larder, url, old, *fields):
     check(status(got).get("hit") is True, f"{url} is no hit: {status(got)}")
     check(int(status(got)["ttl"]) > 0, f"{url} is stale: {status(got)}")
     equal(got.body, old, url)
+
+
+# ---- pages with numbers ----
+
+# One order each, for page {n} alone.
+ONE_PAGE = (
+    {"files": ["http://a/{n}"]},
+    {"tags": ["t{n}"]},
+    {"prefixes": ["a/{n}"]},
+    {"regex": "^http://a/{n}$"},
+    {"files": ["http://a/{n}"], "tags": ["x", "y"], "regex": "^nothing"},
+    {"expression": "t{n} AND all"},
+    {"hosts": ["b{n}"], "tags": ["t{n}"]},
+)
+
+
+def for_page(what, number):
+    return {
+        key: value.replace("{n}", str(number))
+        if isinstance(value, str)
+        else [item.replace("{n}", str(number)) for item in value]
+        for key, value in what.items()
+    }
+
+
+class NumberedShop:
+    """A page's body is the number of times that it was asked for; its tags are t and its name, and
+    all."""
+
+    def __init__(self):
+        self.count = numbered("max-age=9000")
+
+    def __call__(self, request, wire):
+        said = self.count(request, wire)
+        tags = f"Surrogate-Key: all t{request.target[1:]}\r\n".encode()
+        return said.replace(b"\r\n", b"\r\n" + tags, 1)
+
+
+def stored(origin, count, **more):
+    """A Larder that has so many pages on disk, and nothing in RAM."""
+    larder = with_store(origin, **more)
+    larder.start()
+    for number in range(count):
+        equal(get(larder, f"a/{number}").body, b"1")
+    wait_until_written(larder, count)
+    restart(larder)
+    return larder

@@ -1,7 +1,8 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""Bad orders: each says what is wrong and in which field, and does nothing: nothing is in the log, no
-number is used, and all that was stored is a hit. Idempotency-Key: done once, whatever is sent twice."""
+"""Bad orders: each says what is wrong and in which field, and does nothing: nothing is in the
+log, no number is used, and all that was stored is a hit. Idempotency-Key: done once, whatever is
+sent twice."""
 
 import json
 import socket

@@ -1,8 +1,9 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""An answer whose fetch began before a purge is never stored as fresh, however late it ends: the origin
-is held at every step while a purge of each scope, soft and hard, comes in between. Who asks after the
-purge gets what the origin says then, and waits for nothing that was asked for before."""
+"""An answer whose fetch began before a purge is never stored as fresh, however late it ends: the
+origin is held at every step while a purge of each scope, soft and hard, comes in between. Who
+asks after the purge gets what the origin says then, and waits for nothing that was asked for
+before."""
 
 import threading
 
@@ -227,7 +228,7 @@ def test_writes():
 
 
 def test_loads():
-    """What is on disk and purged while RAM has it not is not brought back by those who wait for it."""
+    """What was purged while it is on disk alone is not brought back by those who wait for it."""
     with Origin(Held("a", STEPS["after the head"])) as origin:
         origin.reply.door.set()
         with with_store(origin, **{"hot-size": "1m"}) as larder:

@@ -1,12 +1,13 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""Linearisability: readers, an origin whose versions move, purgers of all scopes and restarts, all at
-once, in randomised histories. No reader sees a version older than the one that the origin had when the
-last purge that covers the URL was sent, of those that were acknowledged before the reader asked. After
-a soft purge that holds from the first answer on that is new enough: until then the old one may be served.
+"""Linearisability: readers, an origin whose versions move, purgers of all scopes and restarts,
+all at once, in randomised histories. No reader sees a version older than the one that the origin
+had when the last purge that covers the URL was sent, of those that were acknowledged before the
+reader asked. After a soft purge that holds from the first answer on that is new enough: until
+then the old one may be served.
 
-A history is a host of its own with a few URLs; many run side by side on one Larder, which is ended
-and killed all the while and finds its store again each time.
+A history is a host of its own with a few URLs; many run side by side on one Larder, which is
+ended and killed all the while and finds its store again each time.
 
     LARDER_SEED        where the histories begin; each has the seed LARDER_SEED + its number
     LARDER_HISTORIES   how many
@@ -38,8 +39,8 @@ RESTART_S = (0.4, 1.5)
 
 
 class Shop:
-    """Versions by host and path. What an answer says is decided when its request has come; what of it
-    is sent when is left to chance."""
+    """Versions by host and path. What an answer says is decided when its request has come; what of
+    it is sent when is left to chance."""
 
     def __init__(self, seed):
         self.chance = random.Random(seed)
@@ -210,7 +211,10 @@ class History:
         if not got:
             return
         code, fields, body = got
-        told = f"{page.path} Foo {foo} at {began:.4f}: {code} {fields.get('x-version')}, at least {floor}, {fields.get('cache-status')}"
+        told = (
+            f"{page.path} Foo {foo} at {began:.4f}: {code} {fields.get('x-version')}, "
+            f"at least {floor}, {fields.get('cache-status')}"
+        )
         self.told.append(told)
         if code in (502, 503, 504) and life != self.world.life:
             return  # it ended meanwhile
@@ -363,8 +367,8 @@ def test_hard():
 
 
 def test_soft():
-    """With RAM for all: a new answer that RAM has no room for before it is written may be missed, and the
-    old one be served once more."""
+    """With RAM for all: a new answer that RAM has no room for before it is written may be missed,
+    and the old one be served once more."""
     asyncio.run(play("soft", "64m"))
 
 

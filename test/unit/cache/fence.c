@@ -411,6 +411,23 @@ static void test_patterns(void)
 	fence_free(&f);
 }
 
+/* A pattern says nothing about what was asked for after it, when another one comes. */
+static void test_two_patterns(void)
+{
+	struct fence *f = fence_new(1);
+	unsigned count = 0;
+	struct pattern_test red = { "red", &count }, blue = { "blue", &count };
+	struct fence_pattern p = { act_of(PURGE_HARD, 0), has_tag, &red, 0 }, q = p;
+	q.what = &blue;
+	CU_ASSERT(fence_add(f, &p, NULL, NULL));
+	uint64_t between = fence_now(f);
+	CU_ASSERT(fence_add(f, &q, NULL, NULL));
+	CU_ASSERT(stands_new(f, URL, "red", between));
+	CU_ASSERT(!stands_new(f, URL, "red", between - 1));
+	CU_ASSERT(!stands_new(f, URL, "blue", between));
+	fence_free(&f);
+}
+
 static void test_many_patterns(void)
 {
 	struct fence *f = fence_new(1000);
@@ -479,6 +496,7 @@ int main(void)
 		{ "the disk is asked", test_recall },
 		{ "the disk cannot tell", test_recall_fails },
 		{ "patterns", test_patterns },
+		{ "two patterns", test_two_patterns },
 		{ "as many patterns as there may be", test_many_patterns },
 		{ "the life that is left", test_life },
 		CU_TEST_INFO_NULL,

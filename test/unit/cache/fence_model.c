@@ -171,7 +171,7 @@ static unsigned play(uint64_t seed, unsigned *ret_unsure)
 	h.fence = fence_new(1);
 	while (h.count < STEPS) {
 		raise_some(&h);
-		if (next(&h, 4))
+		if (next(&h, 16) == 0)
 			h.known = fence_now(h.fence);
 		for (int i = 0; i < 6; i++)
 			wrong += ask_some(&h);
@@ -206,13 +206,32 @@ struct race {
 	struct object *objects[RACE_OBJECTS]; /* of tag n % RACE_TAGS */
 	_Atomic uint64_t raised[RACE_TAGS];   /* hard */
 	_Atomic uint64_t disk[RACE_TAGS], known;
-	_Atomic unsigned begun, raisers;
+	_Atomic unsigned begun, judging, raisers;
 	unsigned rounds;
 };
 
 static uint64_t race_tag(uint64_t n)
 {
 	return 9 + (n + 1) * SETS;
+}
+
+static struct object *race_answer(uint64_t tag, uint64_t seq)
+{
+	struct key key = { SL("http://race/"), sample_hash(1) };
+	struct object *o = object_new(
+	    OBJECT_ANSWER, key, (struct object_texts){ .tags = SL("t") }, 0);
+	o->tags->ids[0] = race_tag(tag);
+	o->seq = seq;
+	return o;
+}
+
+/* As if nobody had looked at it. */
+static void set_question(struct object *o, uint64_t tag, uint64_t seq)
+{
+	o->seq = seq;
+	o->checked = 0;
+	o->fallen = 0;
+	o->tags->ids[0] = race_tag(tag);
 }
 
 /* It is on disk before it holds. */
@@ -242,12 +261,19 @@ static void *race_to_raise(void *arg)
 	struct race *r = arg;
 	const struct purge_act act = { PURGE_HARD, { 1 } };
 	uint64_t own = r->begun++ % 2;
+	struct object *o = race_answer(0, 0);
 	for (unsigned i = 0; i < r->rounds; i++) {
 		uint64_t tag = sample_hash(i).lo % (RACE_TAGS / 2) * 2 + own;
 		struct scope scope = scope_tag(race_tag(tag));
 		struct writing w = { r, tag };
-		r->raised[tag] = fence_raise(r->fence, &scope, 1, act, write_number, &w);
+		uint64_t number = fence_raise(r->fence, &scope, 1, act, write_number, &w);
+		r->raised[tag] = number;
+		/* Nobody else raises that tag: others' numbers are not its. */
+		set_question(o, tag, number);
+		struct fence_ruling ruling = fence_judge(r->fence, o);
+		must(ruling.stands || ruling.is_unsure);
 	}
+	object_unref(&o);
 	r->raisers--;
 	return NULL;
 }
@@ -260,10 +286,7 @@ static void judge_both(struct race *r, struct object *own, uint64_t n, bool reca
 	uint64_t tag = n % RACE_OBJECTS % RACE_TAGS, last = r->raised[tag];
 	if (last == 0)
 		return;
-	own->seq = last - 1;
-	own->checked = 0;
-	own->fallen = 0;
-	own->tags->ids[0] = race_tag(tag);
+	set_question(own, tag, last - 1);
 	struct object *asked[] = { own, shared };
 	for (size_t i = 0; i < COUNT_OF(asked); i++) {
 		if (asked[i]->seq >= last)
@@ -276,20 +299,10 @@ static void judge_both(struct race *r, struct object *own, uint64_t n, bool reca
 	}
 }
 
-static struct object *race_answer(uint64_t tag, uint64_t seq)
-{
-	struct key key = { SL("http://race/"), sample_hash(1) };
-	struct object *o = object_new(
-	    OBJECT_ANSWER, key, (struct object_texts){ .tags = SL("t") }, 0);
-	o->tags->ids[0] = race_tag(tag);
-	o->seq = seq;
-	return o;
-}
-
 static void *race_to_judge(void *arg)
 {
 	struct race *r = arg;
-	bool recalls = r->begun++ % 2;
+	bool recalls = r->judging++ % 2;
 	struct object *own = race_answer(0, 0);
 	for (uint64_t n = recalls; r->raisers > 0; n++)
 		judge_both(r, own, n, recalls);
