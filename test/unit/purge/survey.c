@@ -1,254 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an order is for, in RAM, on disk, in both; and sweeps, after which a pattern may go. */
-#include "purge/survey.c"
-
-#include "cache/purging.h"
-#include "test/unit/cache/tier/stores.h"
-
-static struct cache cache;
-static struct surveyor *surveyor;
-
-/* ---- what there is ---- */
-
-enum tiers { RAM = 1, DISK = 2 };
-
-static void begin(enum tiers tiers)
-{
-	struct cache_options o = { .hot_bytes = 64 * MIB };
-	if (tiers & DISK)
-		o.cold = (struct cold_options){ .path = dir, .size_bytes = GIB };
-	must(cache_init(&cache, &o) == ERR_NONE);
-	surveyor = surveyor_new(&cache);
-	must(surveyor != NULL);
-}
-
-static void end_all(void)
-{
-	surveyor_free(&surveyor);
-	cache_fini(&cache);
-}
-
-/* A life ends, and the store is opened by the next. */
-static void restart(void)
-{
-	end_all();
-	begin(DISK);
-}
-
-static struct key key_at(const char *url)
-{
-	struct slice text = slice_str(url);
-	return (struct key){ text, hash_siphash(cache_secret(&cache), text) };
-}
-
-/* An answer of so many bytes that is asked for now. */
-static struct object *answer_with(
-    const char *url, const char *spec, const char *tags, uint64_t bytes)
-{
-	struct object_texts texts = { .spec = slice_str(spec), .tags = slice_str(tags) };
-	struct object *o = object_new(OBJECT_ANSWER, key_at(url), texts, 0);
-	o->status = 200;
-	o->seq = fence_now(cache.fence);
-	o->life.response_time = o->life.born = wall_now();
-	o->life.fresh_until = o->life.keep_until = wall_add(wall_now(), 3600 * 1000);
-	o->life.sie_until = o->life.swr_until = o->life.keep_until;
-	o->body = sample_body(1, bytes);
-	return o;
-}
-
-static struct object *answer(const char *url, const char *tags, uint64_t bytes)
-{
-	return answer_with(url, "", tags, bytes);
-}
-
-static const char *url_of(unsigned n)
-{
-	static char text[64];
-	snprintf(text, sizeof(text), "http://shop.example/p/%u", n);
-	return text;
-}
-
-/* own: takes the object. */
-static void put(struct object *o, enum tiers tiers)
-{
-	if (tiers & RAM)
-		hot_put(cache.hot, o);
-	while (tiers & DISK && !cold_store(cache.cold, o, true))
-		usleep(500);
-	object_unref(&o);
-}
-
-/* Answers 0 to count - 1: of 10 bytes each, every third with the tag "third", all with "all". */
-static void put_many(unsigned count, enum tiers tiers)
-{
-	for (unsigned i = 0; i < count; i++)
-		put(answer(url_of(i), i % 3 == 0 ? "all\nthird" : "all", 10), tiers);
-	if (tiers & DISK)
-		settle(cache.cold);
-}
-
-/* ---- orders and surveys ---- */
-
-static struct slice same_url(UNUSED void *arg, struct slice url, struct arena *arena)
-{
-	return arena_copy(arena, url);
-}
-
-static struct order *order_of(const char *json)
-{
-	struct order *o = NULL;
-	struct order_problem problem;
-	CU_ASSERT_EQUAL_FATAL(order_read(slice_str(json), &o, &problem), ERR_NONE);
-	CU_ASSERT_EQUAL_FATAL(order_prepare(o, same_url, NULL, &problem), ERR_NONE);
-	return o;
-}
-
-struct asking {
-	struct survey survey;
-	sem_t done;
-};
-
-static void on_asked(struct survey *v)
-{
-	role_loop();
-	CU_ASSERT_PTR_EQUAL(loop_current(), &home);
-	sem_post(&CONTAINER_OF(v, struct asking, survey)->done);
-}
-
-static bool ask_first(struct asking *a)
-{
-	sem_init(&a->done, 0, 0);
-	a->survey.home = &home;
-	a->survey.done = on_asked;
-	return survey_begin(surveyor, &a->survey);
-}
-
-static void wait_for(struct asking *a)
-{
-	while (sem_wait(&a->done) != 0)
-		;
-	sem_destroy(&a->done);
-}
-
-/* Begins and waits. own: survey_fini. */
-static void ask(struct asking *a, struct order *order, uint64_t before)
-{
-	a->survey.order = order;
-	a->survey.before = before;
-	a->survey.is_urgent = true;
-	CU_ASSERT_FATAL(ask_first(a));
-	wait_for(a);
-}
-
-static struct survey counted(const char *json, uint64_t before)
-{
-	struct asking a = { 0 };
-	struct order *o = order_of(json);
-	ask(&a, o, before);
-	survey_fini(&a.survey);
-	order_unref(&o);
-	return a.survey;
-}
-
-static uint64_t previewed(const char *json)
-{
-	struct survey v = counted(json, UINT64_MAX);
-	CU_ASSERT_EQUAL(v.err, ERR_NONE);
-	return v.objects;
-}
-
-#define THIRD "{\"tags\":[\"third\"]}"
-#define ALL "{\"everything\":true}"
-#define SEVENS "{\"regex\":\"/p/[0-9]*7$\",\"mode\":\"hard\"}"
-#define SEVENS_SOFT "{\"regex\":\"/p/[0-9]*7$\"}"
-
-/* ---- purges ---- */
-
-static _Atomic unsigned told;
-
-static void on_told(UNUSED void *arg, enum err err, UNUSED uint64_t number, UNUSED uint64_t seq)
-{
-	CU_ASSERT_EQUAL(err, ERR_NONE);
-	told++;
-}
-
-/* Purges what an order's scopes say, and waits until that is on disk. */
-static uint64_t purge(const char *json)
-{
-	struct order *o = order_of(json);
-	struct cache_purge p = {
-		.scopes = o->scopes,
-		.scope_count = o->scope_count,
-		.act = { o->mode, wall_now() },
-		.text = SL("{}"),
-		.told = on_told,
-	};
-	uint64_t number = 0;
-	told = 0;
-	CU_ASSERT_EQUAL(cache_purge(&cache, &p, &number), ERR_NONE);
-	while (!told)
-		usleep(500);
-	order_unref(&o);
-	return number;
-}
-
-struct sweeping {
-	struct order *order;
-	struct fence_pattern pattern;
-	struct asking asking;
-};
-
-static bool matches(const void *what, const struct object *o)
-{
-	return order_matches(what, o);
-}
-
-static void add_pattern(struct sweeping *w, const char *json)
-{
-	*w = (struct sweeping){ .order = order_of(json) };
-	struct wall at = wall_add(wall_now(), -5000);
-	w->pattern = (struct fence_pattern){ { w->order->mode, at }, matches, w->order, 0 };
-	struct cache_purge p = {
-		.act = w->pattern.act, .text = slice_str(json), .pattern = &w->pattern
-	};
-	uint64_t number;
-	CU_ASSERT_EQUAL_FATAL(cache_purge(&cache, &p, &number), ERR_NONE);
-	CU_ASSERT_EQUAL(number, w->pattern.number);
-}
-
-static void sweep(struct sweeping *w)
-{
-	w->asking.survey.sweeps = true;
-	w->asking.survey.at = w->pattern.act.at;
-	ask(&w->asking, w->order, w->pattern.number);
-}
-
-static void retire(struct sweeping *w)
-{
-	CU_ASSERT_EQUAL(w->asking.survey.err, ERR_NONE);
-	cache_retire(&cache, w->pattern.number);
-	survey_fini(&w->asking.survey);
-	order_unref(&w->order);
-}
-
-/* Puts down, sweeps and retires a pattern; returns how many it was for. */
-static uint64_t sweep_out(const char *json)
-{
-	struct sweeping w;
-	add_pattern(&w, json);
-	sweep(&w);
-	uint64_t objects = w.asking.survey.objects;
-	retire(&w);
-	return objects;
-}
-
-/* What a load from disk gives. own: a ref, or NULL. */
-static struct object *loaded(unsigned n)
-{
-	char text[64];
-	snprintf(text, sizeof(text), "%s", url_of(n));
-	return load_key(cache.cold, key_at(text));
-}
+/* What an order is for, in RAM, on disk, in both: each once, and only what stands. */
+#include "test/unit/purge/surveys.h"
 
 /* ---- counting ---- */
 
@@ -386,24 +138,6 @@ static void test_what_stands(void)
 	end_all();
 }
 
-/* Certain URLs: looked up, with all variants, and under both schemes, as they are purged. */
-static void put_page(const char *url, enum tiers tiers)
-{
-	char text[2][64];
-	struct hash128 hashes[2];
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(text[i], sizeof(text[i]), "%s\n:%u\n", url, i);
-		hashes[i] = key_at(text[i]).hash;
-		put(answer_with(text[i], "foo", "", 3), tiers);
-	}
-	struct object *marker = object_new(
-	    OBJECT_VARY, key_at(url), (struct object_texts){ .spec = SL("foo") }, 2);
-	memcpy(marker->variants, hashes, sizeof(hashes));
-	marker->seq = fence_now(cache.fence);
-	marker->life.keep_until = WALL_FOREVER;
-	put(marker, tiers);
-}
-
 static void test_files(void)
 {
 	fresh_dir();
@@ -431,6 +165,114 @@ static void test_files(void)
 	end_all();
 }
 
+/* RAM's marker and the disk's name different variants, and a variant can be without its marker. */
+static void test_torn_pages(void)
+{
+	fresh_dir();
+	begin(RAM | DISK);
+	const char *url = "http://shop.example/torn";
+	struct hash128 variants[] = {
+		put_variant(url, 0, RAM),
+		put_variant(url, 1, DISK),
+		put_variant(url, 2, RAM | DISK),
+		put_variant(url, 3, RAM),
+		put_variant(url, 4, DISK),
+	};
+	put_marker(url, variants, 3, RAM);
+	put_marker(url, variants + 2, 3, DISK);
+	settle(cache.cold);
+	CU_ASSERT_EQUAL(previewed("{\"files\":[\"http://shop.example/torn\"]}"), 5);
+	CU_ASSERT_EQUAL(previewed(ALL), 5);
+	hot_forget(cache.hot, key_at(url).hash);
+	CU_ASSERT_EQUAL(previewed("{\"files\":[\"http://shop.example/torn\"]}"), 3);
+	CU_ASSERT_EQUAL(previewed(ALL), 5);
+	end_all();
+}
+
+/* Who names no scheme means both; each is an object of its own. */
+static void test_schemes(void)
+{
+	fresh_dir();
+	begin(RAM | DISK);
+	put(answer("http://shop.example/a/1", "", 1), RAM);
+	put(answer("https://shop.example/a/1", "", 1), DISK);
+	put(answer("http://shop.example/a/2", "", 1), RAM | DISK);
+	put(answer("https://shop.example/a/2", "", 1), RAM | DISK);
+	put(answer("https://shop.example/b", "", 1), DISK);
+	settle(cache.cold);
+	CU_ASSERT_EQUAL(previewed("{\"prefixes\":[\"shop.example/a\"]}"), 4);
+	CU_ASSERT_EQUAL(previewed("{\"prefixes\":[\"/a\"]}"), 4);
+	CU_ASSERT_EQUAL(previewed("{\"hosts\":[\"shop.example\"]}"), 5);
+	CU_ASSERT_EQUAL(previewed("{\"files\":[\"http://shop.example/a/1\"]}"), 2);
+	CU_ASSERT_EQUAL(previewed("{\"files\":[\"https://shop.example/a/2\"]}"), 2);
+	CU_ASSERT_EQUAL(previewed("{\"files\":[\"http://shop.example/b\"]}"), 1);
+	CU_ASSERT_EQUAL(
+	    previewed("{\"files\":[\"http://shop.example/b\"],\"tags\":[\"none\"]}"), 1);
+	CU_ASSERT_EQUAL(previewed("{\"regex\":\"^https://shop\"}"), 3);
+	end_all();
+}
+
+/* What was purged softly is served stale: there is something left to be purged hard. */
+static void test_modes(void)
+{
+	fresh_dir();
+	begin(RAM | DISK);
+	put_many(30, RAM | DISK);
+	put_many(60, DISK);
+	purge("{\"tags\":[\"third\"],\"mode\":\"soft\"}");
+	CU_ASSERT_EQUAL(previewed("{\"tags\":[\"third\"],\"mode\":\"soft\"}"), 0);
+	CU_ASSERT_EQUAL(previewed("{\"tags\":[\"third\"],\"mode\":\"hard\"}"), 20);
+	purge("{\"tags\":[\"third\"],\"mode\":\"hard\"}");
+	CU_ASSERT_EQUAL(previewed("{\"tags\":[\"third\"],\"mode\":\"hard\"}"), 0);
+	CU_ASSERT_EQUAL(previewed("{\"everything\":true,\"mode\":\"hard\"}"), 40);
+	end_all();
+}
+
+/* What nobody would get any more is not counted. */
+static void test_what_is_gone(void)
+{
+	fresh_dir();
+	begin(RAM | DISK);
+	for (unsigned i = 0; i < 6; i++) {
+		struct object *o = answer(url_of(i), "", 1);
+		if (i < 4)
+			o->life.keep_until = wall_add(wall_now(), -1000);
+		put(o, i % 2 == 0 ? RAM : DISK);
+	}
+	settle(cache.cold);
+	CU_ASSERT_EQUAL(previewed(ALL), 2);
+	CU_ASSERT_EQUAL(counted(ALL, fence_now(cache.fence) + 1).objects, 2);
+	end_all();
+}
+
+/* Far more scopes than the fence's table holds: of what RAM has, the disk is asked. */
+static void test_what_the_table_lost(void)
+{
+	enum { SCOPES = 400 * 1000, PART = 10000 };
+	static struct scope scopes[PART];
+	fresh_dir();
+	begin(RAM | DISK);
+	put_many(30, RAM);
+	purge("{\"files\":[\"http://shop.example/p/1\"]}");
+	for (uint64_t i = 0; i < SCOPES; i += PART) {
+		for (uint64_t k = 0; k < PART; k++)
+			scopes[k] = scope_tag((i + k + 1) * 0x9e3779b97f4a7c15);
+		struct cache_purge p = {
+			.scopes = scopes, .scope_count = PART, .act = { PURGE_SOFT, wall_now() }
+		};
+		uint64_t number;
+		CU_ASSERT_EQUAL(cache_purge(&cache, &p, &number), ERR_NONE);
+	}
+	purge("{\"tags\":[\"none\"]}");
+	struct object *o = hot_peek(cache.hot, key_at(url_of(2)).hash);
+	CU_ASSERT(fence_judge(cache.fence, o).is_unsure);
+	object_unref(&o);
+	CU_ASSERT_EQUAL(previewed(ALL), 29);
+	CU_ASSERT_EQUAL(previewed("{\"files\":[\"http://shop.example/p/1\"]}"), 0);
+	CU_ASSERT_EQUAL(previewed("{\"files\":[\"http://shop.example/p/2\"]}"), 1);
+	end_all();
+}
+
 /* What was purged hard leaves RAM behind the survey; softly purged it stays. */
 static void test_room(void)
 {
@@ -443,141 +285,6 @@ static void test_room(void)
 	CU_ASSERT_EQUAL(counted("{\"tags\":[\"third\"],\"mode\":\"hard\"}", number).objects, 10);
 	CU_ASSERT_EQUAL(meter_read(&hot_meters(cache.hot)->objects), 20);
 	end_all();
-}
-
-/* ---- sweeping ---- */
-
-static struct fence_ruling judged(unsigned n)
-{
-	char text[64];
-	snprintf(text, sizeof(text), "%s", url_of(n));
-	struct object *o = hot_peek(cache.hot, key_at(text).hash);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-	struct fence_ruling ruling = fence_judge(cache.fence, o);
-	object_unref(&o);
-	return ruling;
-}
-
-static void test_sweep_ram(void)
-{
-	begin(RAM);
-	put_many(100, RAM);
-	struct object *late = answer(url_of(107), "", 10);
-	CU_ASSERT_EQUAL(sweep_out(SEVENS_SOFT), 10);
-	for (unsigned i = 0; i < 100; i++) {
-		struct fence_ruling r = judged(i);
-		CU_ASSERT_EQUAL(r.stands, i % 10 != 7);
-		CU_ASSERT(r.stands || r.mode == PURGE_SOFT);
-	}
-	/* What was on its way all the time is not taken for fresh. */
-	put(late, RAM);
-	CU_ASSERT(!judged(107).stands);
-	put(answer(url_of(117), "", 10), RAM);
-	CU_ASSERT(judged(117).stands);
-	CU_ASSERT_EQUAL(sweep_out(SEVENS), 12);
-	CU_ASSERT_EQUAL(meter_read(&hot_meters(cache.hot)->objects), 90);
-	end_all();
-}
-
-/* How many of 0 to count - 1 are not what they should be: all there, but for those with a 7. */
-static unsigned count_wrong(unsigned count)
-{
-	unsigned wrong = 0;
-	for (unsigned i = 0; i < count; i++) {
-		struct object *o = loaded(i);
-		if (!o != (i % 10 == 7)) {
-			struct object *p = loaded(i);
-			const struct cold_meters *m = cold_meters(cache.cold);
-			fprintf(stderr, "WRONG %u %p again %p probe %d stored %lu loads %lu misses %lu failed %lu forg %lu full %lu\n", i, (void *)o, (void *)p, cold_probe(cache.cold, key_at(url_of(i)).hash), meter_read(&m->stored), meter_read(&m->loads), meter_read(&m->load_misses), meter_read(&m->failed), meter_read(&m->forgotten), meter_read(&m->queue_full));
-			object_unref(&p);
-		}
-		wrong += !o != (i % 10 == 7);
-		object_unref(&o);
-	}
-	return wrong;
-}
-
-static void test_sweep_disk(void)
-{
-	fresh_dir();
-	begin(RAM | DISK);
-	put_many(200, RAM | DISK);
-	put_many(300, DISK);
-	CU_ASSERT_EQUAL(sweep_out(SEVENS), 30);
-	CU_ASSERT_EQUAL(count_wrong(300), 0);
-	/* What came since stays, and what is put down is not more than there was. */
-	put(answer(url_of(7), "", 1), DISK);
-	settle(cache.cold);
-	struct object *o = loaded(7);
-	CU_ASSERT_PTR_NOT_NULL(o);
-	object_unref(&o);
-	cold_forget(cache.cold, key_at(url_of(7)).hash);
-	restart();
-	CU_ASSERT_EQUAL(count_wrong(300), 0);
-	CU_ASSERT_EQUAL(previewed(ALL), 270);
-	end_all();
-}
-
-/* When it is purged softly it ages from the purge on, not from when that was swept. */
-static void test_sweep_softly(void)
-{
-	fresh_dir();
-	begin(RAM | DISK);
-	put_many(20, DISK);
-	struct sweeping w;
-	add_pattern(&w, SEVENS_SOFT);
-	sweep(&w);
-	struct wall at = w.pattern.act.at;
-	retire(&w);
-	for (int life = 0; life < 2; life++) {
-		struct object *o = loaded(17);
-		CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-		struct fence_ruling r = fence_judge(cache.fence, o);
-		CU_ASSERT(!r.stands && r.mode == PURGE_SOFT);
-		CU_ASSERT_EQUAL(r.soft_at.ms, at.ms);
-		object_unref(&o);
-		restart();
-	}
-	end_all();
-}
-
-/* A newer purge of the same URL, of the same mode, is not undone by an older one. */
-static void test_sweep_behind(void)
-{
-	fresh_dir();
-	begin(RAM | DISK);
-	put_many(10, DISK);
-	struct sweeping w;
-	add_pattern(&w, SEVENS);
-	put_page("http://shop.example/p/7", DISK);
-	settle(cache.cold);
-	purge("{\"files\":[\"http://shop.example/p/7\"]}");
-	sweep(&w);
-	retire(&w);
-	CU_ASSERT_EQUAL(previewed("{\"files\":[\"http://shop.example/p/7\"]}"), 0);
-	restart();
-	CU_ASSERT_EQUAL(previewed("{\"files\":[\"http://shop.example/p/7\"]}"), 0);
-	end_all();
-}
-
-/* What the writer has in hands while the pattern comes, and is swept, does not slip through. */
-static void test_sweep_while_writing(void)
-{
-	unsigned rounds = is_slow() ? 3 : 20, wrong = 0;
-	for (unsigned round = 0; round < rounds; round++) {
-		fresh_dir();
-		begin(RAM | DISK);
-		for (unsigned i = 0; i < 400; i++) {
-			put(answer(url_of(i), "", 10), DISK);
-			if (i == 100 + 10 * round)
-				usleep(100 * round);
-		}
-		sweep_out(SEVENS);
-		settle(cache.cold);
-		wrong += count_wrong(400);
-		end_all();
-	}
-	CU_ASSERT_EQUAL(wrong, 0);
 }
 
 /* ---- bounds and ends ---- */
@@ -649,49 +356,24 @@ static void test_cancel(void)
 	end_all();
 }
 
-/* A store that cannot be opened: nothing is swept, and nobody has to wait for it. */
-static void test_no_disk(void)
-{
-	struct sweeping w;
-	struct mono began = mono_now();
-	fresh_dir();
-	char path[sizeof(dir)];
-	memcpy(path, dir, sizeof(path));
-	snprintf(dir, sizeof(dir), "%s", "/proc/larder-nowhere");
-	begin(RAM | DISK);
-	memcpy(dir, path, sizeof(path));
-	put_many(10, RAM);
-	add_pattern(&w, SEVENS);
-	sweep(&w);
-	CU_ASSERT_EQUAL(w.asking.survey.err, ERR_STORE_IO);
-	survey_fini(&w.asking.survey);
-	/* The pattern holds. */
-	CU_ASSERT(!judged(7).stands);
-	CU_ASSERT_EQUAL(counted(THIRD, UINT64_MAX).err, ERR_STORE_IO);
-	end_all();
-	order_unref(&w.order);
-	CU_ASSERT(mono_ms_since(began, mono_now()) < 5000);
-}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "ram", test_ram },{"x",test_sweep_while_writing},{"x2",test_sweep_while_writing},{"x3",test_sweep_while_writing},
+		{ "ram", test_ram },
 		{ "before", test_before },
 		{ "hottest", test_hottest },
 		{ "disk", test_disk },
 		{ "both", test_both },
 		{ "what stands", test_what_stands },
 		{ "files", test_files },
+		{ "torn pages", test_torn_pages },
+		{ "schemes", test_schemes },
+		{ "modes", test_modes },
+		{ "what is gone", test_what_is_gone },
+		{ "what the table lost", test_what_the_table_lost },
 		{ "room", test_room },
-		{ "sweep ram", test_sweep_ram },
-		{ "sweep disk", test_sweep_disk },
-		{ "sweep softly", test_sweep_softly },
-		{ "sweep behind", test_sweep_behind },
-		{ "sweep while writing", test_sweep_while_writing },
 		{ "queue", test_queue },
 		{ "cancel", test_cancel },
-		{ "no disk", test_no_disk },
 		CU_TEST_INFO_NULL,
 	};
 	return run_store_tests("survey", tests);
