@@ -328,8 +328,7 @@ static void add_scope(struct order *o, struct scope scope)
 	o->scopes[o->scope_count++] = scope;
 }
 
-/* The key's URL with the other scheme: who purges a page does not mean the page of one scheme. */
-static struct slice other_scheme(struct slice url, struct arena *arena)
+struct slice order_other_scheme(struct slice url, struct arena *arena)
 {
 	bool is_https = slice_starts(url, SL("https://"));
 	struct slice rest = slice_from(url, is_https ? strlen("https") : strlen("http"));
@@ -346,7 +345,7 @@ static bool prepare_files(struct reading *r, order_key_f *key, void *arg)
 			    "is no URL: give scheme, host and path, such as https://shop.example/");
 		o->files.at[i] = url;
 		add_scope(o, scope_url(url));
-		add_scope(o, scope_url(other_scheme(url, &o->arena)));
+		add_scope(o, scope_url(order_other_scheme(url, &o->arena)));
 	}
 	return true;
 }

@@ -95,6 +95,9 @@ enum err order_prepare(struct order *, order_key_f *, void *arg, struct order_pr
 bool order_matches(const struct order *, const struct object *);
 /* Whether scopes alone say what is meant; else a pattern has to. */
 bool order_has_pattern(const struct order *);
+/* A key's URL with the other scheme, which is purged, too: who purges a page does not mean the page of
+ * one scheme. Empty when the arena is full. */
+struct slice order_other_scheme(struct slice url, struct arena *);
 /* Whether it is for certain URLs and nothing else. */
 bool order_is_of_files(const struct order *);
 /* Whether it takes more than a selection: everything, or a regular expression over all. */

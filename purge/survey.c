@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "cache/purging.h"
 #include "cache/tier/journal.h"
 #include "cache/tier/stroll.h"
 
@@ -15,7 +16,16 @@ enum {
 	MINUTE_S = 60,
 	REST = 10, /* times as long as it went */
 	REST_MS = 30 * 1000,
-	NOTES = 10000, /* that may wait for the disk */
+	NOTES = 10000,                   /* that may wait for the disk */
+	PLACES_BYTES = 16 * 1024 * 1024, /* of hashes of one URL's variants */
+	MARKS = 4096,                    /* of scopes that the disk was asked for */
+};
+
+/* What the disk has of a scope: hosts, prefixes and tags are many objects'. */
+struct recalled {
+	struct scope scope;
+	struct purge_mark mark;
+	bool is_set;
 };
 
 struct surveyor {
@@ -30,7 +40,57 @@ struct surveyor {
 	struct mono rests_until;
 	/* atomic */
 	_Atomic bool is_ending;
+	/* its thread, for one go */
+	uint64_t known; /* as of its beginning: what is recalled is not older */
+	struct recalled recalled[MARKS];
 };
+
+/* ---- what stands ---- */
+
+static bool recall(void *arg, struct scope scope, struct purge_mark *ret_mark)
+{
+	struct surveyor *s = arg;
+	struct recalled *r = &s->recalled[(scope.id + scope.kind) % MARKS];
+	role_worker();
+	if (scope.kind == SCOPE_ALL) /* is in RAM */
+		return cold_recall(s->cache->cold, scope, ret_mark);
+	if (!r->is_set || r->scope.id != scope.id || r->scope.kind != scope.kind) {
+		r->is_set = cold_recall(s->cache->cold, scope, &r->mark);
+		r->scope = scope;
+	}
+	*ret_mark = r->mark;
+	return r->is_set;
+}
+
+/* Of one from the disk; of former lives that alone knows. */
+static struct fence_ruling judge_cold(struct surveyor *s, struct object *o) ON_WORKER
+{
+	struct fence_ruling ruling = fence_judge(s->cache->fence, o);
+	if (ruling.is_unsure)
+		ruling = fence_recall(s->cache->fence, o, recall, s, s->known);
+	return ruling;
+}
+
+/* Of one in RAM, which remembers what is found: so the disk is asked, and not what was recalled. */
+static struct fence_ruling judge_hot(struct surveyor *s, struct object *o) ON_WORKER
+{
+	struct fence_ruling ruling = fence_judge(s->cache->fence, o);
+	if (ruling.is_unsure && s->cache->cold)
+		ruling = cache_ask_disk(s->cache, o);
+	return ruling;
+}
+
+/* Whether a purge would leave less of it: what was purged softly is served stale, and can go. */
+static bool stands(const struct survey *v, struct fence_ruling ruling)
+{
+	return ruling.stands || ruling.mode < v->order->mode;
+}
+
+/* What is past its time is as if it were not stored. */
+static bool is_live(const struct object *o, struct wall now)
+{
+	return !wall_before(o->life.keep_until, now);
+}
 
 /* ---- what is counted ---- */
 
@@ -65,49 +125,10 @@ static bool is_meant(struct survey *v, const struct object *o)
 	return o->seq < v->before && order_matches(v->order, o);
 }
 
-/* ---- the hottest: a heap, the least asked for on top ---- */
-
-static void sink(struct survey_item *heap, size_t count, size_t at)
+/* Of all that stands; otherwise of what was there when it was purged. */
+static bool is_preview(const struct survey *v)
 {
-	for (size_t child; (child = 2 * at + 1) < count; at = child) {
-		if (child + 1 < count && heap[child + 1].hits < heap[child].hits)
-			child++;
-		if (heap[at].hits <= heap[child].hits)
-			return;
-		struct survey_item one = heap[at];
-		heap[at] = heap[child];
-		heap[child] = one;
-	}
-}
-
-static void rise(struct survey_item *heap, size_t at)
-{
-	for (size_t above; at > 0 && heap[above = (at - 1) / 2].hits > heap[at].hits; at = above) {
-		struct survey_item one = heap[at];
-		heap[at] = heap[above];
-		heap[above] = one;
-	}
-}
-
-static void keep_hottest(struct survey *v, struct object *o)
-{
-	uint32_t hits = o->hits;
-	if (v->hottest == 0 || !v->items)
-		return;
-	if (v->item_count < v->hottest) {
-		v->items[v->item_count] = (struct survey_item){ hits, object_ref(o) };
-		rise(v->items, v->item_count++);
-	} else if (v->items[0].hits < hits) {
-		object_unref(&v->items[0].object);
-		v->items[0] = (struct survey_item){ hits, object_ref(o) };
-		sink(v->items, v->item_count, 0);
-	}
-}
-
-static int by_hits(const void *a, const void *b)
-{
-	const struct survey_item *x = a, *y = b;
-	return (x->hits < y->hits) - (x->hits > y->hits);
+	return v->before == UINT64_MAX;
 }
 
 /* ---- sweeping ---- */
@@ -126,7 +147,7 @@ static bool may_note(struct cold *cold, struct survey *v)
 static void put_down(struct surveyor *s, struct survey *v, const struct object *o)
 {
 	struct scope scope = scope_url(key_url(o->key));
-	struct purge_act act = { v->order->mode, wall_now() };
+	struct purge_act act = { v->order->mode, v->at };
 	struct cache *c = s->cache;
 	fence_put(c->fence, scope, act, v->before);
 	if (!c->cold || !may_note(c->cold, v))
@@ -145,44 +166,53 @@ static void put_down(struct surveyor *s, struct survey *v, const struct object *
 
 /* What the store's writer had in hands when the pattern came is on disk when this returns: a removal of
  * nothing went all the way behind it. */
-static void settle(struct surveyor *s, struct survey *v)
+static void await_writer(struct surveyor *s, struct survey *v)
 {
 	struct cold *cold = s->cache->cold;
 	struct hash128 nothing = { v->before, ~v->before };
 	struct mono began = mono_now();
 	if (!cold)
 		return;
-	cold_forget(cold, nothing);
-	while (!cold_is_forgotten(cold, nothing) && !v->is_cancelled) {
-		usleep(SETTLE_US);
-		if (mono_ms_since(began, mono_now()) > SETTLE_MS) {
+	if (cold_state(cold) == COLD_OK)
+		cold_forget(cold, nothing);
+	/* A disk that is not well may not be waited for: others wait, too, and some for RAM alone. */
+	while (!v->err && !v->is_cancelled && !s->is_ending) {
+		if (cold_state(cold) != COLD_OK || mono_ms_since(began, mono_now()) > SETTLE_MS)
 			v->err = ERR_STORE_IO;
+		else if (cold_is_forgotten(cold, nothing))
 			return;
-		}
+		else
+			usleep(SETTLE_US);
 	}
 }
 
 /* ---- the way ---- */
 
 static void meet_hot(struct surveyor *s, struct survey *v, struct object *o, struct wall now)
+    ON_WORKER
 {
 	uint64_t bytes = 0;
-	bool stands = fence_judge(s->cache->fence, o).stands;
-	if (o->kind != OBJECT_ANSWER || (v->before == UINT64_MAX && !stands) || !is_meant(v, o))
+	/* Whatever it is: what was not looked at while a pattern was in force is validated. */
+	(void)fence_judge(s->cache->fence, o);
+	if (o->kind != OBJECT_ANSWER || !is_meant(v, o))
+		return;
+	if (v->sweeps)
+		put_down(s, v, o);
+	if (object_is_broken(o) || !is_live(o, now) ||
+	    (is_preview(v) && !stands(v, judge_hot(s, o))))
 		return;
 	(void)object_length(o, &bytes);
 	count(v, o, bytes);
 	count_rate(v, o, now);
-	keep_hottest(v, o);
-	if (v->sweeps)
-		put_down(s, v, o);
+	if (v->items)
+		hottest_keep(v->items, &v->item_count, v->hottest, o);
 }
 
 /* What is gone need not take RAM. */
 static void remove_hot(
     struct surveyor *s, struct survey *v, struct object *o, UNUSED struct wall now)
 {
-	if (v->before != UINT64_MAX && v->order->mode == PURGE_HARD && is_meant(v, o))
+	if (!is_preview(v) && v->order->mode == PURGE_HARD && is_meant(v, o))
 		hot_remove(s->cache->hot, o);
 }
 
@@ -215,24 +245,34 @@ static void go_through_hot(struct surveyor *s, struct survey *all, meet_f *meet)
 struct walk {
 	struct surveyor *surveyor;
 	struct survey *all;
+	struct wall now;
 };
 
-/* What is in RAM, too, was counted there. */
-static bool is_hot(struct surveyor *s, const struct object *o)
+/* Whether it is in RAM, too, and was met there. Of what is not purged yet, RAM's decides. */
+static bool is_hot(struct surveyor *s, struct survey *v, const struct object *o)
 {
 	struct object *hot = hot_peek(s->cache->hot, o->hash);
-	bool is_same = hot && hot->kind == OBJECT_ANSWER && slice_eq(hot->key, o->key);
+	bool is_same = hot && hot->kind == OBJECT_ANSWER && slice_eq(hot->key, o->key) &&
+	    hot->seq < v->before && !object_is_broken(hot);
 	object_unref(&hot);
 	return is_same;
 }
 
-static void meet_cold(void *arg, const struct object *o, uint64_t bytes)
+static bool counts_cold(struct surveyor *s, struct survey *v, struct object *o, struct wall now)
+    ON_WORKER
+{
+	return is_live(o, now) && !is_hot(s, v, o) &&
+	    (!is_preview(v) || stands(v, judge_cold(s, o)));
+}
+
+static void meet_cold(void *arg, struct object *o, uint64_t bytes)
 {
 	const struct walk *w = arg;
+	role_worker();
 	for (struct survey *v = w->all; v; v = v->next) {
 		if (!goes_on(v) || !is_meant(v, o))
 			continue;
-		if (!is_hot(w->surveyor, o))
+		if (counts_cold(w->surveyor, v, o, w->now))
 			count(v, o, bytes);
 		if (v->sweeps)
 			put_down(w->surveyor, v, o);
@@ -242,7 +282,7 @@ static void meet_cold(void *arg, const struct object *o, uint64_t bytes)
 static void go_through_cold(struct surveyor *s, struct survey *all) ON_WORKER
 {
 	struct stroll stroll;
-	struct walk walk = { s, all };
+	struct walk walk = { s, all, wall_now() };
 	enum err err = ERR_NONE;
 	stroll_init(&stroll);
 	while (s->cache->cold && !stroll.is_over && !err && !s->is_ending)
@@ -256,7 +296,7 @@ static void go_through_all(struct surveyor *s, struct survey *all) ON_WORKER
 {
 	for (struct survey *v = all; v; v = v->next)
 		if (v->sweeps)
-			settle(s, v);
+			await_writer(s, v);
 	go_through_hot(s, all, meet_hot);
 	go_through_cold(s, all);
 	/* Last: what is in RAM was not counted on disk. */
@@ -265,30 +305,104 @@ static void go_through_all(struct surveyor *s, struct survey *all) ON_WORKER
 
 /* ---- certain URLs ---- */
 
-static void look_up_hot(struct surveyor *s, struct survey *v, struct hash128 hash, bool is_variant)
+static int by_hash(const void *a, const void *b)
 {
+	return memcmp(a, b, sizeof(struct hash128));
+}
+
+static void add_place(struct buf *places, struct hash128 hash)
+{
+	buf_add(places, slice_of((const char *)&hash, sizeof(hash)));
+}
+
+/* Orders places, each once; they are at places->at. */
+static size_t sort_places(struct buf *places, struct hash128 **ret_at)
+{
+	struct hash128 *at = (struct hash128 *)(void *)places->at;
+	size_t count = places->len / sizeof(*at), kept = 0;
+	if (count > 0)
+		qsort(at, count, sizeof(*at), by_hash);
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || !hash128_eq(at[i], at[kept - 1]))
+			at[kept++] = at[i];
+	*ret_at = at;
+	return kept;
+}
+
+/* Where a URL's variants are. RAM's marker and the disk's need not name the same. */
+static enum err find_variants(struct surveyor *s, struct hash128 hash, struct buf *places) ON_WORKER
+{
+	struct object *marker = hot_peek(s->cache->hot, hash);
+	for (uint32_t i = 0; marker && i < marker->variant_count; i++)
+		add_place(places, marker->variants[i]);
+	object_unref(&marker);
+	return s->cache->cold ? stroll_variants(s->cache->cold, hash, places) : ERR_NONE;
+}
+
+/* In the order of go_through_all, for the same reason. */
+static enum err look_up_place(struct walk *w, struct stroll *stroll, struct hash128 hash) ON_WORKER
+{
+	struct surveyor *s = w->surveyor;
+	enum err err = ERR_NONE;
 	struct object *o = hot_peek(s->cache->hot, hash);
-	for (uint32_t i = 0; o && !is_variant && i < o->variant_count; i++)
-		look_up_hot(s, v, o->variants[i], true);
-	if (o) {
-		meet_hot(s, v, o, wall_now());
-		remove_hot(s, v, o, wall_now());
-	}
+	if (o)
+		meet_hot(s, w->all, o, w->now);
+	if (s->cache->cold)
+		err = stroll_at(s->cache->cold, stroll, hash, meet_cold, w);
+	if (o)
+		remove_hot(s, w->all, o, w->now);
 	object_unref(&o);
+	return err;
+}
+
+static void look_up_url(struct walk *w, struct stroll *stroll, struct hash128 hash) ON_WORKER
+{
+	struct survey *v = w->all;
+	struct buf places;
+	struct hash128 *at;
+	buf_init(&places, PLACES_BYTES);
+	add_place(&places, hash);
+	v->err = find_variants(w->surveyor, hash, &places);
+	if (!v->err && places.overflow)
+		v->err = ERR_NO_MEMORY;
+	size_t count = sort_places(&places, &at);
+	for (size_t i = 0; i < count && goes_on(v); i++)
+		v->err = look_up_place(w, stroll, at[i]);
+	buf_fini(&places);
+}
+
+/* Where the URLs are, each of both schemes: an order is for both. */
+static enum err find_urls(struct surveyor *s, const struct order *o, struct buf *places)
+{
+	struct hash_secret secret = cache_secret(s->cache);
+	struct arena arena;
+	bool overflow = false;
+	arena_init(&arena, ORDER_JSON_BYTES);
+	for (size_t i = 0; i < o->files.count; i++) {
+		struct slice url = o->files.at[i];
+		add_place(places, hash_siphash(secret, url));
+		add_place(places, hash_siphash(secret, order_other_scheme(url, &arena)));
+		overflow |= arena.overflow;
+		arena_reset(&arena);
+	}
+	arena_fini(&arena);
+	return overflow || places->overflow ? ERR_NO_MEMORY : ERR_NONE;
 }
 
 static void look_up(struct surveyor *s, struct survey *v) ON_WORKER
 {
 	struct stroll stroll;
-	struct walk walk = { s, v };
+	struct walk walk = { s, v, wall_now() };
+	struct hash128 *at;
+	struct buf places;
+	buf_init(&places, 2 * ORDER_ITEMS * sizeof(*at));
 	stroll_init(&stroll);
-	for (size_t i = 0; i < v->order->files.count && goes_on(v); i++) {
-		struct hash128 hash = hash_siphash(cache_secret(s->cache), v->order->files.at[i]);
-		if (s->cache->cold)
-			v->err = stroll_at(s->cache->cold, &stroll, hash, meet_cold, &walk);
-		look_up_hot(s, v, hash, false);
-	}
+	v->err = find_urls(s, v->order, &places);
+	size_t count = sort_places(&places, &at);
+	for (size_t i = 0; i < count && goes_on(v) && !s->is_ending; i++)
+		look_up_url(&walk, &stroll, at[i]);
 	stroll_fini(&stroll);
+	buf_fini(&places);
 }
 
 /* ---- the thread ---- */
@@ -298,7 +412,7 @@ static void end(struct surveyor *s, struct survey *v)
 	if (v->is_cancelled || s->is_ending)
 		v->err = ERR_CANCELLED;
 	if (v->items)
-		qsort(v->items, v->item_count, sizeof(v->items[0]), by_hits);
+		hottest_sort(v->items, v->item_count);
 	mail_post(v->home, &v->mail);
 }
 
@@ -367,9 +481,11 @@ static void *thread_main(void *arg)
 		if (!goes_on)
 			return NULL;
 		struct mono began = mono_now();
+		s->known = s->cache->cold ? cold_noted(s->cache->cold) : 0;
 		all = look_up_some(s, all);
 		if (all)
 			go_through_all(s, all);
+		memset(s->recalled, 0, sizeof(s->recalled));
 		rest_after(s, began);
 		for (struct survey *v = all, *next; v; v = next) {
 			next = v->next;

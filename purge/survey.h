@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A survey goes through all that is stored, in RAM and then on disk, and tells what an order is for: for
- * its receipt, for a preview, for the refresh. One thread does it, for
- * all who wait at a time in one go; between two goes it rests for ten times as long, unless somebody
- * waits. Certain URLs are looked up instead. What a purge is for is in force long before.
+ * its receipt, for a preview, for the refresh. One thread does it, for all who wait at a time in one go;
+ * between two goes it rests for ten times as long, unless somebody waits. Certain URLs are looked up
+ * instead. What a purge is for is in force long before.
+ *
+ * Each object is counted once; of one that is in RAM and on disk, RAM's is. A preview counts what stands:
+ * what its order would take something from. What was purged softly is served stale, so it stands for a
+ * hard order and not for another soft one. Of a purge that is done, what was asked for before it is
+ * counted, be it purged before as well: the fence keeps the newest number of a scope alone. What is past
+ * its time is counted by neither. What leaves RAM for the disk between the two may be counted again, and
+ * what comes from there may be missed: to be sure of that, all that was met would have to be kept.
  *
  * A sweep does more: it puts what a pattern matches down at scopes of its own, so that the pattern can
  * be retired (cache/fence.h). Nothing slips through: what the store's writer had in hands is waited for
@@ -20,17 +27,12 @@
 
 #include "cache/cache.h"
 #include "edge/loop/loop.h"
+#include "purge/hottest.h"
 #include "purge/order.h"
 
 enum { SURVEYS = 64, SURVEY_SAMPLES = 10, SURVEY_SAMPLE_BYTES = 256, SURVEY_HOTTEST = 10000 };
 
 struct surveyor;
-
-/* Something that was asked for. */
-struct survey_item {
-	uint32_t hits;
-	struct object *object; /* counted */
-};
 
 struct survey {
 	/* the owner sets, and leaves alone until `done` */
@@ -38,6 +40,7 @@ struct survey {
 	uint64_t before; /* what was asked for before this number; UINT64_MAX = all that stands */
 	size_t hottest;  /* how many of those asked for most are wanted; SURVEY_HOTTEST at most */
 	bool sweeps;
+	struct wall at; /* sweeps: when what it is for was purged */
 	bool is_urgent; /* somebody waits for it */
 	struct loop *home;
 	void (*done)(struct survey *); /* ON_LOOP of home: comes once, in any case */

@@ -204,6 +204,7 @@ static void begin_survey(struct tally *t)
 		.before = before,
 		.hottest = t->order->origin_rps ? SURVEY_HOTTEST : 0,
 		.sweeps = t->pattern != NULL,
+		.at = t->pattern ? t->pattern->in_force.act.at : WALL_NEVER,
 		.is_urgent = t->order->wait || t->order->origin_rps,
 		.home = all->control,
 		.done = on_surveyed,

@@ -49,16 +49,14 @@ static bool make(struct stroll *w, const struct record *r, struct object *ret_ob
 }
 
 static enum err meet(
-    struct store *s, struct stroll *w, struct slice value, stroll_f *show, void *arg)
+    struct store *s, struct stroll *w, const struct record *r, stroll_f *show, void *arg)
 {
-	struct record record;
 	struct object object;
-	if (record_read(value, &record) != ERR_NONE || record.kind != OBJECT_ANSWER ||
-	    !ledger_holds(&s->ledger, record.span))
+	if (r->kind != OBJECT_ANSWER || !ledger_holds(&s->ledger, r->span))
 		return ERR_NONE;
-	if (!make(w, &record, &object))
+	if (!make(w, r, &object))
 		return ERR_NO_MEMORY;
-	show(arg, &object, record.body_bytes);
+	show(arg, &object, r->body_bytes);
 	return ERR_NONE;
 }
 
@@ -67,16 +65,20 @@ static enum err go(struct store *s, struct stroll *w, unsigned records, stroll_f
 {
 	struct meta_key from = meta_key_of(w->from);
 	struct slice key, value;
+	struct record record;
 	enum err err = ERR_NONE, made = ERR_NONE;
 	struct rocks_walk *walk = rocks_walk_new(s->rocks, ROCKS_META, KEY_SLICE(from));
 	for (unsigned i = 0; !made; i++, rocks_walk_next(walk)) {
 		w->is_over = !rocks_walk_at(walk, &key, &value, &err);
-		if (w->is_over || key.len != sizeof(w->from))
+		if (w->is_over)
 			break;
+		if (key.len != sizeof(w->from))
+			continue;
 		memcpy(&w->from, key.at, sizeof(w->from));
-		if (i == records)
+		if (i >= records)
 			break; /* the next part begins here */
-		made = meet(s, w, value, show, arg);
+		if (record_read(value, &record) == ERR_NONE)
+			made = meet(s, w, &record, show, arg);
 	}
 	rocks_walk_free(&walk);
 	store_tell(s, HEALTH_READS, err);
@@ -93,37 +95,53 @@ enum err stroll_on(struct cold *c, struct stroll *w, unsigned records, stroll_f 
 	return err;
 }
 
-/* Shows what is at one hash. A marker's variants, if they are wanted, are shown in its place. */
-static enum err show_at(struct store *s, struct stroll *w, struct hash128 hash, bool wants_variants,
-    stroll_f *show, void *arg) ON_WORKER
+/* What is at a hash: read, while the value is held. False: nothing that is sound, or an error. */
+static bool look(struct store *s, struct hash128 hash, struct rocks_value *value,
+    struct record *ret_record, enum err *ret_err) ON_WORKER
 {
 	struct meta_key key = meta_key_of(hash);
-	struct rocks_value value;
-	struct record record;
-	enum err err = ERR_NONE;
-	enum rocks_look look = store_get(s, ROCKS_META, KEY_SLICE(key), &value);
+	enum rocks_look look = store_get(s, ROCKS_META, KEY_SLICE(key), value);
+	*ret_err = look == ROCKS_FAILED ? ERR_STORE_IO : ERR_NONE;
 	if (look != ROCKS_FOUND)
-		return look == ROCKS_FAILED ? ERR_STORE_IO : ERR_NONE;
-	w->from = hash;
-	bool is_marker = record_read(value.bytes, &record) == ERR_NONE &&
-	    record.kind == OBJECT_VARY;
-	if (!is_marker)
-		err = meet(s, w, value.bytes, show, arg);
-	for (uint32_t i = 0; is_marker && wants_variants && !err; i++) {
-		if (i == record_variant_count(&record))
-			break;
-		err = show_at(s, w, record_variant(&record, i), false, show, arg);
-	}
-	rocks_unpin(&value);
-	return err;
+		return false;
+	if (record_read(value->bytes, ret_record) == ERR_NONE)
+		return true;
+	rocks_unpin(value);
+	return false;
 }
 
 enum err stroll_at(struct cold *c, struct stroll *w, struct hash128 hash, stroll_f *show, void *arg)
 {
 	struct store *s = cold_store_of(c);
+	struct rocks_value value;
+	struct record record;
+	enum err err;
 	if (!health_may(&s->health, HEALTH_READS) || !gate_enter(&s->gate))
 		return ERR_STORE_IO;
-	enum err err = show_at(s, w, hash, true, show, arg);
+	w->from = hash;
+	if (look(s, hash, &value, &record, &err)) {
+		err = meet(s, w, &record, show, arg);
+		rocks_unpin(&value);
+	}
+	gate_leave(&s->gate);
+	return err;
+}
+
+enum err stroll_variants(struct cold *c, struct hash128 hash, struct buf *to)
+{
+	struct store *s = cold_store_of(c);
+	struct rocks_value value;
+	struct record record;
+	enum err err;
+	if (!health_may(&s->health, HEALTH_READS) || !gate_enter(&s->gate))
+		return ERR_STORE_IO;
+	if (look(s, hash, &value, &record, &err)) {
+		for (uint32_t i = 0; i < record_variant_count(&record); i++) {
+			struct hash128 variant = record_variant(&record, i);
+			buf_add(to, slice_of((const char *)&variant, sizeof(variant)));
+		}
+		rocks_unpin(&value);
+	}
 	gate_leave(&s->gate);
 	return err;
 }

@@ -21,10 +21,14 @@ struct stroll {
 void stroll_init(struct stroll *);
 void stroll_fini(struct stroll *);
 
-typedef void stroll_f(void *arg, const struct object *, uint64_t body_bytes);
+/* It may be judged. */
+typedef void stroll_f(void *arg, struct object *, uint64_t body_bytes);
 /* Shows what is in the next `records` records, and moves on; is_over tells that it was the last part.
  * fail: ERR_STORE_IO, also while the store is not open; ERR_NO_MEMORY. */
 enum err stroll_on(struct cold *, struct stroll *, unsigned records, stroll_f *, void *arg)
     ON_WORKER;
-/* Shows what is at the hash of a URL's key: one answer, or all its variants. fail: as stroll_on. */
+/* Shows the answer at a hash, if there is one. fail: as stroll_on. */
 enum err stroll_at(struct cold *, struct stroll *, struct hash128, stroll_f *, void *arg) ON_WORKER;
+/* Appends the hashes of the variants that a marker at a hash names, as they are in memory. fail: as
+ * stroll_on. */
+enum err stroll_variants(struct cold *, struct hash128, struct buf *to) ON_WORKER;
