@@ -357,6 +357,33 @@ def test_settings_that_make_no_sense():
         larder.folder.cleanup()
 
 
+def test_keys_are_their_actors():
+    """One Idempotency-Key, several who send it: none sees what another did, or is kept from his own."""
+    key = "Idempotency-Key: deploy-1"
+    some, more = {"tags": ["a"]}, {"tags": ["b"]}
+    (one, line), (other, other_line) = (make_token(name, "purge:select") for name in ("one", "other"))
+    renewed, new_line = make_token("one", "purge:select")
+    with Origin() as origin, Guarded(origin, lines=[line, other_line, new_line]) as larder:
+        for token, what, wanted in [
+            (one, some, (200, 1, "one")),
+            (other, some, (200, 2, "other")),
+            (one, some, (200, 1, "one")),
+            (other, some, (200, 2, "other")),
+            (other, more, (409, None, None)),
+            # Who has a new token is who he was.
+            (renewed, some, (200, 1, "one")),
+            (renewed, more, (409, None, None)),
+        ]:
+            with case(f"{wanted}"):
+                answer = larder.call("POST", "/v1/purge", token, what, key)
+                told = json.loads(answer.body)
+                equal((answer.status, told.get("seq"), told.get("actor")), wanted)
+        # What one may not do takes no key of another's, and ends none.
+        equal(larder.status("POST", "/v1/purge", other, {"everything": True}, key), 403)
+        equal(json.loads(larder.call("POST", "/v1/purge", other, some, key).body)["seq"], 2)
+        equal(larder.metric("purges_total", mode="soft"), 2)
+
+
 def test_audit_verify():
     """What larderctl says of a log, whoever wrote it."""
     zeros = "0" * 64
