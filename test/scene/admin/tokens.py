@@ -121,6 +121,7 @@ def test_scopes():
     tokens = {scopes: make_token(scopes.replace(":", "-").replace(",", "-"), scopes) for scopes in
               ["read", "purge:select", "purge:all", "purge:select,read", "admin"]}
     select, wide, regex = {"tags": ["a"]}, {"everything": True}, {"regex": "^http://a/x"}
+    root = {"prefixes": ["/"]}  # in other words, everything
     rows = [
         ("read", "GET", "/v1/stat", None, 200),
         ("read", "POST", "/v1/purge", select, 403),
@@ -129,9 +130,12 @@ def test_scopes():
         ("purge:select", "POST", "/v1/purge", select, 200),
         ("purge:select", "POST", "/v1/purge", wide, 403),
         ("purge:select", "POST", "/v1/purge", regex, 403),
+        ("purge:select", "POST", "/v1/purge", root, 403),
+        ("purge:select", "POST", "/v1/purge", {"prefixes": ["a", "/a"]}, 200),
         ("purge:select", "POST", "/v1/certs/reload", None, 403),
         ("purge:all", "POST", "/v1/purge", select, 200),
         ("purge:all", "POST", "/v1/purge", wide, 200),
+        ("purge:all", "POST", "/v1/purge", root, 200),
         ("purge:all", "GET", "/v1/purges", None, 403),
         ("purge:select,read", "GET", "/v1/purges", None, 200),
         ("purge:select,read", "POST", "/v1/purge", wide, 403),
@@ -145,7 +149,7 @@ def test_scopes():
                 answer = larder.call(method, target, tokens[scopes][0], body)
                 equal(answer.status, wanted, answer.body)
                 if wanted == 403:
-                    needed = "purge:all" if body in (wide, regex) and scopes != "read" else (
+                    needed = "purge:all" if body in (wide, regex, root) and scopes != "read" else (
                         "read" if method == "GET" else "purge:select" if body else "admin")
                     check(f'"{needed}"' in problem(answer, 403), "the scope is not named")
                     check(f'scope="{needed}"' in answer.get("WWW-Authenticate"), "RFC 6750 3.1")
@@ -153,7 +157,7 @@ def test_scopes():
         actors = []
         while (answer := larder.call("GET", f"/v1/purge/{len(actors) + 1}", tokens["admin"][0])).status == 200:
             actors.append(json.loads(answer.body)["actor"])
-        equal(actors, ["purge-select", "purge-all", "purge-all", "admin"])
+        equal(actors, ["purge-select", "purge-select", "purge-all", "purge-all", "purge-all", "admin"])
 
 
 def test_a_file_is_replaced():
