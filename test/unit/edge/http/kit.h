@@ -42,7 +42,7 @@ static inline void kit_check(bool holds, const char *row, const char *what, unsi
 static inline void kit_check_slice(
     const char *row, struct slice got, const char *want, unsigned line)
 {
-	char text[300];
+	char text[600];
 	snprintf(text, sizeof(text), "got \"%.*s\", want \"%s\"", (int)got.len,
 	    got.at ? got.at : "", want);
 	kit_check(slice_eq(got, slice_str(want)), row, text, line);
