@@ -160,6 +160,22 @@ static bool read_timeout(struct reading *r, json_t *value, int64_t *to)
 	return true;
 }
 
+static bool read_gate_member(struct reading *r, const char *name, const char *field, json_t *value)
+{
+	struct order_gate *g = &r->order->gate;
+	if (strcmp(name, "url") == 0)
+		return read_string(r, field, value, URL_BYTES, &g->url);
+	if (strcmp(name, "header") == 0)
+		return read_string(r, field, value, URL_BYTES, &g->header);
+	if (strcmp(name, "json") == 0)
+		return read_string(r, field, value, URL_BYTES, &g->json);
+	if (strcmp(name, "equals") == 0)
+		return read_string(r, field, value, URL_BYTES, &g->equals);
+	if (strcmp(name, "timeout") == 0)
+		return read_timeout(r, value, &g->timeout_ms);
+	return refuse(r, field, "is not known");
+}
+
 static bool read_gate(struct reading *r, json_t *value)
 {
 	struct order_gate *g = &r->order->gate;
@@ -171,17 +187,7 @@ static bool read_gate(struct reading *r, json_t *value)
 	{
 		char field[64];
 		snprintf(field, sizeof(field), "wait_origin.%.40s", key);
-		struct slice *text = strcmp(key, "url") == 0 ? &g->url
-		    : strcmp(key, "header") == 0             ? &g->header
-		    : strcmp(key, "json") == 0               ? &g->json
-		    : strcmp(key, "equals") == 0             ? &g->equals
-							     : NULL;
-		bool is_timeout = strcmp(key, "timeout") == 0;
-		if (!text && !is_timeout)
-			return refuse(r, field, "is not known");
-		if (text && !read_string(r, field, member, URL_BYTES, text))
-			return false;
-		if (is_timeout && !read_timeout(r, member, &g->timeout_ms))
+		if (!read_gate_member(r, key, field, member))
 			return false;
 	}
 	if (!g->url.len || !g->equals.len || !g->header.len == !g->json.len)
@@ -368,7 +374,7 @@ static struct slice normal_host(struct slice host, struct arena *arena)
 
 static bool is_plain_path(struct slice path)
 {
-	for (size_t i = 0; i < path.len; i++)
+	for (size_t i = 0; path.at && i < path.len; i++)
 		if (path.at[i] <= ' ' || path.at[i] > '~' || strchr("?#*", path.at[i]))
 			return false;
 	return true;
