@@ -160,6 +160,22 @@ static bool read_timeout(struct reading *r, json_t *value, int64_t *to)
 	return true;
 }
 
+static bool read_gate_member(struct reading *r, const char *name, const char *field, json_t *value)
+{
+	struct order_gate *g = &r->order->gate;
+	if (strcmp(name, "url") == 0)
+		return read_string(r, field, value, URL_BYTES, &g->url);
+	if (strcmp(name, "header") == 0)
+		return read_string(r, field, value, URL_BYTES, &g->header);
+	if (strcmp(name, "json") == 0)
+		return read_string(r, field, value, URL_BYTES, &g->json);
+	if (strcmp(name, "equals") == 0)
+		return read_string(r, field, value, URL_BYTES, &g->equals);
+	if (strcmp(name, "timeout") == 0)
+		return read_timeout(r, value, &g->timeout_ms);
+	return refuse(r, field, "is not known");
+}
+
 static bool read_gate(struct reading *r, json_t *value)
 {
 	struct order_gate *g = &r->order->gate;
@@ -171,17 +187,7 @@ static bool read_gate(struct reading *r, json_t *value)
 	{
 		char field[64];
 		snprintf(field, sizeof(field), "wait_origin.%.40s", key);
-		struct slice *text = strcmp(key, "url") == 0 ? &g->url
-		    : strcmp(key, "header") == 0             ? &g->header
-		    : strcmp(key, "json") == 0               ? &g->json
-		    : strcmp(key, "equals") == 0             ? &g->equals
-							     : NULL;
-		bool is_timeout = strcmp(key, "timeout") == 0;
-		if (!text && !is_timeout)
-			return refuse(r, field, "is not known");
-		if (text && !read_string(r, field, member, URL_BYTES, text))
-			return false;
-		if (is_timeout && !read_timeout(r, member, &g->timeout_ms))
+		if (!read_gate_member(r, key, field, member))
 			return false;
 	}
 	if (!g->url.len || !g->equals.len || !g->header.len == !g->json.len)
@@ -367,28 +373,40 @@ static struct slice normal_host(struct slice host, struct arena *arena)
 
 static bool is_plain_path(struct slice path)
 {
-	for (size_t i = 0; i < path.len; i++)
+	for (size_t i = 0; path.at && i < path.len; i++)
 		if (path.at[i] <= ' ' || path.at[i] > '~' || strchr("?#*", path.at[i]))
 			return false;
 	return true;
 }
 
+/* Takes "http://" or "https://" off the front. False: another scheme, or no host behind it. */
+static bool take_scheme(struct slice *text)
+{
+	size_t end = slice_find_slice(*text, SL("://"));
+	if (end >= slice_find(*text, '/'))
+		return true; /* none: what comes behind a slash is of the path */
+	struct slice scheme = slice_first(*text, end);
+	*text = slice_from(*text, end + 3);
+	/* "http://$HOST" of a script in which that is not set would be everything. */
+	return slice_find(*text, '/') > 0 &&
+	    (slice_eq_nocase(scheme, SL("http")) || slice_eq_nocase(scheme, SL("https")));
+}
+
 static bool prepare_prefixes(struct reading *r)
 {
+	static const char no_host[] = "begins with no host: give host/path or /path";
 	struct order *o = r->order;
 	for (size_t i = 0; i < o->prefixes.count; i++) {
 		struct slice text = o->prefixes.at[i];
-		size_t scheme = slice_find_slice(text, SL("://"));
-		if (scheme < text.len)
-			text = slice_from(text, scheme + 3);
+		if (!take_scheme(&text))
+			return refuse_item(r, "prefixes", i, no_host);
 		size_t end = slice_find(text, '/');
 		struct slice host = slice_first(text, end), path = slice_from(text, end);
 		if (!is_plain_path(path))
 			return refuse_item(r, "prefixes", i,
 			    "is of the path alone: without ?, # and *; other bytes as in %%C3%%A4");
 		if (host.len && !(host = normal_host(host, &o->arena)).len)
-			return refuse_item(
-			    r, "prefixes", i, "begins with no host: give host/path or /path");
+			return refuse_item(r, "prefixes", i, no_host);
 		if (path.len)
 			path = target_normal_path(path, &o->arena);
 		if (segments_of(path) > SCOPE_SEGMENTS)
@@ -415,16 +433,22 @@ static bool prepare_hosts(struct reading *r)
 	return true;
 }
 
-static bool prepare_patterns(struct reading *r)
+static enum err prepare_patterns(struct reading *r)
 {
 	struct order *o = r->order;
 	struct expr_problem in_expr;
 	struct regex_problem in_regex;
-	if (o->expression.len && expr_parse(o->expression, &o->expr, &in_expr) != ERR_NONE)
-		return refuse(r, "expression", "at byte %zu: %s", in_expr.at, in_expr.why);
-	if (o->regex.len && regex_new(o->regex, &o->pattern, &in_regex) != ERR_NONE)
-		return refuse(r, "regex", "at byte %zu: %s", in_regex.at, in_regex.why);
-	return true;
+	enum err err = ERR_NONE;
+	if (o->expression.len)
+		err = expr_parse(o->expression, &o->expr, &in_expr);
+	if (err == ERR_BAD_PATTERN)
+		refuse(r, "expression", "at byte %zu: %s", in_expr.at, in_expr.why);
+	if (err || !o->regex.len)
+		return err;
+	err = regex_new(o->regex, &o->pattern, &in_regex);
+	if (err == ERR_BAD_PATTERN)
+		refuse(r, "regex", "at byte %zu: %s", in_regex.at, in_regex.why);
+	return err;
 }
 
 static int by_scope(const void *a, const void *b)
@@ -446,11 +470,15 @@ enum err order_prepare(struct order *o, order_key_f *key, void *arg, struct orde
 		add_scope(o, scope_tag(scope_tag_id(o->tags.at[i])));
 	if (o->everything)
 		add_scope(o, scope_all());
-	if (!prepare_files(&r, key, arg) || !prepare_prefixes(&r) || !prepare_hosts(&r) ||
-	    !prepare_patterns(&r))
-		return ERR_BAD_ORDER;
+	bool done = prepare_files(&r, key, arg) && prepare_prefixes(&r) && prepare_hosts(&r);
+	/* A text that there was no room for looks like a bad one. */
+	if (o->arena.overflow)
+		return ERR_NO_MEMORY;
+	enum err err = done ? prepare_patterns(&r) : ERR_BAD_ORDER;
+	if (err)
+		return err == ERR_BAD_PATTERN ? ERR_BAD_ORDER : err;
 	qsort(o->scopes, o->scope_count, sizeof(*o->scopes), by_scope);
-	return o->arena.overflow ? ERR_NO_MEMORY : ERR_NONE;
+	return ERR_NONE;
 }
 
 /* ---- asking ---- */
@@ -513,7 +541,9 @@ bool order_is_of_files(const struct order *o)
 
 bool order_is_wide(const struct order *o)
 {
-	return o->everything || o->regex.len > 0 || (o->expr && expr_matches_untagged(o->expr));
+	return o->everything || o->regex.len > 0 ||
+	    (o->prefixes.count && has_scope(o, scope_prefix(SLICE_NONE, SLICE_NONE))) ||
+	    (o->expr && expr_matches_untagged(o->expr));
 }
 
 /* ---- writing ---- */

@@ -14,8 +14,8 @@
  *	                "timeout":"60s"}}
  *
  * A file is a URL with all its variants; what a URL's key is, the caller knows (order_key_f). A prefix
- * is "host/path", or "/path" on all hosts. The mode is soft unless only files are named: those are
- * gone by default, as with every other cache's PURGE.
+ * is "host/path", with http:// or https:// before it or without, or "/path" on all hosts. The mode is
+ * soft unless only files are named: those are gone by default, as with every other cache's PURGE.
  *
  * Life: order_read, order_prepare; counted: the log, the fence's patterns and who counts all hold it.
  */
@@ -100,7 +100,8 @@ bool order_has_pattern(const struct order *);
 struct slice order_other_scheme(struct slice url, struct arena *);
 /* Whether it is for certain URLs and nothing else. */
 bool order_is_of_files(const struct order *);
-/* Whether it takes more than a selection: everything, or a regular expression over all. */
+/* Whether it takes more than a selection: everything, be it as a prefix or as what has no tag, or a
+ * regular expression over all. */
 bool order_is_wide(const struct order *);
 /* The members that say what is meant, and why, as JSON without braces. */
 void order_write(const struct order *, struct buf *);

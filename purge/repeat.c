@@ -3,16 +3,19 @@
 
 #include <xxhash.h>
 
-/* Hashes tell keys and orders apart: who makes two meet hurts nobody but himself. */
+/*
+ * Hashes tell keys and orders apart: who makes two of his own meet hurts nobody but himself. The
+ * actor's is apart from the key's, because nobody chooses his name as freely as a key.
+ */
 struct known {
-	XXH128_hash_t key, order;
-	uint64_t seq; /* 0 = under way */
-	bool is_used;
+	XXH128_hash_t actor, key, order;
+	uint64_t ticket; /* 0 = free */
+	uint64_t seq;    /* 0 = under way */
 };
 
 struct repeats {
-	struct known all[REPEAT_KEYS];
-	size_t next; /* the oldest, or a free one */
+	struct known all[REPEAT_KEYS]; /* by ticket */
+	uint64_t last;                 /* ticket */
 };
 
 struct repeats *repeats_new(void)
@@ -26,35 +29,44 @@ void repeats_free(struct repeats **r)
 	*r = NULL;
 }
 
-static struct known *find(struct repeats *r, struct slice key)
+static XXH128_hash_t hash_of(struct slice s)
 {
-	XXH128_hash_t hash = XXH3_128bits(key.at, key.len);
-	for (size_t i = 0; i < REPEAT_KEYS; i++)
-		if (r->all[i].is_used && XXH128_isEqual(r->all[i].key, hash))
-			return &r->all[i];
+	return XXH3_128bits(s.at, s.len);
+}
+
+static const struct known *find(const struct repeats *r, const struct known *like)
+{
+	for (size_t i = 0; i < REPEAT_KEYS; i++) {
+		const struct known *k = &r->all[i];
+		if (k->ticket && XXH128_isEqual(k->key, like->key) &&
+		    XXH128_isEqual(k->actor, like->actor))
+			return k;
+	}
 	return NULL;
 }
 
-enum repeat repeat_begin(struct repeats *r, struct slice key, struct slice order, uint64_t *ret_seq)
+enum repeat repeat_begin(struct repeats *r, const struct repeat_order *o, uint64_t *ret_number)
 {
-	XXH128_hash_t hash = XXH3_128bits(order.at, order.len);
-	const struct known *had = find(r, key);
+	struct known new = { hash_of(o->actor), hash_of(o->key), hash_of(o->text), 0, 0 };
+	const struct known *had = find(r, &new);
+	if (had && !XXH128_isEqual(had->order, new.order))
+		return REPEAT_OTHER;
+	if (had && !had->seq)
+		return REPEAT_BUSY;
 	if (had) {
-		*ret_seq = had->seq;
-		if (!XXH128_isEqual(had->order, hash))
-			return REPEAT_OTHER;
-		return had->seq ? REPEAT_SAME : REPEAT_BUSY;
+		*ret_number = had->seq;
+		return REPEAT_SAME;
 	}
-	r->all[r->next] = (struct known){ XXH3_128bits(key.at, key.len), hash, 0, true };
-	r->next = (r->next + 1) % REPEAT_KEYS;
+	*ret_number = new.ticket = ++r->last;
+	r->all[new.ticket % REPEAT_KEYS] = new;
 	return REPEAT_NEW;
 }
 
-void repeat_end(struct repeats *r, struct slice key, uint64_t seq)
+void repeat_end(struct repeats *r, uint64_t ticket, uint64_t seq)
 {
-	struct known *had = find(r, key);
-	if (!had)
+	struct known *k = &r->all[ticket % REPEAT_KEYS];
+	if (!ticket || k->ticket != ticket)
 		return; /* forgotten meanwhile */
-	had->seq = seq;
-	had->is_used = seq > 0;
+	k->seq = seq;
+	k->ticket = seq ? ticket : 0;
 }

@@ -20,7 +20,8 @@ struct asking {
 	struct purge purge;
 	struct slice actor;
 	struct hold hold;     /* wait_origin */
-	struct slice key;     /* Idempotency-Key, while it is ours to end; empty = none */
+	struct slice key;     /* Idempotency-Key; empty = none */
+	uint64_t ticket;      /* of the key, while it is ours to end; 0 = none */
 	struct survey survey; /* before it is purged: dry_run, max_objects, fail_if_empty */
 	struct deadline look; /* at the receipt, until it is final */
 	struct mono waits_since;
@@ -44,9 +45,9 @@ static void drop_asking(struct errand *e)
 /* What was given under that key was done, or with seq 0 was not. */
 static void end_key(struct asking *a, uint64_t seq) ON_LOOP
 {
-	if (a->key.len)
-		repeat_end(a->errand.admin->repeats, a->key, seq);
-	a->key = SLICE_NONE;
+	if (a->ticket)
+		repeat_end(a->errand.admin->repeats, a->ticket, seq);
+	a->ticket = 0;
 }
 
 static void end(struct asking *a) ON_LOOP
@@ -317,31 +318,37 @@ static bool may_do(struct asking *a) ON_LOOP
 	return actor_may(admin, r, GRANT_PURGE_ALL);
 }
 
+static bool is_key_short(struct asking *a) ON_LOOP
+{
+	struct order_problem problem = { .field = "Idempotency-Key" };
+	if (a->key.len <= REPEAT_KEY_BYTES)
+		return true;
+	snprintf(problem.why, sizeof(problem.why), "has more than %d bytes", REPEAT_KEY_BYTES);
+	refuse_field(a, &problem);
+	return false;
+}
+
 /* Whether an order of that key is to be done now; else it was answered. */
 static bool is_first(struct asking *a) ON_LOOP
 {
-	uint64_t seq = 0;
+	uint64_t number = 0;
 	struct receipt receipt;
 	struct admin *admin = a->errand.admin;
+	const struct repeat_order sent = { a->actor, a->key, buf_slice(&a->intake.text) };
 	if (!a->key.len)
 		return true;
-	switch (repeat_begin(admin->repeats, a->key, buf_slice(&a->intake.text), &seq)) {
-	case REPEAT_NEW: return true;
+	switch (repeat_begin(admin->repeats, &sent, &number)) {
+	case REPEAT_NEW: a->ticket = number; return true;
 	case REPEAT_SAME:
-		a->key = SLICE_NONE; /* another's */
-		a->purge.seq = seq;
-		if (purge_receipt(admin->options.purges, seq, &receipt))
+		a->purge.seq = number;
+		if (purge_receipt(admin->options.purges, number, &receipt))
 			answer(a);
 		else
 			refuse(a, 409, SL("this was done under that key; its receipt is gone"));
 		return false;
-	case REPEAT_BUSY:
-		a->key = SLICE_NONE;
-		refuse(a, 409, SL("this is being done under that key"));
-		return false;
+	case REPEAT_BUSY: refuse(a, 409, SL("this is being done under that key")); return false;
 	case REPEAT_OTHER: break;
 	}
-	a->key = SLICE_NONE;
 	refuse(a, 409, SL("another order was given under that Idempotency-Key"));
 	return false;
 }
@@ -363,7 +370,7 @@ static void on_body(struct intake *in, enum err err)
 		refuse_field(a, &problem);
 	else if (err)
 		refuse(a, err_status(err), slice_str(err_text(err)));
-	else if (may_do(a) && is_first(a))
+	else if (may_do(a) && is_key_short(a) && is_first(a))
 		hold(a);
 }
 

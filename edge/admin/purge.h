@@ -8,10 +8,12 @@
  *	GET  /v1/purge/SEQ         the receipt, as it is by now
  *	GET  /v1/purges            what was asked for, in its order: ?since=SEQ&limit=N
  *
- * An order that is wide (everything, a regular expression) needs the scope purge:all.
+ * An order that is wide (everything, in whatever words; a regular expression) needs the scope
+ * purge:all.
  *
  * Idempotency-Key: an order that is sent again under the same key is not done again; the answer is the
- * receipt of the first. Under the same key another order is refused with 409.
+ * receipt of the first. Under the same key another order is refused with 409. A key is its actor's (see
+ * edge/admin/actor.h): nobody sees by it what another one did.
  */
 #pragma once
 

@@ -121,6 +121,7 @@ def test_scopes():
     tokens = {scopes: make_token(scopes.replace(":", "-").replace(",", "-"), scopes) for scopes in
               ["read", "purge:select", "purge:all", "purge:select,read", "admin"]}
     select, wide, regex = {"tags": ["a"]}, {"everything": True}, {"regex": "^http://a/x"}
+    root = {"prefixes": ["/"]}  # in other words, everything
     rows = [
         ("read", "GET", "/v1/stat", None, 200),
         ("read", "POST", "/v1/purge", select, 403),
@@ -129,9 +130,12 @@ def test_scopes():
         ("purge:select", "POST", "/v1/purge", select, 200),
         ("purge:select", "POST", "/v1/purge", wide, 403),
         ("purge:select", "POST", "/v1/purge", regex, 403),
+        ("purge:select", "POST", "/v1/purge", root, 403),
+        ("purge:select", "POST", "/v1/purge", {"prefixes": ["a", "/a"]}, 200),
         ("purge:select", "POST", "/v1/certs/reload", None, 403),
         ("purge:all", "POST", "/v1/purge", select, 200),
         ("purge:all", "POST", "/v1/purge", wide, 200),
+        ("purge:all", "POST", "/v1/purge", root, 200),
         ("purge:all", "GET", "/v1/purges", None, 403),
         ("purge:select,read", "GET", "/v1/purges", None, 200),
         ("purge:select,read", "POST", "/v1/purge", wide, 403),
@@ -145,7 +149,7 @@ def test_scopes():
                 answer = larder.call(method, target, tokens[scopes][0], body)
                 equal(answer.status, wanted, answer.body)
                 if wanted == 403:
-                    needed = "purge:all" if body in (wide, regex) and scopes != "read" else (
+                    needed = "purge:all" if body in (wide, regex, root) and scopes != "read" else (
                         "read" if method == "GET" else "purge:select" if body else "admin")
                     check(f'"{needed}"' in problem(answer, 403), "the scope is not named")
                     check(f'scope="{needed}"' in answer.get("WWW-Authenticate"), "RFC 6750 3.1")
@@ -153,7 +157,7 @@ def test_scopes():
         actors = []
         while (answer := larder.call("GET", f"/v1/purge/{len(actors) + 1}", tokens["admin"][0])).status == 200:
             actors.append(json.loads(answer.body)["actor"])
-        equal(actors, ["purge-select", "purge-all", "purge-all", "admin"])
+        equal(actors, ["purge-select", "purge-select", "purge-all", "purge-all", "purge-all", "admin"])
 
 
 def test_a_file_is_replaced():
@@ -355,6 +359,33 @@ def test_settings_that_make_no_sense():
                 equal(done.returncode, 3)
                 check(said in done.stderr.decode(), done.stderr)
         larder.folder.cleanup()
+
+
+def test_keys_are_their_actors():
+    """One Idempotency-Key, several who send it: none sees what another did, or is kept from his own."""
+    key = "Idempotency-Key: deploy-1"
+    some, more = {"tags": ["a"]}, {"tags": ["b"]}
+    (one, line), (other, other_line) = (make_token(name, "purge:select") for name in ("one", "other"))
+    renewed, new_line = make_token("one", "purge:select")
+    with Origin() as origin, Guarded(origin, lines=[line, other_line, new_line]) as larder:
+        for token, what, wanted in [
+            (one, some, (200, 1, "one")),
+            (other, some, (200, 2, "other")),
+            (one, some, (200, 1, "one")),
+            (other, some, (200, 2, "other")),
+            (other, more, (409, None, None)),
+            # Who has a new token is who he was.
+            (renewed, some, (200, 1, "one")),
+            (renewed, more, (409, None, None)),
+        ]:
+            with case(f"{wanted}"):
+                answer = larder.call("POST", "/v1/purge", token, what, key)
+                told = json.loads(answer.body)
+                equal((answer.status, told.get("seq"), told.get("actor")), wanted)
+        # What one may not do takes no key of another's, and ends none.
+        equal(larder.status("POST", "/v1/purge", other, {"everything": True}, key), 403)
+        equal(json.loads(larder.call("POST", "/v1/purge", other, some, key).body)["seq"], 2)
+        equal(larder.metric("purges_total", mode="soft"), 2)
 
 
 def test_audit_verify():

@@ -68,6 +68,9 @@ TABLE = [
     ({"prefixes": ["a/x y"]}, "prefixes[0]"),
     ({"prefixes": ["a/\u00e4"]}, "prefixes[0]"),
     ({"prefixes": ["a b/x"]}, "prefixes[0]"),
+    ({"prefixes": ["http://"]}, "prefixes[0]"),
+    ({"prefixes": ["http:///x"]}, "prefixes[0]"),
+    ({"prefixes": ["ftp://a/x"]}, "prefixes[0]"),
     ({"prefixes": ["/ok", "a" + "/x" * 33]}, "prefixes[1]"),
     ({"hosts": ["a/b"]}, "hosts[0]"),
     ({"hosts": ["http://a"]}, "hosts[0]"),
@@ -187,6 +190,15 @@ def test_texts():
                 code, said = order(larder, text)
                 equal(code, 422, f"{said}")
                 check("JSON" in said["detail"], f"{said}")
+        # It is said where.
+        for text, place in (
+            (b"", "line 1, column 0"),
+            (b'{"tags":["one"],}', "line 1, column 17"),
+            (b'{\n  "tags": ["one"]\n  "mode": "soft"\n}\n', "line 3, column 8"),
+            (b'{"tags":["one"],\n"tags":["two"]}', "line 2, column 6"),
+        ):
+            with case(f"{text}"):
+                check(f"{place}: " in order(larder, text)[1]["detail"], f"{order(larder, text)}")
         nothing_happened(larder)
 
 
@@ -276,10 +288,18 @@ def test_idempotency():
         other = {"Idempotency-Key": "deploy-2"}
         equal(order(larder, {"tags": [""]}, other)[0], 422)
         equal(order(larder, GOOD, other)[1]["seq"], 2)
+        # Not even the one under which a good one was done.
+        equal(order(larder, {"tags": [""]}, key)[0], 422)
+        equal(order(larder, b"{", key)[0], 422)
+        equal(order(larder, GOOD | {"mode": "hard"}, key)[1]["seq"], 1)
         # Nor is a key another's beginning.
         equal(order(larder, GOOD, {"Idempotency-Key": "deploy-"})[1]["seq"], 3)
         equal(order(larder, GOOD)[1]["seq"], 4)
         equal(order(larder, GOOD)[1]["seq"], 5)
+        equal(order(larder, GOOD, {"Idempotency-Key": "k" * 256})[1]["seq"], 6)
+        code, said = order(larder, GOOD, {"Idempotency-Key": "k" * 257})
+        equal((code, said["field"]), (422, "Idempotency-Key"))
+        equal(len(log_of(larder)), 6)
 
 
 def test_idempotency_at_once():
