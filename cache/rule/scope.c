@@ -15,6 +15,7 @@ static uint64_t hash_lower(struct slice text, uint64_t seed)
 	uint64_t hash = seed;
 	do {
 		struct slice piece = slice_first(text, min_size(text.len, sizeof(lower)));
+		must(piece.at || !piece.len);
 		for (size_t i = 0; i < piece.len; i++)
 			lower[i] = ascii_lower(piece.at[i]);
 		hash = XXH3_64bits_withSeed(lower, piece.len, hash);

@@ -290,6 +290,7 @@ static bool recall_mark(void *arg, struct scope scope, struct purge_mark *ret_ma
 
 static void test_recall(void)
 {
+	role_worker();
 	struct fence *f = fence_new(1);
 	struct disk disk = { 0 };
 	/* This life begins at 1000: what is older, only the disk knows. */
@@ -329,6 +330,7 @@ static void test_recall(void)
 /* A disk that cannot be asked, or does not have all yet, says nothing. */
 static void test_recall_fails(void)
 {
+	role_worker();
 	struct fence *f = fence_new(1);
 	struct disk disk = { .fails = true };
 	fence_lift(f, 1000);
