@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cache/purging.h"
@@ -31,6 +32,7 @@ struct recalled {
 struct surveyor {
 	/* fixed */
 	struct cache *cache;
+	enum surveyor_kind kind;
 	pthread_t thread;
 	/* under lock */
 	struct lock lock;
@@ -416,22 +418,27 @@ static void end(struct surveyor *s, struct survey *v)
 	mail_post(v->home, &v->mail);
 }
 
-static bool is_urgent(const struct survey *v)
+/* Who asked may have gone. */
+static bool is_wanted_less(const struct survey *v)
 {
-	for (; v; v = v->next)
-		if (v->is_urgent || v->is_cancelled)
-			return true;
-	return false;
+	while (v && !v->is_cancelled)
+		v = v->next;
+	return v;
 }
 
-/* Waits until there is something to do, and, of what nobody waits for, until the rest is over. */
+/* How long a patient one rests yet. */
+static int64_t rest_ms_locked(const struct surveyor *s)
+{
+	bool rests = s->kind == SURVEYOR_PATIENT && !is_wanted_less(s->waiting);
+	return rests ? mono_ms_since(mono_now(), s->rests_until) : 0;
+}
+
+/* Waits until there is something to do, and the rest is over. */
 static bool has_turn_locked(struct surveyor *s)
 {
-	while (!s->is_ending && (!s->waiting || !is_urgent(s->waiting))) {
-		int64_t rest_ms = mono_ms_since(mono_now(), s->rests_until);
+	int64_t rest_ms = 0;
+	while (!s->is_ending && (!s->waiting || (rest_ms = rest_ms_locked(s)) > 0)) {
 		struct timespec until;
-		if (s->waiting && rest_ms <= 0)
-			break;
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += s->waiting ? 1 + rest_ms / 1000 : 3600;
 		pthread_cond_timedwait(&s->more, &s->lock.mutex, &until);
@@ -466,11 +473,20 @@ static void rest_after(struct surveyor *s, struct mono began)
 	lock_drop(&s->lock);
 }
 
+/* Of this thread alone, as Linux has it. */
+static void yield_to_all(void)
+{
+	setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+}
+
 static void *thread_main(void *arg)
 {
 	struct surveyor *s = arg;
 	role_worker();
-	pthread_setname_np(pthread_self(), "purge-survey");
+	bool is_patient = s->kind == SURVEYOR_PATIENT;
+	pthread_setname_np(pthread_self(), is_patient ? "purge-count" : "purge-survey");
+	if (is_patient)
+		yield_to_all();
 	for (;;) {
 		lock_take(&s->lock);
 		bool goes_on = has_turn_locked(s);
@@ -494,13 +510,14 @@ static void *thread_main(void *arg)
 	}
 }
 
-struct surveyor *surveyor_new(struct cache *cache)
+struct surveyor *surveyor_new(struct cache *cache, enum surveyor_kind kind)
 {
 	struct surveyor *s = calloc(1, sizeof(*s));
 	sigset_t all, before;
 	if (!s)
 		return NULL;
 	s->cache = cache;
+	s->kind = kind;
 	lock_init(&s->lock);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
@@ -549,8 +566,10 @@ bool survey_begin(struct surveyor *s, struct survey *v)
 	mail_init(&v->mail, on_done);
 	v->hottest = min_size(v->hottest, SURVEY_HOTTEST);
 	v->items = v->hottest ? calloc(v->hottest, sizeof(v->items[0])) : NULL;
+	if (v->hottest && !v->items)
+		v->err = ERR_NO_MEMORY;
 	lock_take(&s->lock);
-	bool fits = s->count < SURVEYS || v->sweeps || v->is_urgent;
+	bool fits = s->count < SURVEYS || v->sweeps || s->kind == SURVEYOR_PROMPT;
 	if (fits) {
 		v->next = s->waiting;
 		s->waiting = v;

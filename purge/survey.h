@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A survey goes through all that is stored, in RAM and then on disk, and tells what an order is for: for
- * its receipt, for a preview, for the refresh. One thread does it, for all who wait at a time in one go;
- * between two goes it rests for ten times as long, unless somebody waits. Certain URLs are looked up
- * instead. What a purge is for is in force long before.
+ * its receipt, for a preview, for the refresh. What a purge is for is in force long before. Certain URLs
+ * are looked up instead.
  *
- * Each object is counted once; of one that is in RAM and on disk, RAM's is. A preview counts what stands:
- * what its order would take something from. What was purged softly is served stale, so it stands for a
- * hard order and not for another soft one. Of a purge that is done, what was asked for before it is
- * counted, be it purged before as well: the fence keeps the newest number of a scope alone. What is past
- * its time is counted by neither. What leaves RAM for the disk between the two may be counted again, and
- * what comes from there may be missed: to be sure of that, all that was met would have to be kept.
+ * A surveyor is a thread that goes for all who wait at a time in one go. One is prompt, for those whom
+ * somebody waits for. The other is patient: it takes only what time the processors have left, and rests
+ * between two goes for ten times as long as the one before took; so no request waits for a receipt's
+ * figures.
  *
  * A sweep does more: it puts what a pattern matches down at scopes of its own, so that the pattern can
  * be retired (cache/fence.h). Nothing slips through: what the store's writer had in hands is waited for
@@ -41,7 +38,6 @@ struct survey {
 	size_t hottest;  /* how many of those asked for most are wanted; SURVEY_HOTTEST at most */
 	bool sweeps;
 	struct wall at; /* sweeps: when what it is for was purged */
-	bool is_urgent; /* somebody waits for it */
 	struct loop *home;
 	void (*done)(struct survey *); /* ON_LOOP of home: comes once, in any case */
 	/* results */
@@ -60,10 +56,12 @@ struct survey {
 };
 
 /* own: surveyor_free. fail: NULL. */
-struct surveyor *surveyor_new(struct cache *);
+enum surveyor_kind { SURVEYOR_PROMPT, SURVEYOR_PATIENT };
+struct surveyor *surveyor_new(struct cache *, enum surveyor_kind);
 /* Ends: what waits is told ERR_CANCELLED, by letters to homes that must be there still. */
 void surveyor_free(struct surveyor **);
-/* False: too many wait already (none is refused that sweeps, or that somebody waits for). thread: any. */
+/* False: too many wait already for a patient one; what sweeps is never refused. fail: ERR_NO_MEMORY in
+ * `err`, later: the hottest are not known. thread: any. */
 bool survey_begin(struct surveyor *, struct survey *);
 /* `done` comes soon. thread: any. */
 void survey_cancel(struct survey *);

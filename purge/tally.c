@@ -32,7 +32,8 @@ struct tallies {
 	struct lock lock;
 	struct list patterns;
 	struct list under_way;
-	struct surveyor *surveyor; /* NULL = the cache is not open (any more): tallies wait */
+	struct surveyor *prompt,
+	    *patient; /* NULL = the cache is not open (any more): tallies wait */
 };
 
 /* ---- life ---- */
@@ -72,10 +73,11 @@ static void free_tally(struct tally *t)
 void tallies_stop(struct tallies *all)
 {
 	lock_take(&all->lock);
-	struct surveyor *surveyor = all->surveyor;
-	all->surveyor = NULL;
+	struct surveyor *prompt = all->prompt, *patient = all->patient;
+	all->prompt = all->patient = NULL;
 	lock_drop(&all->lock);
-	surveyor_free(&surveyor);
+	surveyor_free(&prompt);
+	surveyor_free(&patient);
 	LIST_EACH (link, &all->under_way)
 		deadline_clear(&LIST_OF(link, struct tally, link)->again);
 }
@@ -96,7 +98,7 @@ void tallies_free(struct tallies **tallies)
 
 struct surveyor *tallies_surveyor(const struct tallies *all)
 {
-	return all->surveyor;
+	return all->prompt;
 }
 
 /* ---- patterns ---- */
@@ -205,12 +207,14 @@ static void begin_survey(struct tally *t)
 		.hottest = t->order->origin_rps ? SURVEY_HOTTEST : 0,
 		.sweeps = t->pattern != NULL,
 		.at = t->pattern ? t->pattern->in_force.act.at : WALL_NEVER,
-		.is_urgent = t->order->wait || t->order->origin_rps,
 		.home = all->control,
 		.done = on_surveyed,
 	};
 	lock_take(&all->lock);
-	bool begins = !all->surveyor || survey_begin(all->surveyor, &t->survey);
+	/* Somebody waits for the receipt, or the origin for its turn. */
+	bool is_prompt = t->order->wait || t->order->origin_rps;
+	struct surveyor *surveyor = is_prompt ? all->prompt : all->patient;
+	bool begins = !surveyor || survey_begin(surveyor, &t->survey);
 	lock_drop(&all->lock);
 	if (begins)
 		return;
@@ -237,11 +241,16 @@ void tallies_begin(struct tallies *all, struct order *order, uint64_t seq, uint6
 
 enum err tallies_start(struct tallies *all)
 {
-	struct surveyor *surveyor = surveyor_new(all->cache);
-	if (!surveyor)
+	struct surveyor *prompt = surveyor_new(all->cache, SURVEYOR_PROMPT);
+	struct surveyor *patient = surveyor_new(all->cache, SURVEYOR_PATIENT);
+	if (!prompt || !patient) {
+		surveyor_free(&prompt);
+		surveyor_free(&patient);
 		return ERR_SYSTEM;
+	}
 	lock_take(&all->lock);
-	all->surveyor = surveyor;
+	all->prompt = prompt;
+	all->patient = patient;
 	lock_drop(&all->lock);
 	LIST_EACH (link, &all->under_way)
 		begin_survey(LIST_OF(link, struct tally, link));

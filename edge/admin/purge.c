@@ -59,6 +59,17 @@ static void end(struct asking *a) ON_LOOP
 		errand_end(&a->errand);
 }
 
+/* It ends here, with an answer for who is still there; NULL = nobody is. */
+static struct reply *take_reply(struct asking *a) ON_LOOP
+{
+	struct reply *r = a->errand.reply;
+	if (r)
+		r->waits = NULL;
+	a->errand.reply = NULL;
+	end(a);
+	return r;
+}
+
 /* The client has gone. What is in force stays so; what is not yet is dropped. */
 static void on_left(struct errand *e)
 {
@@ -71,22 +82,14 @@ static void on_left(struct errand *e)
 
 static void refuse(struct asking *a, uint16_t status, struct slice why) ON_LOOP
 {
-	struct reply *r = a->errand.reply;
-	if (r)
-		r->waits = NULL;
-	a->errand.reply = NULL;
-	end(a);
+	struct reply *r = take_reply(a);
 	if (r)
 		reply_problem(r, status, why);
 }
 
 static void refuse_field(struct asking *a, const struct order_problem *problem) ON_LOOP
 {
-	struct reply *r = a->errand.reply;
-	if (r)
-		r->waits = NULL;
-	a->errand.reply = NULL;
-	end(a);
+	struct reply *r = take_reply(a);
 	if (r)
 		reply_field_problem(r, 422, slice_str(problem->field), slice_str(problem->why));
 }
@@ -103,12 +106,8 @@ static void answer_receipt(struct reply *r, const struct receipt *receipt) ON_LO
 static void answer(struct asking *a) ON_LOOP
 {
 	struct receipt receipt;
-	struct reply *r = a->errand.reply;
 	bool is_known = purge_receipt(a->errand.admin->options.purges, a->purge.seq, &receipt);
-	if (r)
-		r->waits = NULL;
-	a->errand.reply = NULL;
-	end(a);
+	struct reply *r = take_reply(a);
 	if (r && is_known)
 		answer_receipt(r, &receipt);
 	else if (r)
@@ -118,11 +117,7 @@ static void answer(struct asking *a) ON_LOOP
 /* In force, but not on disk: a program is told by a member of its own. */
 static void refuse_undurable(struct asking *a) ON_LOOP
 {
-	struct reply *r = a->errand.reply;
-	if (r)
-		r->waits = NULL;
-	a->errand.reply = NULL;
-	end(a);
+	struct reply *r = take_reply(a);
 	if (r)
 		reply_problem_members(r, 503,
 		    SL("in force here, but the disk could not be written: until it can, a restart "
@@ -188,10 +183,7 @@ static void answer_preview(struct asking *a) ON_LOOP
 	struct reply *r = a->errand.reply;
 	if (r)
 		preview_write(a->order, &a->survey, &r->text);
-	if (r)
-		r->waits = NULL;
-	a->errand.reply = NULL;
-	end(a);
+	take_reply(a);
 	if (r)
 		reply_send(r, 200, REPLY_JSON);
 }
@@ -231,7 +223,6 @@ static void preview(struct asking *a) ON_LOOP
 	a->survey = (struct survey){
 		.order = a->order,
 		.before = UINT64_MAX,
-		.is_urgent = true,
 		.home = a->errand.admin->front.home,
 		.done = on_surveyed,
 	};
@@ -256,14 +247,10 @@ static void guard(struct asking *a) ON_LOOP
 static void refuse_held(struct asking *a, const struct probe_result *result) ON_LOOP
 {
 	struct buf lines;
-	struct reply *r = a->errand.reply;
 	buf_init(&lines, LISTING_BYTES);
 	for (unsigned i = 0; i < result->line_count; i++)
 		buf_addf(&lines, "%.*s\n", SLICE_ARG(result->lines[i]));
-	if (r)
-		r->waits = NULL;
-	a->errand.reply = NULL;
-	end(a);
+	struct reply *r = take_reply(a);
 	if (r)
 		reply_errors(r, 504,
 		    SL("not every address of the origin shows it in time: nothing was purged"),
@@ -312,10 +299,7 @@ static bool may_do(struct asking *a) ON_LOOP
 	struct admin *admin = a->errand.admin;
 	if (!r || !order_is_wide(a->order) || (r->actor.scopes & GRANT_PURGE_ALL))
 		return true;
-	r->waits = NULL;
-	a->errand.reply = NULL;
-	end(a);
-	return actor_may(admin, r, GRANT_PURGE_ALL);
+	return actor_may(admin, take_reply(a), GRANT_PURGE_ALL);
 }
 
 static bool is_key_short(struct asking *a) ON_LOOP

@@ -289,11 +289,26 @@ static void test_room(void)
 
 /* ---- bounds and ends ---- */
 
-static void rest_long(void)
+static void rest(int64_t ms)
 {
 	lock_take(&surveyor->lock);
-	surveyor->rests_until = mono_add(mono_now(), 3600 * 1000);
+	surveyor->rests_until = mono_add(mono_now(), ms);
+	pthread_cond_signal(&surveyor->more);
 	lock_drop(&surveyor->lock);
+}
+
+static void rest_long(void)
+{
+	rest(3600 * 1000);
+}
+
+static void begin_patient(void)
+{
+	begin(RAM);
+	surveyor_free(&surveyor);
+	surveyor = surveyor_new(&cache, SURVEYOR_PATIENT);
+	put_many(30, RAM);
+	rest_long();
 }
 
 static void test_queue(void)
@@ -301,9 +316,7 @@ static void test_queue(void)
 	enum { MORE = 5 };
 	static struct asking all[SURVEYS + MORE];
 	struct order *order = order_of(THIRD);
-	begin(RAM);
-	put_many(30, RAM);
-	rest_long();
+	begin_patient();
 	memset(all, 0, sizeof(all));
 	for (unsigned i = 0; i < SURVEYS + MORE; i++) {
 		all[i].survey.order = order;
@@ -311,10 +324,11 @@ static void test_queue(void)
 		all[i].survey.hottest = 3;
 		CU_ASSERT_EQUAL(ask_first(&all[i]), i < SURVEYS);
 	}
-	/* Somebody waits: it goes on, with all of them. Nobody who sweeps is refused. */
-	all[SURVEYS].survey.is_urgent = all[SURVEYS].survey.sweeps = true;
+	/* Nobody who sweeps is refused. Rested, it goes for all of them. */
+	all[SURVEYS].survey.sweeps = true;
 	all[SURVEYS].survey.before = fence_now(cache.fence);
 	CU_ASSERT(ask_first(&all[SURVEYS]));
+	rest(0);
 	for (unsigned i = 0; i <= SURVEYS; i++) {
 		wait_for(&all[i]);
 		CU_ASSERT_EQUAL(all[i].survey.err, ERR_NONE);
@@ -330,9 +344,7 @@ static void test_cancel(void)
 {
 	struct asking one = { 0 }, other = { 0 };
 	struct order *order = order_of(THIRD);
-	begin(RAM);
-	put_many(30, RAM);
-	rest_long();
+	begin_patient();
 	one.survey.order = other.survey.order = order;
 	one.survey.before = other.survey.before = UINT64_MAX;
 	CU_ASSERT_FATAL(ask_first(&one));

@@ -19,7 +19,7 @@ static inline void begin(enum tiers tiers)
 	if (tiers & DISK)
 		o.cold = (struct cold_options){ .path = dir, .size_bytes = GIB };
 	must(cache_init(&cache, &o) == ERR_NONE);
-	surveyor = surveyor_new(&cache);
+	surveyor = surveyor_new(&cache, SURVEYOR_PROMPT);
 	must(surveyor != NULL);
 }
 
@@ -164,7 +164,6 @@ static inline void ask(struct asking *a, struct order *order, uint64_t before)
 {
 	a->survey.order = order;
 	a->survey.before = before;
-	a->survey.is_urgent = true;
 	CU_ASSERT_FATAL(ask_first(a));
 	wait_for(a);
 }
