@@ -373,6 +373,7 @@ static bool has_tag(const void *what, const struct object *o)
 
 static void test_patterns(void)
 {
+	role_worker();
 	struct fence *f = fence_new(1);
 	unsigned count = 0;
 	struct pattern_test red = { "red", &count };

@@ -151,6 +151,7 @@ static bool recall_past(void *arg, struct scope scope, struct purge_mark *ret_ma
 /* Answers how many are wrong. */
 static unsigned ask_some(struct history *h)
 {
+	role_worker();
 	struct object **o = &h->objects[next(h, OBJECTS)];
 	if (!*o || next(h, 8) == 0) {
 		object_unref(o);
@@ -282,6 +283,7 @@ static void *race_to_raise(void *arg)
  * look at. */
 static void judge_both(struct race *r, struct object *own, uint64_t n, bool recalls)
 {
+	role_worker();
 	struct object *shared = r->objects[n % RACE_OBJECTS];
 	uint64_t tag = n % RACE_OBJECTS % RACE_TAGS, last = r->raised[tag];
 	if (last == 0)

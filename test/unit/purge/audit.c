@@ -21,6 +21,7 @@ static struct audit *open_log(void)
 /* A log of three lines, closed. */
 static void write_three(void)
 {
+	role_worker();
 	unlink(path);
 	struct audit *a = open_log();
 	CU_ASSERT_EQUAL(audit_append(a, SL("\"who\":\"ci\",\"seq\":1")), ERR_NONE);
@@ -78,6 +79,7 @@ static void test_lines(void)
 
 static void test_opened_again(void)
 {
+	role_worker();
 	write_three();
 	struct audit *a = open_log();
 	CU_ASSERT_EQUAL(audit_append(a, SL("\"who\":\"x\"")), ERR_NONE);
@@ -100,6 +102,7 @@ static void test_one_process(void)
 /* However much of the last line a crash has left. */
 static void test_torn(void)
 {
+	role_worker();
 	char text[4096];
 	write_three();
 	size_t len = read_log(text, sizeof(text));
@@ -119,6 +122,7 @@ static void test_torn(void)
 
 static void test_torn_first(void)
 {
+	role_worker();
 	char text[4096];
 	write_three();
 	read_log(text, sizeof(text));
@@ -185,6 +189,7 @@ static void test_removed_and_moved(void)
 /* What the chain alone cannot tell, a hash that somebody kept does. */
 static void test_anchor(void)
 {
+	role_worker();
 	char text[4096], head[AUDIT_HEX + 1];
 	write_three();
 	CU_ASSERT_TRUE(verify(NULL));
@@ -203,6 +208,7 @@ static void test_anchor(void)
 
 static void test_refused_lines(void)
 {
+	role_worker();
 	write_three();
 	struct audit *a = open_log();
 	char *large = malloc(AUDIT_LINE_BYTES);
@@ -243,6 +249,7 @@ static void test_no_log_of_ours(void)
 /* A disk that is full takes part of a line; it is taken back, and the next one follows. */
 static void test_full_disk(void)
 {
+	role_worker();
 	write_three();
 	struct audit *a = open_log();
 	int good = a->fd;
@@ -264,6 +271,7 @@ static void test_full_disk(void)
 
 static void test_taken_away(void)
 {
+	role_worker();
 	write_three();
 	struct audit *a = open_log();
 	unlink(path);
