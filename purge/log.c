@@ -87,9 +87,13 @@ void purge_log_free(struct purge_log **l)
 
 /* ---- receipts ---- */
 
+/* As much as there is room for, up to the end of a character. */
 static void copy_text(char *to, size_t room, struct slice text)
 {
-	snprintf(to, room, "%.*s", (int)min_size(text.len, room - 1), text.len ? text.at : "");
+	size_t len = min_size(text.len, room - 1);
+	while (len > 0 && len < text.len && ((unsigned char)text.at[len] & 0xc0) == 0x80)
+		len--;
+	snprintf(to, room, "%.*s", (int)len, len ? text.at : "");
 }
 
 static void keep_receipt(struct purge_log *log, const struct purge *p, bool is_audited)

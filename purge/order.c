@@ -467,7 +467,7 @@ enum err order_prepare(struct order *o, order_key_f *key, void *arg, struct orde
 	if (!o->scopes)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < o->tags.count; i++)
-		add_scope(o, scope_tag(scope_tag_id(o->tags.at[i])));
+		add_scope(o, scope_tag(scope_tag_id(slice_trim(o->tags.at[i]))));
 	if (o->everything)
 		add_scope(o, scope_all());
 	bool done = prepare_files(&r, key, arg) && prepare_prefixes(&r) && prepare_hosts(&r);

@@ -42,12 +42,33 @@ static void test_torn_entries(void)
 	}
 }
 
+static void test_cut_texts(void)
+{
+	static const struct {
+		const char *text, *kept;
+	} rows[] = {
+		{ "", "" },
+		{ "abcd", "abcd" },
+		{ "abcde", "abcd" },
+		{ "abc\u00e4", "abc" },
+		{ "ab\u00e4", "ab\u00e4" },
+		{ "a\U0001f600", "a" },
+		{ "\U0001f600b", "\U0001f600" },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char to[5];
+		copy_text(to, sizeof(to), slice_str(rows[i].text));
+		CU_ASSERT_STRING_EQUAL(to, rows[i].kept);
+	}
+}
+
 int main(void)
 {
 	CU_initialize_registry();
 	CU_pSuite suite = CU_add_suite("purge log", NULL, NULL);
 	CU_ADD_TEST(suite, test_entries);
 	CU_ADD_TEST(suite, test_torn_entries);
+	CU_ADD_TEST(suite, test_cut_texts);
 	CU_basic_run_tests();
 	unsigned failed = CU_get_number_of_failures();
 	CU_cleanup_registry();
