@@ -484,21 +484,36 @@ static void update_by_head(struct fetch *f, const struct response *response) ON_
 	object_unref(&o);
 }
 
+/* Whether nothing that a write's answer is was purged since that was asked for. */
+static bool stands_yet(
+    struct fetch *f, const struct response *response, const struct life *life, uint64_t now) ON_LOOP
+{
+	if (f->seq == now)
+		return true;
+	if (needs_body(f, response))
+		return false; /* its tags are not known yet */
+	struct object *o = make_object(f, response, life, REASON_STORED, true);
+	bool stands = o && fence_judge(f->worker->cache->fence, o).stands;
+	object_unref(&o);
+	return stands;
+}
+
 /* An answer to a request of FETCH_PRIVATE. */
 struct flow *outcome_take_private(
     struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
 {
-	uint64_t number = 0;
-	if (f->ask.request.method == METHOD_HEAD)
+	if (f->ask.request.method == METHOD_HEAD) {
 		update_by_head(f, response);
-	else
-		number = invalidate(f, response);
-	/* Another write or a purge since this one began may make its answer old, too. */
-	bool is_latest = number == f->seq + 1;
+		return pass(f, response, life, f->reason);
+	}
 	/* RFC 9110 9.3.3: a POST's answer that says it is the resource's new state serves GET. */
-	bool is_state = is_latest && f->ask.request.method == METHOD_POST &&
-	    f->route->cache.enabled && may_store_body(f, response, life) == REASON_STORED;
-	if (!is_state)
+	bool is_state = f->ask.request.method == METHOD_POST && f->route->cache.enabled &&
+	    may_store_body(f, response, life) == REASON_STORED;
+	uint64_t before = fence_now(f->worker->cache->fence);
+	bool stands = is_state && stands_yet(f, response, life, before);
+	uint64_t number = invalidate(f, response);
+	/* Another write or a purge between the two may make the answer old, too. */
+	if (!stands || number != before + 1)
 		return pass(f, response, life, f->reason);
 	/* It is what the write made, so the write's own number does not overtake it. */
 	f->seq = number;
