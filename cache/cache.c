@@ -3,7 +3,9 @@
 
 #include <sys/random.h>
 
+#include "cache/purging.h"
 #include "cache/rule/vary.h"
+#include "cache/tier/journal.h"
 
 enum { SWAP_TRIES = 8, EPOCH_BITS = 40 };
 
@@ -21,16 +23,6 @@ static void on_hot_evict(void *arg, struct object *object, bool had_hits)
 	/* What nobody asked for again was offered when it was complete: that was enough. */
 	if (had_hits)
 		offer(arg, object, true);
-}
-
-static void work_tell_mark(void *arg, uint32_t slot, struct buf *to)
-{
-	fence_keep(arg, slot, to);
-}
-
-static void on_mark(void *arg, struct slice bytes)
-{
-	fence_restore(arg, bytes);
 }
 
 /* ---- the store's secret and numbers ---- */
@@ -60,30 +52,65 @@ static void on_store_seed(void *arg, struct hash_secret *ret_secret, uint32_t *r
 	*ret_epoch = (uint32_t)(fence_now(c->fence) >> EPOCH_BITS);
 }
 
+static void on_pattern(void *arg, uint64_t number, struct slice text)
+{
+	struct cache *c = arg;
+	if (c->pattern)
+		c->pattern(c->pattern_arg, c, number, text);
+	else
+		fence_put(
+		    c->fence, scope_all(), (struct purge_act){ PURGE_INVALID, wall_now() }, number);
+}
+
+/* What this life purged under numbers that are not those of a store with other objects in it. */
+static enum err note_early(struct cache *c, struct cold *cold, uint64_t first)
+{
+	int early = atomic_load(&c->early);
+	struct journal_entry *e = early ? journal_entry_new(1, SLICE_NONE) : NULL;
+	if (!e)
+		return early ? ERR_NO_MEMORY : ERR_NONE;
+	e->scopes[0] = scope_all();
+	e->act = (struct purge_act){ (enum purge_mode)(early - 1), wall_now() };
+	e->number = first;
+	e->is_of_before = true;
+	cold_note(cold, e);
+	return ERR_NONE;
+}
+
 /*
- * The store is open, at the start or later, and nothing of it can be found yet. What its former lives
- * invalidated is in its marks. What this life invalidated without it is
- *
- *	- in the fence, if the secret in use is this store's: the numbers there are for its hashes;
- *	- nowhere, if the secret is another: then everything that is in the store is overtaken, once.
- *	  An invalidation that comes at the same time either sees the new secret, and is for its hashes,
- *	  or was noted before we look whether there was any (cache_invalidate).
- *
- * The marks are written before anything is found, so that a crash does not undo it.
+ * The store is open, at the start or later, and nothing of it can be found yet. One that has our secret
+ * is new, or was open before in this life: what was purged until now waits to be noted in it. Another
+ * has what former lives stored, with all that they purged; what this life purged before says nothing
+ * about that: then everything there is overtaken, once.
  */
 static enum err on_store_open(void *arg, struct cold *cold)
 {
 	struct cache *c = arg;
-	fence_lift(c->fence, (uint64_t)cold_epoch(cold) << EPOCH_BITS);
-	enum err err = cold_marks(cold, on_mark, c->fence);
-	bool is_other = !is_in_use(c, cold_secret(cold));
-	if (!err && is_other)
-		err = use_secret(c, cold_secret(cold));
-	if (err || !atomic_load(&c->has_invalidated))
-		return err;
-	if (is_other)
-		fence_raise_all(c->fence);
-	return cold_keep_marks(cold, work_tell_mark, c->fence, FENCE_SETS);
+	uint64_t first = (uint64_t)cold_epoch(cold) << EPOCH_BITS;
+	fence_lift(c->fence, first);
+	if (is_in_use(c, cold_secret(cold)))
+		return ERR_NONE;
+	fence_begin(c->fence, first);
+	enum err err = cold_patterns(cold, on_pattern, c);
+	if (!err)
+		err = note_early(c, cold, first);
+	/* Last: if it fails before, all of it is to be done again. */
+	return err ? err : use_secret(c, cold_secret(cold));
+}
+
+static bool on_store_stands(void *arg, struct object *o)
+{
+	struct cache *c = arg;
+	return fence_judge(c->fence, o).stands;
+}
+
+/* What was purged while it was on disk alone is found out here, once. */
+static bool on_store_admit(void *arg, struct object *o)
+{
+	struct cache *c = arg;
+	role_worker();
+	struct fence_ruling ruling = cache_ask_disk(c, o);
+	return ruling.stands || ruling.mode != PURGE_HARD;
 }
 
 /* ---- life ---- */
@@ -98,7 +125,13 @@ static enum err start_secret(struct cache *c)
 
 static enum err open_cold(struct cache *c, const struct cache_options *o)
 {
-	const struct cold_host host = { c, on_store_seed, on_store_open };
+	const struct cold_host host = {
+		.arg = c,
+		.seed = on_store_seed,
+		.opened = on_store_open,
+		.stands = on_store_stands,
+		.admits = on_store_admit,
+	};
 	struct cold_options options = o->cold;
 	options.memory_bytes = o->memory_bytes;
 	return options.path ? cold_open(&options, &host, &c->cold) : ERR_NONE;
@@ -106,7 +139,11 @@ static enum err open_cold(struct cache *c, const struct cache_options *o)
 
 enum err cache_init(struct cache *c, const struct cache_options *o)
 {
-	*c = (struct cache){ .max_object_bytes = o->max_object_bytes };
+	*c = (struct cache){
+		.max_object_bytes = o->max_object_bytes,
+		.pattern = o->pattern,
+		.pattern_arg = o->pattern_arg,
+	};
 	c->fence = fence_new(1);
 	c->hot = hot_new(o->hot_bytes, on_hot_evict, c);
 	c->claims = claims_new();
@@ -205,7 +242,7 @@ static enum cache_outcome not_in_ram(struct cache *c, struct hash128 hash)
 enum cache_outcome cache_find(struct cache *c, struct cache_query *q)
 {
 	q->at = q->key;
-	q->varies = q->is_overtaken = false;
+	q->varies = false;
 	q->object = NULL;
 	struct object *o = find_live(c, q->key, q->now);
 	if (o && o->kind == OBJECT_VARY)
@@ -217,7 +254,12 @@ enum cache_outcome cache_find(struct cache *c, struct cache_query *q)
 		object_unref(&o);
 		return CACHE_PASS;
 	}
-	q->is_overtaken = !fence_holds(c->fence, q->key.hash, o->seq);
+	q->ruling = fence_judge(c->fence, o);
+	if (unlikely(!q->ruling.stands) && q->ruling.mode == PURGE_HARD) {
+		cache_drop(c, o);
+		object_unref(&o);
+		return CACHE_MISS;
+	}
 	q->object = o;
 	return CACHE_FOUND;
 }
@@ -255,7 +297,7 @@ static struct object *extend_marker(
 	uint32_t had = is_same_spec ? old->variant_count : 0;
 	uint32_t kept = (uint32_t)min_u64(had, max > 0 ? max - 1 : 0);
 	struct object *marker = object_new(
-	    OBJECT_VARY, primary, SLICE_NONE, variant->spec, SLICE_NONE, kept + 1);
+	    OBJECT_VARY, primary, (struct object_texts){ .spec = variant->spec }, kept + 1);
 	if (!marker)
 		return NULL;
 	for (uint32_t i = 0; i < kept; i++)
@@ -320,12 +362,15 @@ static void publish_only(struct cache *c, struct object *o)
 	object_unref(&old);
 }
 
-void cache_publish(struct cache *c, struct key primary, struct object *o, uint64_t max_variants)
+struct fence_ruling cache_publish(
+    struct cache *c, struct key primary, struct object *o, uint64_t max_variants)
 {
-	if (o->spec.len > 0)
+	struct fence_ruling ruling = fence_judge(c->fence, o);
+	if (ruling.stands && o->spec.len > 0)
 		publish_variant(c, primary, o, max_variants);
-	else
+	else if (ruling.stands)
 		publish_only(c, o);
+	return ruling;
 }
 
 uint64_t cache_hot_largest(const struct cache *c)
@@ -374,9 +419,8 @@ void cache_remember_pass(struct cache *c, struct key at, struct wall until, enum
 {
 	struct object *old = hot_get(c->hot, at.hash, at.text);
 	bool hides = old ? is_servable(old, wall_now()) : not_in_ram(c, at.hash) == CACHE_COLD;
-	struct object *pass = hides
-	    ? NULL
-	    : object_new(OBJECT_PASS, at, SLICE_NONE, SLICE_NONE, SLICE_NONE, 0);
+	struct object *pass = hides ? NULL
+				    : object_new(OBJECT_PASS, at, (struct object_texts){ 0 }, 0);
 	if (pass) {
 		pass->reason = reason;
 		pass->life.fresh_until = pass->life.keep_until = until;
@@ -411,33 +455,33 @@ void cache_promote(struct cache *c, struct object *o)
 
 /* ---- removing ---- */
 
-static void invalidate(struct cache *c, struct key primary)
+uint64_t cache_invalidate(struct cache *c, struct key primary)
 {
-	/* Raised before its mark is queued: see cold.h. */
-	fence_raise(c->fence, primary.hash);
+	const struct scope scope = scope_url(primary.text);
+	const struct cache_purge invalidation = {
+		.scopes = &scope,
+		.scope_count = 1,
+		.act = { PURGE_INVALID, wall_now() },
+	};
+	uint64_t number;
+	/* Without memory it is in force at least. */
+	if (cache_purge(c, &invalidation, &number) != ERR_NONE)
+		number = fence_raise(c->fence, &scope, 1, invalidation.act, NULL, NULL);
+	primary.hash = hash_siphash(cache_secret(c), primary.text);
 	struct object *old = hot_get(c->hot, primary.hash, primary.text);
 	forget_left_out(c, old, NULL);
-	hot_forget(c->hot, primary.hash);
-	struct cold_mark mark = { fence_set_of(primary.hash), work_tell_mark, c->fence };
-	if (c->cold)
-		cold_invalidate(c->cold, primary.hash, mark);
+	forget(c, primary.hash);
 	object_unref(&old);
+	return number;
 }
 
-/*
- * Done under a secret that is still in use afterwards. If another is taken into use behind that, who
- * does so looks at has_invalidated behind that, too; if one was taken into use meanwhile, it is done
- * again for that. (All in the one order that all threads agree on.)
- */
-void cache_invalidate(struct cache *c, struct key primary)
+bool cache_may_cover_error(
+    struct cache *c, struct object *o, const struct control *request, struct wall now)
 {
-	const struct cache_secret *in_use;
-	do {
-		in_use = atomic_load(&c->secret);
-		primary.hash = hash_siphash(in_use->secret, primary.text);
-		atomic_store(&c->has_invalidated, true);
-		invalidate(c, primary);
-	} while (atomic_load(&c->secret) != in_use);
+	struct fence_ruling ruling = fence_judge(c->fence, o);
+	const struct life life = cache_life(o, &ruling);
+	return (ruling.stands || ruling.mode == PURGE_SOFT) &&
+	    fresh_may_cover_error(&life, request, now);
 }
 
 void cache_drop(struct cache *c, struct object *o)

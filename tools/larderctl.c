@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "edge/base/clock.h"
+#include "tools/ctl/access.h"
 #include "tools/ctl/ask.h"
 #include "tools/ctl/cert.h"
+#include "tools/ctl/link.h"
 #include "tools/ctl/number.h"
 #include "tools/ctl/object.h"
+#include "tools/ctl/purge.h"
 #include "tools/ctl/store.h"
 
 enum { NAME_BYTES = 256 };
@@ -250,12 +253,12 @@ static const struct verb {
 	    "  larderctl object list --host shop.example --prefix /images/\n"
 	    "  larderctl object list --tier cold --limit 5000\n"
 	    "  larderctl -o json object list --limit 1000000 | jq -r '.objects[].url' | sort\n",
-	    object_list, "NPTL" },
+	    object_list, "NPTn" },
 	{ "object top", " [--limit N]", "what is asked for most often",
 	    "Shows the objects in RAM with the most hits since they came there, 20 unless --limit says\n"
 	    "more (1000 at most).\n\n"
 	    "  larderctl object top --limit 50\n",
-	    object_top, "L" },
+	    object_top, "n" },
 	{ "object export", " URL [-H 'Name: value']... [--body] [-o FILE]",
 	    "a stored answer, as bytes",
 	    "Writes the stored answer as an HTTP message: status line, fields, body; with --body the\n"
@@ -265,6 +268,37 @@ static const struct verb {
 	    "  larderctl object export http://shop.example/ | head -20\n"
 	    "  larderctl object export http://shop.example/ --body | sha256sum\n",
 	    object_export, "HBo" },
+	{ "purge receipt", " SEQ [--wait]", "how a purge fared",
+	    "Shows what a purge was for and what came of it. --wait waits until all is counted, and\n"
+	    "what is to be refreshed was.\n\n"
+	    "  larderctl purge receipt 17 --wait\n",
+	    purge_receipt_show, "" },
+	{ "purge log", " [--since SEQ] [-n N]", "what was purged, by whom and why",
+	    "Lists purges in the order of their numbers, 100 unless -n says more.\n\n"
+	    "  larderctl purge log --since 1000 -n 20\n"
+	    "  larderctl -o json purge log | jq '.purges[] | select(.actor == \"ci\")'\n",
+	    purge_log_show, "n" },
+	{ "purge", " [URL...] [OPTION...]", "make stored answers stale, or remove them",
+	    "What: URLs (each with its variants), --tag T[,T...], --prefix HOST/PATH, --host H, --all,\n"
+	    "--expr 'a AND NOT b', --regex R. --from FILE|- has a URL on each line; a long list is\n"
+	    "sent in several orders, a line of output each, and ends at the first that fails.\n"
+	    "How: --soft (stale at once, refreshed when asked for; the default but for URLs alone),\n"
+	    "--hard (gone). --refresh[=RPS] fetches what matched again, most asked for first.\n"
+	    "Before: --dry-run shows what would happen; --fail-if-empty; --max-objects N refuses more\n"
+	    "unless --confirm; --wait-origin URL with --header NAME or --json PATH (or --origin-field,\n"
+	    "--origin-json), --equals V, --timeout 60s: not before every address of the origin shows it.\n"
+	    "After: --wait until all is counted and refreshed. --reason, --deploy-id go to the log;\n"
+	    "--idempotency-key K: the same order twice is done once.\n\n"
+	    "It is in force, and on disk, when this returns. Exits 5 when refused, 6 when in force but\n"
+	    "not on disk, 7 when nothing matched and --fail-if-empty was given.\n\n"
+	    "  larderctl purge https://shop.example/p/17\n"
+	    "  larderctl purge --tag product-17,list --wait --reason 'price change'\n"
+	    "  larderctl purge --prefix shop.example/img --dry-run\n"
+	    "  git diff --name-only HEAD~1 -- public | sed 's,^public,https://shop.example,' |\n"
+	    "    larderctl purge --from -\n"
+	    "  larderctl purge --tag site --refresh=50 --wait --deploy-id \"$GITHUB_SHA\" \\\n"
+	    "    --wait-origin https://shop.example/version --header X-Version --equals 42\n",
+	    purge_run, "NPH" },
 	{ "ready", "", "whether traffic may come",
 	    "Exits 0 when Larder is ready, 1 with the reason while it starts or drains.\n\n"
 	    "  until larderctl ready; do sleep 1; done\n",
@@ -293,6 +327,22 @@ static const struct verb {
 	    "exit 3.\n\n"
 	    "  certbot renew --deploy-hook 'larderctl cert reload'\n",
 	    cert_reload, "" },
+	{ "token new", " NAME --scope S[,S...] [--rate N/s]", "make a token for the admin listener",
+	    "Prints a new token on stdout, once, and on stderr its line for the file that\n"
+	    "`admin: tokens:` names, which holds only its SHA-256. Scopes: read, purge:select (purges\n"
+	    "what is named), purge:all, admin. Larder reads the file again within seconds. Two lines\n"
+	    "of one name both count while a token is replaced. Asks no server.\n\n"
+	    "  larderctl token new ci --scope purge:select,read 2>>/etc/larder/tokens >ci.token\n"
+	    "  larderctl -o json token new ci --scope purge:all --rate 10/s | jq -r .line\n",
+	    token_new, "SR" },
+	{ "audit verify", " FILE [HASH]", "check the log of purges",
+	    "Checks that each line of the audit log follows from the one before it, and prints the\n"
+	    "hash of the last. Names the first line that does not, and exits 1. A HASH that an earlier\n"
+	    "call printed must be among those of the lines: else the log was cut short, or written\n"
+	    "anew. Asks no server.\n\n"
+	    "  larderctl audit verify /var/log/larder/audit.log\n"
+	    "  larderctl -o json audit verify FILE | jq -r .head\n",
+	    audit_check, "" },
 };
 
 static void show_help(const struct verb *verb)
@@ -301,26 +351,37 @@ static void show_help(const struct verb *verb)
 		printf("larderctl %s%s: %s\n\n%s", verb->words, verb->args, verb->line, verb->help);
 		return;
 	}
-	printf("usage: larderctl [--admin unix:PATH|HOST:PORT] [-o text|json] VERB [ARG...]\n\n");
+	printf(
+	    "usage: larderctl [--admin unix:PATH|[https://]HOST:PORT] [-o text|json] VERB [ARG...]\n\n");
 	for (size_t i = 0; i < COUNT_OF(verbs); i++)
 		printf("  %-14s %s\n", verbs[i].words, verbs[i].line);
-	printf("\n`larderctl VERB --help` shows examples of a verb.\n\n"
-	       "  --admin ADDRESS   Larder's admin listener; else LARDER_ADMIN, else " DEFAULT_ADMIN
-	       "\n"
-	       "  -o, --output      text for people (the default) or json for programs\n"
-	       "  -w, --watch       look again each second (stat)\n"
-	       "  -H, --header F    a field of a request, to select a variant (object)\n"
-	       "  -h, --help        this\n\n"
-	       "exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid,\n"
-	       "            4 cannot reach the admin listener, 5 refused\n\n"
-	       "  larderctl stat --watch http_ cache_\n"
-	       "  LARDER_ADMIN=unix:/run/larder/admin.sock larderctl config reload\n");
+	printf(
+	    "\n`larderctl VERB --help` shows examples of a verb.\n\n"
+	    "  --admin ADDRESS   Larder's admin listener; else LARDER_ADMIN, else " DEFAULT_ADMIN
+	    "\n"
+	    "  --token TOKEN     that is shown to it; better LARDER_TOKEN, which ps does not show\n"
+	    "  --cacert FILE     CAs that may have signed its certificate, of https://\n"
+	    "  --cert, --key F   my own certificate and key\n"
+	    "  -o, --output      text for people (the default) or json for programs\n"
+	    "  -w, --watch       look again each second (stat)\n"
+	    "  -H, --header F    a field of a request, to select a variant (object)\n"
+	    "  -h, --help        this\n\n"
+	    "exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid,\n"
+	    "            4 cannot reach the admin listener, 5 refused,\n"
+	    "            6 in force but not on disk, 7 nothing matched\n\n"
+	    "  larderctl stat --watch http_ cache_\n"
+	    "  LARDER_ADMIN=unix:/run/larder/admin.sock larderctl config reload\n");
 }
 
 /* Whether words may follow it, and not options alone. */
 static bool takes_words(const struct verb *verb)
 {
-	return strstr(verb->args, " URL") || strstr(verb->args, "PREFIX...");
+	static const char *const words[] = { " URL", "[URL...]", "PREFIX...", " NAME", " FILE ",
+		" SEQ [" };
+	bool takes = false;
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		takes |= strstr(verb->args, words[i]) != NULL;
+	return takes;
 }
 
 /* Letters to insert, drop or change to make one word of the other. */
@@ -369,11 +430,14 @@ static void check_options(const struct verb *verb)
 		char letter;
 		const char *name;
 	} names[] = { { 'w', "--watch" }, { 'H', "-H" }, { 'N', "--host" }, { 'P', "--prefix" },
-		{ 'T', "--tier" }, { 'L', "--limit" }, { 'B', "--body" } };
+		{ 'T', "--tier" }, { 'n', "--limit" }, { 'B', "--body" }, { 'S', "--scope" },
+		{ 'R', "--rate" } };
 	const char *takes = verb->takes;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (strchr(given, names[i].letter) && !strchr(takes, names[i].letter))
 			give_up(OUTCOME_USAGE, "`%s` takes no %s", verb->words, names[i].name);
+	if (purge_has_options() && !slice_starts(slice_str(verb->words), SL("purge")))
+		give_up(OUTCOME_USAGE, "`%s` takes no option of `purge`", verb->words);
 	if (output && strchr(takes, 'o'))
 		object_options.file = output;
 	else if (output)
@@ -416,16 +480,32 @@ static enum outcome run(char **args, int count)
 static bool take_option(int letter, const char *value)
 {
 	struct object_options *o = &object_options;
+	if (letter >= PURGE_URL && letter < PURGE_OPTIONS_END) {
+		purge_take((enum purge_option)letter, value);
+		return true;
+	}
 	switch (letter) {
 	case 'a': admin_address = value; return true;
+	case 't': admin_token = value; return true;
+	case 'A': link_options.cacert = value; return true;
+	case 'C': link_options.cert = value; return true;
+	case 'K': link_options.key = value; return true;
 	case 'o': output = value; return true;
 	case 'h': wants_help = true; return true;
 	case 'w': wants_watch = true; break;
-	case 'N': o->host = value; break;
-	case 'P': o->prefix = value; break;
+	case 'N':
+		o->host = value;
+		purge_take(PURGE_HOST, value);
+		break;
+	case 'P':
+		o->prefix = value;
+		purge_take(PURGE_PREFIX, value);
+		break;
 	case 'T': o->tier = value; break;
-	case 'L': o->limit = value; break;
+	case 'n': o->limit = value; break;
 	case 'B': o->is_body_only = true; break;
+	case 'S': token_options.scopes = value; break;
+	case 'R': token_options.rate = value; break;
 	case 'H':
 		if (o->header_count == HEADERS_MAX)
 			give_up(OUTCOME_USAGE, "more than %d fields", HEADERS_MAX);
@@ -442,22 +522,32 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "admin", required_argument, NULL, 'a' },
+		{ "token", required_argument, NULL, 't' },
+		{ "cacert", required_argument, NULL, 'A' },
+		{ "cert", required_argument, NULL, 'C' },
+		{ "key", required_argument, NULL, 'K' },
+		{ "scope", required_argument, NULL, 'S' },
+		{ "rate", required_argument, NULL, 'R' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "watch", no_argument, NULL, 'w' },
 		{ "header", required_argument, NULL, 'H' },
 		{ "host", required_argument, NULL, 'N' },
 		{ "prefix", required_argument, NULL, 'P' },
 		{ "tier", required_argument, NULL, 'T' },
-		{ "limit", required_argument, NULL, 'L' },
+		{ "limit", required_argument, NULL, 'n' },
 		{ "body", no_argument, NULL, 'B' },
 		{ "help", no_argument, NULL, 'h' },
+		PURGE_LONG_OPTIONS,
 		{ 0 },
 	};
 	signal(SIGPIPE, SIG_IGN); /* a server that hangs up is told of as every other failure */
 	const char *from_env = getenv("LARDER_ADMIN");
 	if (from_env && *from_env)
 		admin_address = from_env;
-	for (int c; (c = getopt_long(argc, argv, "a:o:wH:h", options, NULL)) != -1;)
+	from_env = getenv("LARDER_TOKEN");
+	if (from_env && *from_env)
+		admin_token = from_env;
+	for (int c; (c = getopt_long(argc, argv, "a:o:wH:n:h", options, NULL)) != -1;)
 		if (!take_option(c, optarg))
 			return OUTCOME_USAGE;
 	return (int)run(argv + optind, argc - optind);

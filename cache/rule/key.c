@@ -153,3 +153,18 @@ struct key key_of_variant(
 	struct slice text = slice_of(at, (size_t)(end - at));
 	return (struct key){ text, hash_siphash(secret, text) };
 }
+
+bool key_request(struct slice url, struct request *ret_request)
+{
+	size_t scheme = slice_find_slice(url, SL("://"));
+	struct slice rest = slice_from(url, scheme + 3);
+	struct request r = { .method = METHOD_GET, .method_name = SL("GET"), .version = 11 };
+	r.scheme = slice_first(url, scheme);
+	r.authority = slice_first(rest, slice_find(rest, '/'));
+	rest = slice_from(rest, r.authority.len);
+	r.path = slice_first(rest, slice_find(rest, '?'));
+	r.has_query = r.path.len < rest.len;
+	r.query = slice_from(rest, r.path.len + 1);
+	*ret_request = r;
+	return scheme < url.len && r.path.len > 0;
+}

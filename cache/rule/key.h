@@ -35,3 +35,11 @@ bool key_of_reference(const struct request *base, struct slice reference,
 /* The key of one variant: the primary key and what vary_values made. */
 struct key key_of_variant(
     struct key primary, struct slice vary_values, struct hash_secret, struct arena *);
+/* The URL in a key's text: a variant's key has more behind it. */
+static inline struct slice key_url(struct slice key)
+{
+	return slice_first(key, slice_find(key, '\n'));
+}
+/* The way back: scheme, authority, path and query of a GET for a key's URL; slices point into it.
+ * False: it is no key's. */
+bool key_request(struct slice url, struct request *ret_request);

@@ -72,6 +72,8 @@ static const struct conf_field fields[] = {
 	 .doc = "Puts the cache key into Cache-Status."},
 	{"x-cache", CONF_BOOL, AT(x_cache), .fallback = "true",
 	 .doc = "Sends X-Cache: HIT or MISS, for tools that look for it."},
+	{"tags", CONF_SECTION, AT(tags), .table = &tag_policy_table,
+	 .doc = "Names that answers carry, so that all with one of them can be purged at once."},
 };
 /* clang-format on */
 

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "edge/conf/field.h"
+#include "cache/rule/tags.h"
 
 struct cache_policy {
 	bool enabled;
@@ -37,6 +37,7 @@ struct cache_policy {
 	bool cache_status;     /* send Cache-Status (RFC 9211) */
 	bool cache_status_key; /* ... with key= */
 	bool x_cache;          /* send X-Cache: HIT or MISS */
+	struct tag_policy tags;
 };
 
 extern const struct conf_table cache_policy_table;

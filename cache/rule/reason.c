@@ -39,11 +39,13 @@ struct slice reason_fwd(enum reason reason)
 	case REASON_COLLAPSED: return SL("uri-miss");
 	case REASON_VARY_MISS: return SL("vary-miss");
 	case REASON_STALE:
+	case REASON_PURGED:
 	case REASON_NO_CACHE:
 	case REASON_INVALIDATED: return SL("stale");
 	case REASON_REQUEST_NO_CACHE:
 	case REASON_REQUEST_MAX_AGE:
 	case REASON_REQUEST_MIN_FRESH:
+	case REASON_REQUEST_MIN_SEQ:
 	case REASON_REQUEST_NO_STORE: return SL("request");
 	case REASON_PARTIAL_REQUEST: return SL("partial");
 	default: return SL("");

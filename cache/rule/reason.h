@@ -61,7 +61,11 @@
 	X(NOT_MODIFIED, "not-modified", "RFC 9111 4.3.4", "validated: the stored answer stands") \
 	X(ORIGIN_ERROR, "origin-error", "", "the origin failed") \
 	/* last: records on disk have the numbers of those before */ \
-	X(TUNNEL, "tunnel", "RFC 9110 7.8", "the client asks to switch to another protocol")
+	X(TUNNEL, "tunnel", "RFC 9110 7.8", "the client asks to switch to another protocol") \
+	X(PURGED, "purged", "", "stored, and purged since: stale") \
+	X(TAGS_TOO_LARGE, "tags-too-large", "", "has more tags than are kept, so purging a tag might miss it") \
+	X(REQUEST_MIN_SEQ, "request-min-seq", "", "older than the purge that the client names") \
+	X(TAGS_UNREADABLE, "tags-unreadable", "", "has tags in a body that cannot be searched for them")
 /* clang-format on */
 
 enum reason {
@@ -77,6 +81,12 @@ struct slice reason_name(enum reason);
 struct slice reason_clause(enum reason);
 /* One line for people. Static. */
 struct slice reason_text(enum reason);
+/* Whether the client, not the age of what is stored, asks for the origin (RFC 9211 2.2). */
+static inline bool reason_is_request(enum reason reason)
+{
+	return reason == REASON_REQUEST_NO_CACHE || reason == REASON_REQUEST_MAX_AGE ||
+	    reason == REASON_REQUEST_MIN_FRESH || reason == REASON_REQUEST_MIN_SEQ;
+}
 /* Cache-Status's fwd token (RFC 9211 2.2) of a request that went to the origin for this reason;
  * empty when the reason is none for going there. Static. */
 struct slice reason_fwd(enum reason);

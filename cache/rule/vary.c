@@ -208,3 +208,68 @@ struct slice vary_values(const struct fields *request, struct slice spec, struct
 			return SLICE_NONE;
 	return slice_of(pen.at, pen.len);
 }
+
+/* ---- and back ---- */
+
+enum { WEIGHT_GROWS = 6 }; /* from ";5" to ";q=0.005" */
+
+/* Reads a weight as put_set wrote it: one to three digits, and no 0 before another. */
+static bool is_weight(struct slice text, uint64_t *ret_weight)
+{
+	bool is_plain = text.len == 1 || (text.len <= 3 && text.len > 0 && text.at[0] != '0');
+	return is_plain && slice_to_u64(text, ret_weight);
+}
+
+static void put_member(struct pen *pen, struct slice member)
+{
+	struct slice rest = member;
+	struct quality said;
+	uint64_t weight;
+	char text[16];
+	size_t last = member.len;
+	while (last > 0 && member.at[last - 1] != ';')
+		last--;
+	if (last > 0 && is_weight(slice_from(member, last), &weight)) {
+		put(pen, slice_first(member, last - 1));
+		int len = snprintf(text, sizeof(text), ";q=0.%03u", (unsigned)weight);
+		put(pen, slice_of(text, (size_t)len));
+		return;
+	}
+	put(pen, member);
+	/* A parameter of the member's own that looks like a weight is none behind another. */
+	if (quality_take(&rest, &said) && said.what.len != member.len)
+		put(pen, SL(";q=1"));
+}
+
+/* A field's value of what vary_values made of it. fail: SLICE_NONE, the arena is full. */
+static struct slice value_of(struct slice name, struct slice made, struct arena *arena)
+{
+	struct pen pen = { arena_bytes(arena, (1 + WEIGHT_GROWS) * (made.len + 1)), 0 };
+	struct slice member;
+	if (!pen.at)
+		return SLICE_NONE;
+	if (!is_weighed(name)) {
+		put(&pen, made);
+		return slice_of(pen.at, pen.len);
+	}
+	while (slice_take_member(&made, &member)) {
+		put(&pen, pen.len ? SL(",") : SLICE_NONE);
+		put_member(&pen, member);
+	}
+	return slice_of(pen.at, pen.len);
+}
+
+bool vary_request(
+    struct slice spec, struct slice values, struct fields *request, struct arena *arena)
+{
+	struct slice names = spec, lines = values, name;
+	while (slice_take_member(&names, &name)) {
+		struct slice made = slice_take_until(&lines, '\n');
+		if (!made.len)
+			continue;
+		struct slice value = value_of(name, slice_from(made, 1), arena);
+		if (!value.at || !fields_add(request, arena, field_id_of(name), name, value))
+			return false;
+	}
+	return slice_eq(vary_values(request, spec, arena), values) && !arena->overflow;
+}

@@ -5,11 +5,6 @@
 
 /* ---- keys ---- */
 
-struct slice key_url(struct slice key)
-{
-	return slice_first(key, slice_find(key, '\n'));
-}
-
 /* Splits "scheme://authority/path" into what stands behind "://" up to the path, and the path. */
 static struct slice split(struct slice url, struct slice *ret_path)
 {
@@ -47,14 +42,16 @@ static bool counts(const struct store *s, const struct record *r)
 }
 
 /* Keeps a record's object. False without memory. */
-static bool keep(struct catalog *look, const struct record *r, struct hash128 hash)
+static bool keep(struct catalog *look, const struct record *r, struct hash128 hash) ON_WORKER
 {
 	struct object *head = record_object(r, hash);
 	if (!head) {
 		look->err = ERR_NO_MEMORY;
 		return false;
 	}
-	look->items[look->count++] = (struct catalog_item){ head, r->body_bytes, r->span.first };
+	bool is_purged = !store_admits(look->store, head);
+	look->items[look->count++] = (struct catalog_item){ head, r->body_bytes, r->span.first,
+		is_purged };
 	return true;
 }
 
@@ -142,7 +139,7 @@ static bool hash_of_key(struct slice key, struct hash128 *ret_hash)
 }
 
 /* One record on the way. False without memory. */
-static bool meet(struct catalog *look, struct slice value)
+static bool meet(struct catalog *look, struct slice value) ON_WORKER
 {
 	struct record record;
 	uint32_t moment;

@@ -25,14 +25,13 @@ struct key_filter {
 	struct slice prefix; /* of the URL; of the path when it begins with '/' */
 };
 bool key_fits(const struct key_filter *, struct slice key);
-/* The URL in a key's text: a variant's key has more behind it. */
-struct slice key_url(struct slice key);
 
 /* What is stored at one hash. */
 struct catalog_item {
 	struct object *object; /* its head, without a body. The look's */
 	uint64_t body_bytes;
 	uint64_t place; /* of its body in the log: the first chunk's id */
+	bool is_purged; /* and not removed yet */
 };
 
 struct catalog;

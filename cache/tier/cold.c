@@ -2,7 +2,9 @@
 #include "cache/tier/cold.h"
 
 #include "cache/tier/admit.h"
+#include "cache/tier/journal.h"
 #include "cache/tier/loader.h"
+#include "cache/tier/notes.h"
 #include "cache/tier/store.h"
 #include "cache/tier/writer.h"
 
@@ -11,7 +13,6 @@ enum { READERS = 4, READS_QUEUED = 1024, LARGEST_SHARE = 16 };
 struct cold {
 	struct store store;
 	/* fixed */
-	struct cold_host host;
 	enum admission admission;
 	struct sightings *sightings;
 };
@@ -93,15 +94,16 @@ void cold_states_label(struct buf *b, size_t index)
 
 static void on_seed(struct store *s, struct ledger_seed *seed)
 {
-	struct cold *c = CONTAINER_OF(s, struct cold, store);
-	if (c->host.seed)
-		c->host.seed(c->host.arg, &seed->secret, &seed->epoch);
+	if (s->host.seed)
+		s->host.seed(s->host.arg, &seed->secret, &seed->epoch);
 }
 
 static enum err on_opened(struct store *s)
 {
 	struct cold *c = CONTAINER_OF(s, struct cold, store);
-	return c->host.opened ? c->host.opened(c->host.arg, c) : ERR_NONE;
+	role_worker();
+	enum err err = s->host.opened ? s->host.opened(s->host.arg, c) : ERR_NONE;
+	return err ? err : journal_catch_up(s->journal);
 }
 
 static enum err start_threads(struct cold *c)
@@ -121,12 +123,15 @@ enum err cold_open(
 	memset(c, 0, sizeof(*c));
 	c->admission = options->admission;
 	if (host)
-		c->host = *host;
+		c->store.host = *host;
 	share_table_init(&c->store.shares);
 	c->store.sizes = sizes_of(options->size_bytes, options->memory_bytes);
 	lock_init(&c->store.telling);
 	enum err err = mount_init(
 	    &c->store, options->path, (struct mount_host){ on_seed, on_opened });
+	c->store.journal = err ? NULL : journal_new(&c->store);
+	if (!err && !c->store.journal)
+		err = ERR_SYSTEM;
 	if (!err) {
 		mount_tend(&c->store, mono_now());
 		store_show_state(&c->store);
@@ -146,7 +151,11 @@ void cold_close(struct cold **cold)
 		return;
 	crew_free(&c->store.readers);
 	writer_free(&c->store.writer);
+	if (c->store.journal)
+		journal_stop(c->store.journal);
+	/* Compactions ask the journal to the end. */
 	mount_fini(&c->store);
+	journal_free(&c->store.journal);
 	sightings_free(&c->sightings);
 	lock_fini(&c->store.telling);
 	free(c);
@@ -318,44 +327,67 @@ bool cold_spool(struct cold *c, struct object *o, uint64_t largest)
 
 void cold_forget(struct cold *c, struct hash128 hash)
 {
-	writer_forget(c->store.writer, hash, NULL);
+	writer_forget(c->store.writer, hash);
 }
 
-/* ---- marks ---- */
-
-void cold_invalidate(struct cold *c, struct hash128 hash, struct cold_mark mark)
+bool cold_is_forgotten(struct cold *c, struct hash128 hash)
 {
-	writer_forget(c->store.writer, hash, &mark);
+	uint32_t unused;
+	return store_moment(&c->store, hash, &unused);
 }
 
-enum err cold_marks(struct cold *c, cold_show_f *show, void *arg)
+struct store *cold_store_of(struct cold *c)
 {
-	struct slice key, value;
-	enum err err;
-	struct rocks_walk *walk = rocks_walk_new(c->store.rocks, ROCKS_CONTROL, SL(MARK_PREFIX));
-	while (rocks_walk_at(walk, &key, &value, &err) && slice_starts(key, SL(MARK_PREFIX))) {
-		show(arg, value);
-		rocks_walk_next(walk);
-	}
-	rocks_walk_free(&walk);
+	return &c->store;
+}
+
+/* ---- what was purged ---- */
+
+void cold_note(struct cold *c, struct journal_entry *e)
+{
+	journal_add(c->store.journal, e);
+}
+
+uint64_t cold_note_depth(const struct cold *c)
+{
+	return journal_depth(c->store.journal);
+}
+
+uint64_t cold_noted(const struct cold *c)
+{
+	return journal_known(c->store.journal);
+}
+
+bool cold_recall(struct cold *c, struct scope scope, struct purge_mark *ret_mark)
+{
+	struct store *s = &c->store;
+	role_worker();
+	if (!gate_enter(&s->gate))
+		return false;
+	bool done = journal_recall(s, scope, ret_mark);
+	gate_leave(&s->gate);
+	return done;
+}
+
+enum err cold_patterns(
+    struct cold *c, void (*show)(void *arg, uint64_t number, struct slice text), void *arg)
+{
+	role_worker();
+	return notes_patterns(&c->store, show, arg);
+}
+
+enum err cold_read_log(struct cold *c, uint64_t seq,
+    bool (*show)(void *arg, uint64_t seq, uint64_t number, struct slice text), void *arg)
+{
+	role_worker();
+	if (!health_may(&c->store.health, HEALTH_READS) || !gate_enter(&c->store.gate))
+		return ERR_STORE_IO;
+	enum err err = notes_read(&c->store, seq, show, arg);
+	gate_leave(&c->store.gate);
 	return err;
 }
 
-enum err cold_keep_marks(struct cold *c, cold_tell_f *tell, void *arg, uint32_t count)
+uint64_t cold_last_seq(const struct cold *c)
 {
-	struct rocks *rocks = c->store.rocks;
-	struct rocks_batch *batch = rocks_batch_new();
-	struct buf bytes;
-	buf_init(&bytes, 0);
-	for (uint32_t slot = 0; slot < count; slot++) {
-		struct mark_key key = mark_key_of(slot);
-		buf_clear(&bytes);
-		tell(arg, slot, &bytes);
-		struct slice value = buf_slice(&bytes);
-		rocks_batch_put(batch, rocks, ROCKS_CONTROL, slice_str(key.text), &value, 1);
-	}
-	enum err err = bytes.overflow ? ERR_NO_MEMORY : rocks_write(rocks, batch, ROCKS_SYNCED);
-	buf_fini(&bytes);
-	rocks_batch_free(&batch);
-	return err;
+	return journal_last_seq(c->store.journal);
 }

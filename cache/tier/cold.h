@@ -70,9 +70,14 @@ struct cold_host {
 	void *arg; /* there until cold_close has returned */
 	/* The secret of a store that is new; and the epoch that its numbers must be above. */
 	void (*seed)(void *arg, struct hash_secret *ret_secret, uint32_t *ret_epoch);
-	/* It is open, and nothing of it is found yet: cold_secret, cold_epoch, cold_marks,
-	 * cold_keep_marks may be called. A failure closes it again. */
+	/* It is open, and nothing of it is found yet: cold_secret, cold_epoch, cold_recall may be
+	 * called. What was noted in this life is written next. A failure closes it again. */
 	enum err (*opened)(void *arg, struct cold *);
+	/* Whether an object was not purged since it was asked for. thread: any that may block */
+	bool (*stands)(void *arg, struct object *);
+	/* What is left of an object's life, before anybody sees it; may call cold_recall. False: it is
+	 * gone. thread: the store's readers' */
+	bool (*admits)(void *arg, struct object *);
 };
 
 /*
@@ -123,33 +128,32 @@ uint64_t cold_largest(const struct cold *);
 /* Removes what is at that hash, and the variants of a marker there. From now on it is not found;
  * after a crash that comes before the removal is logged it may be. thread: any. */
 void cold_forget(struct cold *, struct hash128);
+/* Whether nothing at that hash waits to be removed. thread: any. */
+bool cold_is_forgotten(struct cold *, struct hash128);
+/* For the tier's own files. */
+struct store *cold_store_of(struct cold *);
 
 /*
- * A mark: bytes that are kept in one of 65,536 slots, in place of those before. The cache keeps its
- * fence so, a set of it in each.
- *
- * What the bytes are is asked when they are about to be written, not when they are queued. One
- * thread writes, and each answer holds all that came before it: so the last one written is the
- * newest, in whatever order threads change a slot and queue its mark, and what a mark that was lost
- * with the disk would have said the slot's next one says, too.
+ * What was purged is noted on disk (journal.h), and recalled for what is loaded.
  */
-/* Appends the bytes: they say at least what they would have said when the mark was queued. Must not
- * block. thread: the writer's. */
-typedef void cold_tell_f(void *arg, uint32_t slot, struct buf *to);
-
-struct cold_mark {
-	uint32_t slot;
-	cold_tell_f *tell;
-	void *arg; /* there until cold_close has returned */
-};
-/* As cold_forget; keeps a mark in the same write. thread: any. */
-void cold_invalidate(struct cold *, struct hash128, struct cold_mark);
-
-typedef void cold_show_f(void *arg, struct slice bytes);
-/* Shows all that marks keep, once a slot. thread: in cold_host.opened. */
-enum err cold_marks(struct cold *, cold_show_f *, void *arg);
-/* Keeps the marks of slots 0 ... count - 1 anew, durably. thread: in cold_host.opened. */
-enum err cold_keep_marks(struct cold *, cold_tell_f *, void *arg, uint32_t count);
+struct journal_entry;
+/* own: takes it. Entries are added in the order of their numbers. Never blocks. thread: any. */
+void cold_note(struct cold *, struct journal_entry *);
+/* How many entries wait to be written. */
+uint64_t cold_note_depth(const struct cold *);
+/* All numbers up to this one are noted durably, or at least as durably as what is stored. */
+uint64_t cold_noted(const struct cold *);
+/* Shows the patterns that are in force: number and text. thread: cold_host's opened. */
+enum err cold_patterns(
+    struct cold *, void (*show)(void *arg, uint64_t number, struct slice text), void *arg);
+/* Shows entries of the log from `seq` on, until `show` answers false. fail: ERR_STORE_IO, also while
+ * the store is not open; ERR_STORE_CORRUPT. thread: any that may block */
+enum err cold_read_log(struct cold *, uint64_t seq,
+    bool (*show)(void *arg, uint64_t seq, uint64_t number, struct slice text), void *arg);
+/* The last sequence number of the log. */
+uint64_t cold_last_seq(const struct cold *);
+/* What is noted of a scope. False: the disk cannot be read. thread: cold_host's. */
+bool cold_recall(struct cold *, struct scope, struct purge_mark *ret_mark);
 
 /* clang-format off */
 #define COLD_METERS(X) \

@@ -164,7 +164,9 @@ static enum err look(struct evict *e, struct store *s, struct mono now)
 {
 	struct toll t;
 	toll_begin(&t, s, e->budget_bytes);
-	uint64_t all = rocks_disk_bytes(s->rocks, ROCKS_META);
+	uint64_t all = 0;
+	for (enum rocks_family f = ROCKS_META; f < ROCKS_BODY; f++)
+		all += rocks_disk_bytes(s->rocks, f);
 	for (unsigned i = 0; i < t.log_count; i++)
 		all += rocks_disk_bytes(s->rocks, ledger_family(i));
 	uint64_t excess = all > e->budget_bytes ? all - e->budget_bytes : 0;

@@ -389,16 +389,32 @@ bool hot_place_is_end(const struct hot_place *at)
 	return at->shard >= SHARDS;
 }
 
-/* Whole places only: where a chain is cut nobody could go on. */
-static size_t page_locked(
-    const struct shard *s, uint32_t *place, struct object **to, size_t wanted) NEEDS_LOCK
+/* The place after this one; 0 = there is none. Counts from the top bit down: when the table doubles, a
+ * place that was met has become two that count as met, and so on. */
+static uint32_t place_after(uint32_t place, uint32_t places)
 {
-	size_t count = 0;
-	for (; *place < s->places && count < wanted; ++*place)
-		for (struct object *o = s->table[*place]; o && count < wanted + HOT_PAGE / 2;
+	for (uint32_t bit = places / 2; bit > 0; bit /= 2) {
+		place ^= bit;
+		if (place & bit)
+			break;
+	}
+	return place;
+}
+
+/* Whole places only: where a chain is cut nobody could go on. False: that was the last place. */
+static bool page_locked(const struct shard *s, uint32_t *place, struct object **to, size_t wanted,
+    size_t *count) NEEDS_LOCK
+{
+	size_t end = *count + wanted;
+	while (*place < s->places && *count < end) {
+		for (struct object *o = s->table[*place]; o && *count < end + HOT_PAGE / 2;
 		     o = o->hot_chain)
-			to[count++] = object_ref(o);
-	return count;
+			to[(*count)++] = object_ref(o);
+		*place = place_after(*place, s->places);
+		if (*place == 0)
+			return false;
+	}
+	return *place < s->places;
 }
 
 size_t hot_page(struct hot *hot, struct hot_place *at, struct object **to, size_t wanted)
@@ -408,10 +424,9 @@ size_t hot_page(struct hot *hot, struct hot_place *at, struct object **to, size_
 	while (!hot_place_is_end(at) && count < wanted) {
 		struct shard *s = &hot->shards[at->shard];
 		lock_take(&s->lock);
-		count += page_locked(s, &at->place, to + count, wanted - count);
-		bool is_through = at->place >= s->places;
+		bool goes_on = page_locked(s, &at->place, to, wanted - count, &count);
 		lock_drop(&s->lock);
-		if (is_through)
+		if (!goes_on)
 			*at = (struct hot_place){ at->shard + 1, 0 };
 	}
 	return count;

@@ -66,8 +66,8 @@ enum { HOT_PAGE = 2000 };
 /*
  * Gives out what is there from a place on, and moves the place on; returns how many. What shares a
  * place comes together: it may be a few more than wanted, which is half of HOT_PAGE at most. `to`
- * has room for HOT_PAGE. From page to page what stays is met, once, or again when the tier's table
- * grew meanwhile. own: a ref of each for the caller.
+ * has room for HOT_PAGE. From page to page what stays is met once, also when the tier's table grew
+ * meanwhile. own: a ref of each for the caller.
  */
 size_t hot_page(struct hot *, struct hot_place *, struct object **to, size_t wanted);
 bool hot_place_is_end(const struct hot_place *);

@@ -5,9 +5,9 @@
 
 #include "cache/tier/tenant.h"
 
-/* Format 1 had marks of one number each; 2 had records of version 1. Both are opened, and are 3 from
- * then on: their records are taken for absent, and go. */
-enum { FORMAT = 3, COUNT_BITS = 40, EPOCH_BITS = 18, PARTING = 50 };
+/* Formats 1 to 3 kept other marks of what was purged, and records of versions 1 and 2. They are opened,
+ * and are 4 from then on: their records are taken for absent, and go. */
+enum { FORMAT = 4, COUNT_BITS = 40, EPOCH_BITS = 18, PARTING = 50 };
 
 uint32_t ledger_epoch_of(uint64_t id)
 {

@@ -8,6 +8,7 @@ enum outcome {
 	DONE,
 	ABSENT, /* or the disk failed, or there is no memory: a miss */
 	BROKEN, /* it is there and does not check: a miss, and nobody need find it again */
+	GONE,   /* it was purged: likewise */
 };
 
 /* One object on its way from the disk. The load it is for may be gone after `send`. */
@@ -77,7 +78,10 @@ static enum outcome read_head(struct reading *r, const struct cold_load *load) O
 		return broken(r);
 	if (!ledger_holds(&r->store->ledger, r->record.span) || !slice_eq(r->record.key, load->key))
 		return ABSENT;
-	return make_object(r, load);
+	enum outcome outcome = make_object(r, load);
+	if (outcome == DONE && !store_admits(r->store, r->object))
+		return GONE;
+	return outcome;
 }
 
 /* ---- the chunks ---- */
@@ -167,8 +171,8 @@ void loader_work(struct job *job)
 	answer(load, is_found ? r.object : NULL);
 	if (is_found && r.next < r.chunks)
 		outcome = follow(&r);
-	if (outcome == BROKEN)
-		writer_forget(store->writer, hash, NULL);
+	if (outcome == BROKEN || outcome == GONE)
+		writer_forget(store->writer, hash);
 	release(&r);
 	if (is_inside)
 		gate_leave(&store->gate);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cache/tier/evict.h"
+#include "cache/tier/journal.h"
 #include "cache/tier/store.h"
 #include "edge/base/log.h"
 
@@ -184,10 +185,12 @@ static void begin_anew(struct mount *m)
 /* ---- opening ---- */
 
 /* Compaction's question. thread: RocksDB's. */
-static bool is_stale(const void *arg, struct slice value)
+static bool is_stale(const void *arg, enum rocks_family family, struct slice value)
 {
 	const struct store *s = arg;
 	struct span span;
+	if (family == ROCKS_FENCE)
+		return journal_is_stale(s->journal, value);
 	return !record_span(value, &span) || ledger_is_below_low(&s->ledger, span);
 }
 

@@ -16,16 +16,60 @@ static struct slice place(char **at, struct slice text)
 	return copy;
 }
 
+/* ---- tags ---- */
+
+static uint32_t count_tags(struct slice text)
+{
+	uint32_t count = 0;
+	while (text.len)
+		count += slice_take_until(&text, '\n').len > 0;
+	return count;
+}
+
+size_t object_tags_bytes(struct slice text)
+{
+	return text.len ? sizeof(struct object_tags) + count_tags(text) * sizeof(uint64_t) : 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+void object_tags_write(struct object_tags *tags, struct slice text)
+{
+	*tags = (struct object_tags){ .text = text };
+	while (text.len) {
+		struct slice tag = slice_take_until(&text, '\n');
+		if (tag.len)
+			tags->ids[tags->count++] = scope_tag_id(tag);
+	}
+	qsort(tags->ids, tags->count, sizeof(tags->ids[0]), by_value);
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < tags->count; i++)
+		if (kept == 0 || tags->ids[i] != tags->ids[kept - 1])
+			tags->ids[kept++] = tags->ids[i];
+	tags->count = kept;
+}
+
+/* ---- life ---- */
+
+static uint64_t texts_bytes(struct slice key, const struct object_texts *t)
+{
+	return key.len + t->head.len + t->spec.len + t->values.len + t->tags.len;
+}
+
 static uint64_t own_bytes(size_t texts, uint32_t variants)
 {
 	return sizeof(struct object) + variants * sizeof(struct hash128) + texts;
 }
 
-struct object *object_new(enum object_kind kind, struct key key, struct slice head,
-    struct slice spec, struct slice values, uint32_t variants)
+struct object *object_new(
+    enum object_kind kind, struct key key, struct object_texts texts, uint32_t variants)
 {
-	size_t texts = key.text.len + head.len + spec.len + values.len;
-	struct object *o = malloc(own_bytes(texts, variants));
+	size_t tags = object_tags_bytes(texts.tags);
+	struct object *o = malloc(own_bytes(tags + texts_bytes(key.text, &texts), variants));
 	if (!o)
 		return NULL;
 	*o = (struct object){ .refs = 1, .kind = kind, .hash = key.hash };
@@ -33,11 +77,15 @@ struct object *object_new(enum object_kind kind, struct key key, struct slice he
 	o->validators.last_modified = o->validators.date = WALL_NEVER;
 	o->variants = (struct hash128 *)(o + 1);
 	o->variant_count = variants;
-	char *at = (char *)(o->variants + variants);
+	if (tags)
+		o->tags = (struct object_tags *)(o->variants + variants);
+	char *at = (char *)(o->variants + variants) + tags;
 	o->key = place(&at, key.text);
-	o->head = place(&at, head);
-	o->spec = place(&at, spec);
-	o->values = place(&at, values);
+	o->head = place(&at, texts.head);
+	o->spec = place(&at, texts.spec);
+	o->values = place(&at, texts.values);
+	if (tags)
+		object_tags_write(o->tags, place(&at, texts.tags));
 	return o;
 }
 
@@ -72,6 +120,24 @@ void object_share_body(struct object *to, const struct object *from)
 		to->body = flow_ref(from->body);
 	to->spool = spool ? spool_ref(spool) : NULL;
 	to->cold_first = from->cold_first;
+}
+
+struct object *object_with_tags(const struct object *o, struct slice tags)
+{
+	struct object *new = object_new(o->kind, (struct key){ o->key, o->hash },
+	    (struct object_texts){ o->head, o->spec, o->values, tags }, 0);
+	if (!new)
+		return NULL;
+	new->status = o->status;
+	new->reason = o->reason;
+	new->life = o->life;
+	new->validators = o->validators;
+	if (o->validators.etag.len)
+		new->validators.etag.at = new->head.at + (o->validators.etag.at - o->head.at);
+	new->seq = o->seq;
+	new->tenant = o->tenant;
+	object_share_body(new, o);
+	return new;
 }
 
 bool object_has_body(const struct object *o)
@@ -145,8 +211,10 @@ bool object_fields(const struct object *o, struct fields *ret_fields, struct are
 
 uint64_t object_bytes(const struct object *o)
 {
-	size_t texts = o->key.len + o->head.len + o->spec.len + o->values.len;
-	uint64_t bytes = own_bytes(texts, o->variant_count) + MALLOC_OVERHEAD;
+	struct object_texts texts = { o->head, o->spec, o->values, object_tags(o) };
+	size_t tags = o->tags ? sizeof(*o->tags) + o->tags->count * sizeof(o->tags->ids[0]) : 0;
+	uint64_t bytes = own_bytes(texts_bytes(o->key, &texts) + tags, o->variant_count) +
+	    MALLOC_OVERHEAD;
 	/* What is on disk only passes through RAM in a window. */
 	if (!o->body || spool_of(o))
 		return bytes;

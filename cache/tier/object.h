@@ -15,11 +15,25 @@
 
 #include "cache/rule/fresh.h"
 #include "cache/rule/key.h"
+#include "cache/rule/scope.h"
 #include "edge/base/list.h"
 #include "edge/http/cond.h"
 #include "edge/loop/flow.h"
 
 enum object_kind { OBJECT_ANSWER = 1, OBJECT_VARY = 2, OBJECT_PASS = 3 };
+
+/* The tags of an answer. */
+struct object_tags {
+	struct slice text; /* one a line, as the origin wrote them */
+	uint32_t count;
+	uint64_t ids[]; /* scope_tag_id's, ascending, each once */
+};
+
+/* An object's texts: copied. */
+struct object_texts {
+	struct slice head, spec, values;
+	struct slice tags; /* one a line */
+};
 
 struct object {
 	/* A lookup reads these 64 bytes and no others. */
@@ -41,7 +55,10 @@ struct object {
 	struct slice values; /* OBJECT_ANSWER with a spec: the variant's values */
 	struct life life;
 	struct validators validators; /* slices into head */
-	uint64_t seq;                 /* the fence's sequence when the origin request started */
+	uint64_t seq;                 /* the fence's number when the origin request started */
+	_Atomic uint64_t checked;     /* the fence's number up to which it was looked at */
+	_Atomic int64_t soft_at;      /* when it was purged softly, if `fallen` says so */
+	struct object_tags *tags;     /* OBJECT_ANSWER: NULL = none */
 	struct flow *body;            /* counted; OBJECT_ANSWER only. NULL: none, or on disk only */
 	struct hash128 *variants;     /* OBJECT_VARY: oldest first */
 	uint32_t variant_count;
@@ -51,7 +68,8 @@ struct object {
 	uint32_t hot_stamp;    /* its place in the order of all queues of the shard */
 	_Atomic uint32_t hits; /* found in the hot tier */
 
-	uint8_t tenant; /* fixed: whose share of the tiers it takes; 0 = everybody's */
+	_Atomic uint8_t fallen; /* purge_mode + 1 of what was found then; 0 = it stood */
+	uint8_t tenant;         /* fixed: whose share of the tiers it takes; 0 = everybody's */
 	/* atomic: set by the store's writer and its readers, looked at by all */
 	_Atomic bool cold_has_head;  /* this very head is on disk, too */
 	_Atomic uint64_t cold_first; /* first chunk id of a body that is in RAM, too; 0 = none */
@@ -60,17 +78,25 @@ struct object {
 };
 
 /*
- * Makes an object with room for these texts, copied in one allocation with it, and for `variants`
- * hashes; the caller fills in the rest before it publishes. own: object_unref. fail: NULL without
- * memory.
+ * Makes an object with its texts, and room for `variants` hashes, in one allocation; the caller fills
+ * in the rest before it publishes. own: object_unref. fail: NULL without memory.
  */
-struct object *object_new(enum object_kind, struct key, struct slice head, struct slice spec,
-    struct slice values, uint32_t variants);
+struct object *object_new(enum object_kind, struct key, struct object_texts, uint32_t variants);
 struct object *object_ref(struct object *);
 void object_unref(struct object **);
 /* Gives `to`, not yet published, the body of `from` and what is known of it on disk. */
 void object_share_body(struct object *to, const struct object *from);
 
+/* Tags by themselves: the bytes that they take, and writing them there. The text stays where it is. */
+size_t object_tags_bytes(struct slice text);
+void object_tags_write(struct object_tags *, struct slice text);
+/* The same answer with these tags, not yet published. own: object_unref. fail: NULL without memory. */
+struct object *object_with_tags(const struct object *, struct slice tags);
+/* Its tags, one a line; empty = none. */
+static inline struct slice object_tags(const struct object *o)
+{
+	return o->tags ? o->tags->text : SLICE_NONE;
+}
 /* Whether there is a body, be it empty: of an answer. */
 bool object_has_body(const struct object *);
 /* What followed the last byte of a body that is complete: field lines, or empty. */

@@ -7,7 +7,7 @@ enum {
 	AT_FIRST = 8,
 	AT_CHECK = 24,
 	AT_CHECKED = 28,
-	TEXTS = 6,
+	TEXTS = 7,
 	VARIANT_BYTES = 16,
 	EXTENT_BYTES = 12,
 	UNUSED_BYTES = 4,
@@ -92,7 +92,8 @@ void record_write(struct buf *to, const struct object *o, struct extents runs, u
 	size_t start = to->len;
 	uint64_t body = 0;
 	must(object_length(o, &body));
-	const struct slice texts[] = { o->key, o->head, o->spec, o->values, object_trailers(o) };
+	const struct slice texts[] = { o->key, o->head, o->spec, o->values, object_trailers(o),
+		object_tags(o) };
 	uint32_t extra = runs.count > 1 ? runs.count : 0;
 	put_front(to, o, runs, place, body);
 	put(to, o->seq, 8);
@@ -163,7 +164,7 @@ static void take_life(struct slice *s, unsigned flags, struct life *life)
 static bool take_texts(struct slice *s, uint64_t etag_at, uint64_t etag_len, struct record *r)
 {
 	struct slice *const texts[TEXTS] = { &r->key, &r->head, &r->spec, &r->values, &r->trailers,
-		&r->extents };
+		&r->tags, &r->extents };
 	size_t lens[TEXTS];
 	for (size_t i = 0; i < TEXTS; i++)
 		lens[i] = (size_t)take(s, 4);
@@ -272,8 +273,10 @@ struct hash128 record_variant(const struct record *r, uint32_t index)
 
 struct object *record_object(const struct record *r, struct hash128 hash)
 {
-	struct object *o = object_new(r->kind, (struct key){ r->key, hash }, r->head, r->spec,
-	    r->values, record_variant_count(r));
+	struct object *o = object_new(r->kind, (struct key){ r->key, hash },
+	    (struct object_texts){
+		.head = r->head, .spec = r->spec, .values = r->values, .tags = r->tags },
+	    record_variant_count(r));
 	if (!o)
 		return NULL;
 	o->status = r->status;

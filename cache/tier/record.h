@@ -9,9 +9,9 @@
  *	 4  u16  reason                     96  i64  last_modified, date, in ms
  *	 6  u16  life's flags              112  u32  etag: offset in head, length
  *	 8  u64  first chunk id            120  u32  lengths of key, head, spec, values, trailers,
- *	16  u64  last chunk id; 0: first             extents
- *	         is only a place in the log 144  u32  count of variants
- *	24  u32  check: record_check       148       the texts; the variants, two u64 each; no more
+ *	16  u64  last chunk id; 0: first             tags, extents
+ *	         is only a place in the log 148  u32  count of variants
+ *	24  u32  check: record_check       152       the texts; the variants, two u64 each; no more
  *	28  u32  zero
  *	32  u64  body bytes
  *
@@ -25,7 +25,7 @@
 #include "cache/tier/object.h"
 #include "edge/base/buf.h"
 
-enum { RECORD_VERSION = 2, RECORD_FIXED_BYTES = 148, CHUNK_BYTES = 256 * 1024 };
+enum { RECORD_VERSION = 3, RECORD_FIXED_BYTES = 152, CHUNK_BYTES = 256 * 1024 };
 
 /* From which chunk id to which a body is in the log; what lies between is not all its own. */
 struct span {
@@ -57,7 +57,7 @@ struct record {
 	uint64_t body_bytes, seq;
 	struct life life;
 	struct validators validators; /* etag is a part of head */
-	struct slice key, head, spec, values, trailers;
+	struct slice key, head, spec, values, trailers, tags;
 	struct slice variants; /* as bytes, 16 each */
 	struct slice extents;  /* as bytes, 12 each; empty = one run */
 };

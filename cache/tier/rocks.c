@@ -2,23 +2,21 @@
 #include "cache/tier/rocks.h"
 
 #include <fcntl.h>
-#include <rocksdb/c.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAGIC = 0x526f636b, PARTS_MAX = 40, MEMORY_ONLY = 1 /* kBlockCacheTier: c.h has no name */ };
+#include "cache/tier/rocks_settings.h"
+
+enum { PARTS_MAX = 40, MEMORY_ONLY = 1 /* kBlockCacheTier: c.h has no name */ };
 
 struct rocks {
 	/* fixed after rocks_open */
-	uint32_t magic;
 	struct rocks_options options;
 	rocksdb_t *db;
-	rocksdb_options_t *settings[ROCKS_BODY + 1]; /* all logs have the last */
+	struct rocks_settings settings;
 	/* written by the writer, read by all: a family is there before its number is given out */
 	rocksdb_column_family_handle_t *families[ROCKS_FAMILIES];
 	_Atomic unsigned family_count;
-	rocksdb_cache_t *cache;
-	rocksdb_compactionfilter_t *filter;
 	rocksdb_readoptions_t *read, *read_memory;
 	rocksdb_writeoptions_t *write[ROCKS_SYNCED + 1];
 	rocksdb_flushoptions_t *flush;
@@ -32,7 +30,7 @@ struct family_name {
 
 static struct family_name name_of(unsigned family)
 {
-	static const char *const first[] = { "default", "meta", BODY_NAME };
+	static const char *const first[] = { "default", "meta", "fence", "purges", BODY_NAME };
 	struct family_name name;
 	if (family <= ROCKS_BODY)
 		snprintf(name.text, sizeof(name.text), "%s", first[family]);
@@ -67,37 +65,6 @@ static bool is_locked_elsewhere(void)
 	    (strstr(why, "/LOCK") && strstr(why, strerrordesc_np(EAGAIN)));
 }
 
-/* ---- options ---- */
-
-static const char *filter_name(UNUSED void *arg)
-{
-	return "larder.stale";
-}
-
-static unsigned char on_filter(void *arg, UNUSED int level, UNUSED const char *key,
-    UNUSED size_t key_len, const char *value, size_t len, UNUSED char **new_value,
-    UNUSED size_t *new_len, UNUSED unsigned char *changed)
-{
-	const struct rocks *r = arg;
-	must(r->magic == MAGIC);
-	return r->options.is_stale(r->options.arg, slice_of(value, len));
-}
-
-static void on_filter_end(UNUSED void *arg)
-{
-}
-
-/* What c.h has no setter for. Comes first: it makes a new options object. */
-static rocksdb_options_t *settings_of_text(const char *text)
-{
-	rocksdb_options_t *base = rocksdb_options_create(), *made = rocksdb_options_create();
-	char *err = NULL;
-	rocksdb_get_options_from_string(base, text, made, &err);
-	must(err == NULL);
-	rocksdb_options_destroy(base);
-	return made;
-}
-
 bool rocks_can_write_direct(const char *path)
 {
 	char name[PATH_MAX];
@@ -112,84 +79,6 @@ bool rocks_can_write_direct(const char *path)
 	return true;
 }
 
-static rocksdb_options_t *control_settings(const struct rocks_options *o)
-{
-	rocksdb_options_t *s = settings_of_text("stats_persist_period_sec=0;allow_fallocate=false");
-	rocksdb_options_set_create_if_missing(s, 1);
-	rocksdb_options_set_create_missing_column_families(s, 1);
-	rocksdb_options_set_write_buffer_size(s, 1 * MIB);
-	/* of the whole database */
-	rocksdb_options_set_max_background_jobs(s, 3);
-	rocksdb_options_set_max_open_files(s, -1);
-	/* However many logs there are. */
-	rocksdb_options_set_db_write_buffer_size(
-	    s, 4 * o->sizes->body_buffer_bytes + 2 * o->sizes->meta_buffer_bytes);
-	rocksdb_options_set_max_total_wal_size(s, o->sizes->log_bytes);
-	rocksdb_options_set_bytes_per_sync(s, 1 * MIB);
-	/* What is written was in the hot tier a moment ago: a second copy in the page cache would cost
-	 * memory, and as much time as all else that is done to store it. Reads fill the page cache. */
-	rocksdb_options_set_use_direct_io_for_flush_and_compaction(s, o->direct_writes);
-	rocksdb_options_set_max_manifest_file_size(s, o->sizes->manifest_bytes);
-	rocksdb_options_set_stats_dump_period_sec(s, 0);
-	/* Its own log is a file in the store: on a full disk, writing there runs into an assertion.
-	 * What matters comes back as an error and goes to our log. */
-	rocksdb_options_set_info_log_level(s, 4); /* fatal */
-	rocksdb_options_set_max_log_file_size(s, 4 * MIB);
-	rocksdb_options_set_keep_log_file_num(s, 2);
-	return s;
-}
-
-static rocksdb_options_t *meta_settings(struct rocks *r)
-{
-	rocksdb_options_t *s = settings_of_text("periodic_compaction_seconds=86400");
-	uint64_t buffer = r->options.sizes->meta_buffer_bytes;
-	rocksdb_options_set_write_buffer_size(s, buffer);
-	rocksdb_options_set_max_bytes_for_level_base(s, 4 * buffer);
-	rocksdb_options_set_target_file_size_base(s, buffer);
-	/* What a compaction writes is on the disk beside what it reads. */
-	rocksdb_options_set_max_compaction_bytes(s, 12 * buffer);
-	rocksdb_options_set_level_compaction_dynamic_level_bytes(s, 1);
-	rocksdb_options_set_compression(s, rocksdb_lz4_compression);
-	rocksdb_options_set_compaction_filter(s, r->filter);
-	/* Most keys that are asked for here are absent, and that is asked on event loops: a filter
-	 * over the memtable says so without walking it. */
-	rocksdb_options_set_memtable_prefix_bloom_size_ratio(s, 0.05);
-	rocksdb_options_set_memtable_whole_key_filtering(s, 1);
-
-	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
-	rocksdb_block_based_options_set_block_size(t, 16 * KIB);
-	rocksdb_block_based_options_set_format_version(t, 5);
-	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_ribbon(10));
-	rocksdb_block_based_options_set_block_cache(t, r->cache);
-	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
-	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
-	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
-	rocksdb_options_set_block_based_table_factory(s, t);
-	rocksdb_block_based_options_destroy(t);
-	return s;
-}
-
-static rocksdb_options_t *body_settings(const struct rocks_options *o)
-{
-	rocksdb_options_t *s = rocksdb_options_create();
-	rocksdb_options_set_write_buffer_size(s, o->sizes->body_buffer_bytes);
-	rocksdb_options_set_max_write_buffer_number(s, 4);
-	rocksdb_options_set_target_file_size_base(s, o->sizes->body_buffer_bytes);
-	rocksdb_options_set_compression(s, rocksdb_no_compression);
-
-	/* The page cache is a better place for bodies than a block cache of ours. */
-	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
-	/* A small object costs the reading, checking and copying of its block: most want one of their
-	 * own. The index, which is always in RAM, is 10 bytes a block when its keys are packed. */
-	rocksdb_block_based_options_set_block_size(t, 4 * KIB);
-	rocksdb_block_based_options_set_index_block_restart_interval(t, 16);
-	rocksdb_block_based_options_set_format_version(t, 5);
-	rocksdb_block_based_options_set_no_block_cache(t, 1);
-	rocksdb_options_set_block_based_table_factory(s, t);
-	rocksdb_block_based_options_destroy(t);
-	return s;
-}
-
 static rocksdb_writeoptions_t *write_options(bool logged, bool synced)
 {
 	rocksdb_writeoptions_t *w = rocksdb_writeoptions_create();
@@ -200,11 +89,7 @@ static rocksdb_writeoptions_t *write_options(bool logged, bool synced)
 
 static void make_options(struct rocks *r)
 {
-	r->filter = rocksdb_compactionfilter_create(r, on_filter_end, on_filter, filter_name);
-	r->cache = rocksdb_cache_create_lru(r->options.sizes->cache_bytes);
-	r->settings[ROCKS_CONTROL] = control_settings(&r->options);
-	r->settings[ROCKS_META] = meta_settings(r);
-	r->settings[ROCKS_BODY] = body_settings(&r->options);
+	rocks_settings_make(&r->settings, &r->options);
 	r->read = rocksdb_readoptions_create();
 	rocksdb_readoptions_set_fill_cache(r->read, 1);
 	r->read_memory = rocksdb_readoptions_create();
@@ -218,22 +103,26 @@ static void make_options(struct rocks *r)
 
 /* ---- life ---- */
 
-/* How many families there are on disk: all must be opened. Of a database that is new, the first. */
+/* How many families there are on disk: all must be opened. Of a database that is new, or that is of
+ * before there were some of them, the first. */
 static unsigned count_families(const struct rocks *r)
 {
 	char *text = NULL;
 	size_t count = 0;
 	char **all = rocksdb_list_column_families(
-	    r->settings[ROCKS_CONTROL], r->options.path, &count, &text);
+	    r->settings.families[ROCKS_CONTROL], r->options.path, &count, &text);
+	unsigned logs = 0;
+	for (size_t i = 0; i < count; i++)
+		logs += strncmp(all[i], BODY_NAME, strlen(BODY_NAME)) == 0;
 	/* After a failure, too, there is an array; what failed, opening it tells. */
 	rocksdb_list_column_families_destroy(all, count);
 	rocksdb_free(text);
-	return (unsigned)max_u64(min_u64(count, ROCKS_FAMILIES), ROCKS_BODY + 1);
+	return (unsigned)max_u64(min_u64(ROCKS_BODY + logs, ROCKS_FAMILIES), ROCKS_BODY + 1);
 }
 
 static const rocksdb_options_t *settings_of(const struct rocks *r, unsigned family)
 {
-	return r->settings[min_u64(family, ROCKS_BODY)];
+	return r->settings.families[min_u64(family, ROCKS_BODY)];
 }
 
 static enum err open_families(struct rocks *r, unsigned count)
@@ -247,7 +136,7 @@ static enum err open_families(struct rocks *r, unsigned count)
 		settings[i] = settings_of(r, i);
 	}
 	char *text = NULL;
-	r->db = rocksdb_open_column_families(r->settings[ROCKS_CONTROL], r->options.path,
+	r->db = rocksdb_open_column_families(r->settings.families[ROCKS_CONTROL], r->options.path,
 	    (int)count, texts, settings, r->families, &text);
 	r->family_count = count;
 	return judge(text);
@@ -274,7 +163,7 @@ enum err rocks_add_log(struct rocks *r)
 enum err rocks_open(const struct rocks_options *options, struct rocks **ret_rocks)
 {
 	struct rocks *r = must_alloc(sizeof(*r));
-	*r = (struct rocks){ .magic = MAGIC, .options = *options };
+	*r = (struct rocks){ .options = *options };
 	make_options(r);
 	enum err err = open_families(r, count_families(r));
 	if (err) {
@@ -297,15 +186,12 @@ void rocks_close(struct rocks **rocks)
 		rocksdb_column_family_handle_destroy(r->families[i]);
 	if (r->db)
 		rocksdb_close(r->db);
-	for (int i = 0; i <= ROCKS_BODY; i++)
-		rocksdb_options_destroy(r->settings[i]);
 	for (int i = 0; i <= ROCKS_SYNCED; i++)
 		rocksdb_writeoptions_destroy(r->write[i]);
 	rocksdb_readoptions_destroy(r->read);
 	rocksdb_readoptions_destroy(r->read_memory);
 	rocksdb_flushoptions_destroy(r->flush);
-	rocksdb_compactionfilter_destroy(r->filter);
-	rocksdb_cache_destroy(r->cache);
+	rocks_settings_free(&r->settings);
 	free(r);
 }
 
@@ -503,7 +389,7 @@ uint64_t rocks_key_estimate(struct rocks *r, enum rocks_family family)
 
 uint64_t rocks_cached_bytes(struct rocks *r)
 {
-	return rocksdb_cache_get_usage(r->cache);
+	return rocksdb_cache_get_usage(r->settings.cache);
 }
 
 /* "... Cumulative compaction: 1.25 GB write, ..." */

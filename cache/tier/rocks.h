@@ -6,6 +6,8 @@
  *
  *	ROCKS_CONTROL  epoch, secret and the like; a few records
  *	ROCKS_META     hash -> record; logged, LZ4, filtered, cached; stale ones go with compaction
+ *	ROCKS_FENCE    scope and mode -> number: what was purged; logged, filtered; see journal.h
+ *	ROCKS_PURGES   sequence number -> what was asked; logged
  *	ROCKS_BODY     chunk id -> chunk; not logged, not compressed; ids only grow, so that files never
  *	               overlap and compaction only moves them. So is each further log
  *
@@ -23,6 +25,8 @@ enum { ROCKS_LOGS = 64 };
 enum rocks_family {
 	ROCKS_CONTROL,
 	ROCKS_META,
+	ROCKS_FENCE,
+	ROCKS_PURGES,
 	ROCKS_BODY,
 	ROCKS_FAMILIES = ROCKS_BODY + ROCKS_LOGS
 };
@@ -31,8 +35,8 @@ struct rocks;
 struct rocks_batch;
 struct rocks_walk;
 
-/* Whether compaction may drop this record of ROCKS_META. thread: RocksDB's own. */
-typedef bool rocks_stale_f(const void *arg, struct slice value);
+/* Whether compaction may drop this record of ROCKS_META or ROCKS_FENCE. thread: RocksDB's own. */
+typedef bool rocks_stale_f(const void *arg, enum rocks_family, struct slice value);
 
 struct rocks_options {
 	const char *path;
@@ -90,7 +94,7 @@ void rocks_walk_next(struct rocks_walk *);
 /* Copies the last key, when it has 8 bytes, as a big-endian number. 0 = the family is empty. */
 enum err rocks_last_id(struct rocks *, enum rocks_family, uint64_t *ret_id);
 
-/* ---- writing. thread: one ---- */
+/* ---- writing. Logs of bodies: one thread ---- */
 
 enum rocks_safety {
 	ROCKS_UNLOGGED, /* there after the memtable was flushed */

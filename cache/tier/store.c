@@ -52,6 +52,18 @@ void store_tell(struct store *s, enum health_lane lane, enum err err)
 		store_tell_trouble(s, lane, trouble_of(err, rocks_why()), rocks_why());
 }
 
+/* ---- purges ---- */
+
+bool store_stands(struct store *s, struct object *o)
+{
+	return o->kind != OBJECT_ANSWER || !s->host.stands || s->host.stands(s->host.arg, o);
+}
+
+bool store_admits(struct store *s, struct object *o)
+{
+	return o->kind != OBJECT_ANSWER || !s->host.admits || s->host.admits(s->host.arg, o);
+}
+
 /* ---- calls ---- */
 
 enum rocks_look store_get(
@@ -85,7 +97,9 @@ void store_measure(struct store *s, struct mono now)
 	s->measured_at = now;
 	s->is_measured = true;
 	struct cold_meters *m = &s->meters;
-	uint64_t memtables = 0, disk = rocks_disk_bytes(s->rocks, ROCKS_META), bodies = 0;
+	uint64_t memtables = 0, disk = 0, bodies = 0;
+	for (enum rocks_family f = ROCKS_META; f < ROCKS_BODY; f++)
+		disk += rocks_disk_bytes(s->rocks, f);
 	for (enum rocks_family f = 0; f < ledger_family(s->ledger.log_count); f++)
 		memtables += rocks_memtable_bytes(s->rocks, f);
 	for (unsigned i = 0; i < s->ledger.log_count; i++) {

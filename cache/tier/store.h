@@ -19,18 +19,6 @@
 
 enum { FORGET_SLOTS = 16 * 1024, CHUNK_HEAD_BYTES = 24 };
 
-/* In ROCKS_CONTROL: then the slot, in four hex digits. */
-#define MARK_PREFIX "mark "
-struct mark_key {
-	char text[sizeof(MARK_PREFIX) + 8];
-};
-static inline struct mark_key mark_key_of(uint32_t slot)
-{
-	struct mark_key key;
-	snprintf(key.text, sizeof(key.text), MARK_PREFIX "%04x", slot & 0xffff);
-	return key;
-}
-
 /* A hash that is to be forgotten must not be found from this moment on, though its record goes
  * later. Hashes share slots: the cost is a miss. */
 struct forget_slot {
@@ -40,6 +28,8 @@ struct forget_slot {
 struct store {
 	/* fixed */
 	struct writer *writer;
+	struct journal *journal;
+	struct cold_host host;
 	struct crew *readers;
 	struct sizes sizes;
 	/* the writer's; others: inside the gate */
@@ -107,6 +97,12 @@ void store_measure(struct store *, struct mono now) ON_WORKER;
  */
 enum err store_chunk(struct store *, uint64_t id, uint64_t owner, uint64_t index,
     struct rocks_value *ret_value, struct slice *ret_bytes) ON_WORKER;
+
+/* Whether an object was not purged since it was asked for. thread: any. */
+bool store_stands(struct store *, struct object *);
+/* Judges an object from the disk before anybody sees it: what is left of its life. False: it is gone.
+ * Inside the gate. */
+bool store_admits(struct store *, struct object *) ON_WORKER;
 
 /* From now on a hash is not found. thread: any. */
 void store_forget_begin(struct store *, struct hash128);

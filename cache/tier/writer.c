@@ -22,11 +22,11 @@ struct entry {
 	struct list link;
 	struct object *object; /* counted; NULL: forget the hash */
 	struct hash128 hash;
-	struct cold_mark mark; /* tell NULL = none */
-	uint64_t bytes;        /* as counted in the queue */
+	uint64_t bytes; /* as counted in the queue */
 	/* writer */
 	struct extent run; /* the object's chunks, or of its spool those of this group */
 	uint64_t place;    /* with no chunks */
+	bool is_left_out;  /* its record was not written */
 	/* a body that is written while it comes */
 	struct filling *filling; /* NULL = it is in RAM */
 	struct bell bell;        /* the filling's */
@@ -41,7 +41,6 @@ struct writer {
 	struct lock lock;
 	pthread_cond_t more;
 	struct list queue;
-	struct list urgent; /* goes before all that waits */
 	uint64_t queue_bytes;
 	bool is_ending;
 	/* writer */
@@ -67,11 +66,8 @@ static bool enqueue(struct writer *w, struct entry *e)
 	bool fits = w->queue_bytes == 0 ||
 	    w->queue_bytes + e->bytes <= w->store->sizes.queue_bytes || e->bytes == 0;
 	if (fits) {
-		bool was_empty = list_empty(&w->queue) && list_empty(&w->urgent);
-		/* An answer to a write is not to be undone by a crash: what it overtook is marked
-		 * before bodies are written that may have waited for long. Should one of those be
-		 * what was overtaken, its record comes back, and the mark says so. */
-		list_append(e->mark.tell ? &w->urgent : &w->queue, &e->link);
+		bool was_empty = list_empty(&w->queue);
+		list_append(&w->queue, &e->link);
 		w->queue_bytes += e->bytes;
 		meter_set(&w->store->meters.queue_bytes, w->queue_bytes);
 		if (was_empty)
@@ -95,12 +91,10 @@ bool writer_store(struct writer *w, struct object *object)
 	return false;
 }
 
-void writer_forget(struct writer *w, struct hash128 hash, const struct cold_mark *mark)
+void writer_forget(struct writer *w, struct hash128 hash)
 {
 	struct entry *e = must_alloc(sizeof(*e));
 	*e = (struct entry){ .hash = hash };
-	if (mark)
-		e->mark = *mark;
 	store_forget_begin(w->store, hash);
 	must(enqueue(w, e));
 }
@@ -119,11 +113,8 @@ static bool take(struct writer *w, int64_t ms)
 	struct timespec until = deadline_in(ms);
 	lock_take(&w->lock);
 	int timeout = 0;
-	while (list_empty(&w->todo) && list_empty(&w->queue) && list_empty(&w->urgent) &&
-	    !w->is_ending && timeout == 0)
+	while (list_empty(&w->todo) && list_empty(&w->queue) && !w->is_ending && timeout == 0)
 		timeout = pthread_cond_timedwait(&w->more, &w->lock.mutex, &until);
-	list_move_all(&w->urgent, &w->todo);
-	list_move_all(&w->todo, &w->urgent);
 	list_move_all(&w->todo, &w->queue);
 	bool goes_on = !list_empty(&w->todo) || !w->is_ending;
 	lock_drop(&w->lock);
@@ -249,10 +240,10 @@ static void end_entry(struct writer *w, struct entry *e, enum err err)
 		end_failed(w, e);
 		return;
 	}
-	if (e->object)
-		mark_stored(w, e);
-	else
+	if (!e->object)
 		mark_forgotten(w, e);
+	else if (!e->is_left_out)
+		mark_stored(w, e);
 	free_entry(e);
 }
 
@@ -361,8 +352,39 @@ static void add_body(struct writer *w, struct entry *e, uint64_t bytes) ON_WORKE
 	flow_detach(&from);
 }
 
-static void add_record(struct writer *w, const struct entry *e, struct extents runs)
+static void delete_record(struct writer *w, struct hash128 hash)
 {
+	struct meta_key key = meta_key_of(hash);
+	rocks_batch_delete(w->meta, w->store->rocks, ROCKS_META, KEY_SLICE(key));
+}
+
+/* Takes away what an object that is left out would have replaced: it is older still, and was not
+ * served any more. What somebody fetched after the purge stays. */
+static void remove_older(struct writer *w, const struct entry *e) ON_WORKER
+{
+	struct meta_key key = meta_key_of(e->hash);
+	struct rocks_value value;
+	struct record record;
+	enum err err;
+	if (rocks_get(w->store->rocks, ROCKS_META, KEY_SLICE(key), false, &value, &err) !=
+	    ROCKS_FOUND)
+		return;
+	bool is_older = record_read(value.bytes, &record) == ERR_NONE &&
+	    record.seq < e->object->seq;
+	rocks_unpin(&value);
+	if (is_older)
+		delete_record(w, e->hash);
+}
+
+static void add_record(struct writer *w, struct entry *e, struct extents runs) ON_WORKER
+{
+	/* Purged since it was offered. What a pattern matched must not come in behind it, either:
+	 * once all that is stored was gone through, nobody looks for it again (fence.h). */
+	e->is_left_out = !store_stands(w->store, e->object);
+	if (e->is_left_out) {
+		remove_older(w, e);
+		return;
+	}
 	buf_clear(&w->record);
 	record_write(&w->record, e->object, runs, e->place);
 	if (w->record.overflow) {
@@ -413,26 +435,6 @@ static void add_part(struct writer *w, struct entry *e) ON_WORKER
 		e->run = add_chunks(w, e, from, bytes, index);
 }
 
-static void delete_record(struct writer *w, struct hash128 hash)
-{
-	struct meta_key key = meta_key_of(hash);
-	rocks_batch_delete(w->meta, w->store->rocks, ROCKS_META, KEY_SLICE(key));
-}
-
-static void add_mark(struct writer *w, const struct cold_mark *mark)
-{
-	buf_clear(&w->record);
-	mark->tell(mark->arg, mark->slot, &w->record);
-	if (w->record.overflow) {
-		fail_group(w, ERR_NO_MEMORY);
-		return;
-	}
-	struct mark_key key = mark_key_of(mark->slot);
-	struct slice value = buf_slice(&w->record);
-	rocks_batch_put(w->meta, w->store->rocks, ROCKS_CONTROL, slice_str(key.text), &value, 1);
-	w->group_bytes += value.len;
-}
-
 /* Puts the removal of a record into the batch, and of its variants' if it is a marker's. */
 static void add_removal(struct writer *w, const struct entry *e) ON_WORKER
 {
@@ -448,8 +450,6 @@ static void add_removal(struct writer *w, const struct entry *e) ON_WORKER
 		rocks_unpin(&value);
 	}
 	delete_record(w, e->hash);
-	if (e->mark.tell)
-		add_mark(w, &e->mark);
 	w->group_bytes += sizeof(key);
 }
 
@@ -568,7 +568,6 @@ struct writer *writer_new(struct store *store)
 	pthread_condattr_destroy(&monotonic);
 	lock_init(&w->lock);
 	list_init(&w->queue);
-	list_init(&w->urgent);
 	list_init(&w->todo);
 	list_init(&w->group);
 	list_init(&w->held);

@@ -28,6 +28,5 @@ bool writer_store(struct writer *, struct object *);
 /* Writes a body while it comes, and then its record; gives the object its spool. What gets larger
  * than `largest` bytes is given up. False as cold_spool. thread: any. */
 bool writer_spool(struct writer *, struct object *, uint64_t largest);
-/* Queues the removal of what is at a hash; a marker's variants go, too. mark: kept in the same
- * write, or NULL. thread: any. */
-void writer_forget(struct writer *, struct hash128, const struct cold_mark *);
+/* Queues the removal of what is at a hash; a marker's variants go, too. thread: any. */
+void writer_forget(struct writer *, struct hash128);

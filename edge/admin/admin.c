@@ -6,7 +6,10 @@
 #include "edge/admin/errand.h"
 #include "edge/admin/export.h"
 #include "edge/admin/object.h"
+#include "edge/admin/openapi.h"
+#include "edge/admin/purge.h"
 #include "edge/admin/reply.h"
+#include "purge/repeat.h"
 
 enum { SOCKET_MODE = 0660, PREFIXES = 16 };
 
@@ -22,32 +25,41 @@ static const struct limits limits = {
 	.connections = 64,
 };
 
+#define METER_STRUCT struct admin_meters
+static const struct meter_desc descs[] = METER_DESCS(ADMIN_METERS);
+const struct meter_table admin_meter_table = { descs, COUNT_OF(descs) };
+
 /* ---- endpoints ---- */
 
 typedef void handle_f(struct admin *, struct reply *);
 
 static handle_f show_health, show_readiness, show_metrics, show_stat, show_config, reload_config;
-static handle_f show_certs, reload_certs, show_store;
+static handle_f show_certs, reload_certs, show_store, show_openapi;
 
 static const struct endpoint {
 	enum method method;
 	const char *method_name;
 	const char *path;
+	enum grant needed;
 	handle_f *handle;
 } endpoints[] = {
-	{ METHOD_GET, "GET, HEAD", "/healthz", show_health },
-	{ METHOD_GET, "GET, HEAD", "/readyz", show_readiness },
-	{ METHOD_GET, "GET, HEAD", "/metrics", show_metrics },
-	{ METHOD_GET, "GET, HEAD", "/v1/stat", show_stat },
-	{ METHOD_GET, "GET, HEAD", "/v1/store", show_store },
-	{ METHOD_GET, "GET, HEAD", "/v1/object", object_show },
-	{ METHOD_GET, "GET, HEAD", "/v1/object/export", export_object },
-	{ METHOD_GET, "GET, HEAD", "/v1/objects", object_list },
-	{ METHOD_GET, "GET, HEAD", "/v1/objects/top", object_top },
-	{ METHOD_GET, "GET, HEAD", "/v1/config", show_config },
-	{ METHOD_POST, "POST", "/v1/config/reload", reload_config },
-	{ METHOD_GET, "GET, HEAD", "/v1/certs", show_certs },
-	{ METHOD_POST, "POST", "/v1/certs/reload", reload_certs },
+	{ METHOD_GET, "GET, HEAD", "/healthz", GRANT_NONE, show_health },
+	{ METHOD_GET, "GET, HEAD", "/readyz", GRANT_NONE, show_readiness },
+	{ METHOD_GET, "GET, HEAD", "/metrics", GRANT_NONE, show_metrics },
+	{ METHOD_GET, "GET, HEAD", "/v1/stat", GRANT_READ, show_stat },
+	{ METHOD_GET, "GET, HEAD", "/v1/store", GRANT_READ, show_store },
+	{ METHOD_GET, "GET, HEAD", "/v1/object", GRANT_READ, object_show },
+	{ METHOD_GET, "GET, HEAD", "/v1/object/export", GRANT_READ, export_object },
+	{ METHOD_GET, "GET, HEAD", "/v1/objects", GRANT_READ, object_list },
+	{ METHOD_GET, "GET, HEAD", "/v1/objects/top", GRANT_READ, object_top },
+	{ METHOD_POST, "POST", "/v1/purge", GRANT_PURGE_SELECT, purge_order },
+	{ METHOD_GET, "GET, HEAD", "/v1/purge/", GRANT_READ, purge_show },
+	{ METHOD_GET, "GET, HEAD", "/v1/purges", GRANT_READ, purge_listed },
+	{ METHOD_GET, "GET, HEAD", "/v1/openapi.json", GRANT_READ, show_openapi },
+	{ METHOD_GET, "GET, HEAD", "/v1/config", GRANT_READ, show_config },
+	{ METHOD_POST, "POST", "/v1/config/reload", GRANT_ADMIN, reload_config },
+	{ METHOD_GET, "GET, HEAD", "/v1/certs", GRANT_READ, show_certs },
+	{ METHOD_POST, "POST", "/v1/certs/reload", GRANT_ADMIN, reload_certs },
 };
 
 static void show_health(UNUSED struct admin *admin, struct reply *r) ON_LOOP
@@ -97,6 +109,12 @@ static void show_store(struct admin *admin, struct reply *r) ON_LOOP
 	buf_add(&r->text, SL(",\"metrics\":"));
 	metrics_json(admin->options.metrics, prefixes, COUNT_OF(prefixes), &r->text);
 	buf_add(&r->text, SL("}\n"));
+	reply_send(r, 200, REPLY_JSON);
+}
+
+static void show_openapi(UNUSED struct admin *admin, struct reply *r) ON_LOOP
+{
+	buf_add(&r->text, openapi_text());
 	reply_send(r, 200, REPLY_JSON);
 }
 
@@ -175,8 +193,8 @@ void admin_reloaded(struct admin_reload **reload_now, bool is_ok, struct slice e
 
 /* ---- requests ---- */
 
-/* A page in a browser says where it comes from. Only our own may change something: the listener
- * trusts whoever reaches it, and a browser on this machine reaches it for anybody. */
+/* A page in a browser says where it comes from. Only our own may change something: a listener
+ * without tokens trusts whoever reaches it, and a browser on this machine reaches it for anybody. */
 static bool is_foreign(const struct request *request)
 {
 	struct slice origin = fields_value(&request->fields, FIELD_ORIGIN);
@@ -186,13 +204,21 @@ static bool is_foreign(const struct request *request)
 	return !slice_eq_nocase(slice_from(origin, scheme + 3), request->authority);
 }
 
+/* An endpoint that ends in '/' has more behind it. */
+static bool is_at(struct slice path, struct slice endpoint)
+{
+	return slice_ends(endpoint, SL("/"))
+	    ? slice_starts(path, endpoint) && path.len > endpoint.len
+	    : slice_eq(path, endpoint);
+}
+
 static void dispatch(struct admin *admin, struct reply *r) ON_LOOP
 {
 	const struct request *request = &r->stream->request;
 	enum method method = request->method == METHOD_HEAD ? METHOD_GET : request->method;
 	const struct endpoint *found = NULL;
 	for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
-		if (!slice_eq(request->path, slice_str(endpoints[i].path)))
+		if (!is_at(request->path, slice_str(endpoints[i].path)))
 			continue;
 		found = &endpoints[i];
 		if (found->method == method)
@@ -204,7 +230,7 @@ static void dispatch(struct admin *admin, struct reply *r) ON_LOOP
 		reply_not_allowed(r, slice_str(found->method_name));
 	else if (is_foreign(request))
 		reply_problem(r, 403, SL("a page of another site may not do this"));
-	else
+	else if (actor_admit(admin, r, found->needed))
 		found->handle(admin, r);
 }
 
@@ -219,6 +245,7 @@ static void on_request(struct stream *stream)
 		stream_cut(stream, ERR_NO_MEMORY);
 }
 
+/* Told to anybody: it says nothing but what is wrong with the request. */
 static void on_refused(struct stream *stream, enum err why)
 {
 	role_loop();
@@ -246,13 +273,11 @@ static const struct stream_events events = {
 
 /* ---- the listener ---- */
 
-static const struct entrance plain;
-
 static void on_accept(struct listener *l, int fd, const struct address *peer)
 {
 	role_loop();
 	struct admin *admin = l->owner;
-	arrival_accept(&admin->front, NULL, &plain, fd, peer);
+	arrival_accept(&admin->front, &admin->tls, admin->access.entrance, fd, peer);
 }
 
 /* Whether a process listens on that socket. The one that does must keep it. */
@@ -290,9 +315,12 @@ static enum err open_listener(struct admin *admin, struct loop *loop) ON_LOOP
 enum err admin_start(struct admin *admin, struct loop *loop, const struct admin_options *options,
     char *why, size_t why_room)
 {
-	*admin = (struct admin){ .options = *options };
+	*admin = (struct admin){ .options = *options, .access = options->access };
 	list_init(&admin->errands);
-	enum err failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
+	admin->repeats = repeats_new();
+	enum err failed = admin->repeats ? tls_local_init(&admin->tls) : ERR_NO_MEMORY;
+	if (failed == ERR_NONE)
+		failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
 	if (failed != ERR_NONE)
 		return failed;
 	front_set_limits(&admin->front, &limits);
@@ -302,9 +330,15 @@ enum err admin_start(struct admin *admin, struct loop *loop, const struct admin_
 		listener_start(&admin->listener);
 	} else {
 		snprintf(why, why_room, "%.*s: %s", SLICE_ARG(options->address),
-		    failed == ERR_SYSTEM ? strerror(errno) : "not HOST:PORT or unix:PATH");
+		    failed == ERR_SYSTEM ? strerror(errno)
+					 : "not [https://]HOST:PORT or unix:PATH");
 	}
 	return failed;
+}
+
+void admin_set_access(struct admin *admin, const struct admin_access *access)
+{
+	admin->access = *access;
 }
 
 void admin_stop(struct admin *admin)
@@ -322,4 +356,6 @@ void admin_stop(struct admin *admin)
 void admin_fini(struct admin *admin)
 {
 	errands_drop(admin);
+	repeats_free(&admin->repeats);
+	tls_local_fini(&admin->tls);
 }

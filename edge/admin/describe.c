@@ -3,6 +3,10 @@
 
 #include <time.h>
 
+#include "cache/rule/tags.h"
+
+enum { TAGS_SHOWN = 100 };
+
 const struct object *sight_object(const struct sight *s)
 {
 	return s->hot ? s->hot : s->cold->object;
@@ -11,15 +15,11 @@ const struct object *sight_object(const struct sight *s)
 static void add_moment(struct buf *to, const char *name, struct wall w)
 {
 	buf_addf(to, ",\"%s\":", name);
-	time_t seconds = (time_t)(w.ms / 1000);
-	struct tm tm;
-	/* Year 9999 is what the form can say. */
-	if (w.ms <= 0 || w.ms >= (int64_t)253402300800 * 1000 || !gmtime_r(&seconds, &tm)) {
+	char text[WALL_TEXT];
+	if (wall_write(w, text))
+		buf_addf(to, "\"%s\"", text);
+	else
 		buf_add(to, SL("null"));
-		return;
-	}
-	buf_addf(to, "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"", tm.tm_year + 1900, tm.tm_mon + 1,
-	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(w.ms % 1000));
 }
 
 static void add_text(struct buf *to, const char *name, struct slice text)
@@ -83,6 +83,23 @@ static void add_body(struct buf *to, const struct sight *s)
 	buf_addf(to, ",\"is_complete\":%s", is_complete ? "true" : "false");
 }
 
+static void add_tags(struct buf *to, const struct sight *s)
+{
+	const struct object *o = sight_object(s);
+	struct slice tags = object_tags(o), tag;
+	const char *comma = "";
+	buf_addf(to, ",\"tags_count\":%u", o->tags ? o->tags->count : 0);
+	if (!s->shows_tags)
+		return;
+	buf_add(to, SL(",\"tags\":["));
+	for (int i = 0; i < TAGS_SHOWN && tags_take(&tags, &tag); i++) {
+		buf_add(to, slice_str(comma));
+		buf_add_json(to, tag);
+		comma = ",";
+	}
+	buf_add_char(to, ']');
+}
+
 static void add_answer(struct buf *to, const struct sight *s, struct wall now)
 {
 	const struct object *o = sight_object(s);
@@ -97,6 +114,7 @@ static void add_answer(struct buf *to, const struct sight *s, struct wall now)
 	add_moment(to, "keep_until", life->keep_until);
 	add_text(to, "etag", o->validators.etag);
 	add_moment(to, "last_modified", o->validators.last_modified);
+	add_tags(to, s);
 	if (o->spec.len) {
 		add_text(to, "vary", o->spec);
 		add_values(to, o->spec, o->values);

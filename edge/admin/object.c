@@ -28,10 +28,12 @@ bool object_key(struct admin *admin, struct slice url, struct arena *arena, stru
 /* Appends one more object of a list, as it is seen in the tiers. */
 static void add(struct errand *e, struct sight sight, const char **comma)
 {
-	const struct cache *cache = e->admin->options.cache;
-	const struct object *o = sight_object(&sight);
-	struct hash128 primary = hash_siphash(cache_secret(cache), key_url(o->key));
-	sight.is_overtaken = !fence_holds(cache->fence, primary, o->seq);
+	struct fence *fence = e->admin->options.cache->fence;
+	if (sight.hot)
+		sight.is_overtaken = !fence_judge(fence, sight.hot).stands;
+	else if (sight.cold)
+		sight.is_overtaken = sight.cold->is_purged ||
+		    !fence_judge(fence, sight.cold->object).stands;
 	buf_addf(&e->reply->text, "%s\n", *comma);
 	describe(&e->reply->text, &sight, wall_now());
 	*comma = ",";
@@ -94,7 +96,8 @@ static void show_at(struct show *s, struct hash128 hash, const struct catalog_it
 	struct object *hot = peek(s, hash);
 	const struct object *o = hot ? hot : cold ? cold->object : NULL;
 	if (o && is_wanted(s, o) && slice_eq(key_url(o->key), s->key.text)) {
-		add(&s->errand, (struct sight){ .hot = hot, .cold = cold }, &s->comma);
+		add(&s->errand, (struct sight){ .hot = hot, .cold = cold, .shows_tags = true },
+		    &s->comma);
 		s->shown++;
 	}
 	object_unref(&hot);
@@ -245,7 +248,7 @@ static void write_cursor(struct list_page *p, bool is_over)
 	buf_add(text, SL("}\n"));
 }
 
-static void list_hot_object(struct list_page *p, const struct object *o)
+static void list_hot_object(struct list_page *p, struct object *o)
 {
 	struct cold *cold = p->errand.admin->options.cache->cold;
 	if (!key_fits(&p->filter, o->key))

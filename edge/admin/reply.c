@@ -40,8 +40,7 @@ void reply_free(struct reply *r)
 	buf_fini(&r->text);
 }
 
-static void send_text(struct reply *r, uint16_t status, const char *type, struct slice allow)
-    ON_LOOP
+static void send_text(struct reply *r, uint16_t status, const char *type, struct slice line) ON_LOOP
 {
 	struct stream *stream = r->stream;
 	struct arena *arena = &stream->arena;
@@ -55,8 +54,7 @@ static void send_text(struct reply *r, uint16_t status, const char *type, struct
 	answer.lines[1] = arena_printf(arena,
 	    "Content-Type: %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
 	    type);
-	if (allow.len)
-		answer.lines[2] = arena_printf(arena, "Allow: %.*s\r\n", SLICE_ARG(allow));
+	answer.lines[2] = line;
 	stream_answer(stream, &answer, &r->source);
 }
 
@@ -80,15 +78,42 @@ static void write_problem(struct buf *to, uint16_t status, struct slice detail)
 	buf_add_json(to, detail);
 }
 
-static void send_problem(struct reply *r, uint16_t status, struct slice allow) ON_LOOP
+static void send_problem(struct reply *r, uint16_t status, struct slice line) ON_LOOP
 {
 	buf_add(&r->text, SL("}\n"));
-	send_text(r, status, "application/problem+json", allow);
+	send_text(r, status, "application/problem+json", line);
 }
 
 void reply_problem(struct reply *r, uint16_t status, struct slice detail)
 {
 	write_problem(&r->text, status, detail);
+	send_problem(r, status, SLICE_NONE);
+}
+
+void reply_problem_with(struct reply *r, uint16_t status, struct slice detail, struct slice line)
+{
+	write_problem(&r->text, status, detail);
+	send_problem(r, status, line);
+}
+
+void reply_problem_members(
+    struct reply *r, uint16_t status, struct slice detail, struct slice members)
+{
+	write_problem(&r->text, status, detail);
+	buf_add(&r->text, members);
+	send_problem(r, status, SLICE_NONE);
+}
+
+void reply_field_problem(struct reply *r, uint16_t status, struct slice field, struct slice detail)
+{
+	struct arena *arena = &r->stream->arena;
+	struct slice both = arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(field),
+	    field.len ? " " : "what was sent ", SLICE_ARG(detail));
+	write_problem(&r->text, status, both);
+	if (field.len) {
+		buf_add(&r->text, SL(",\"field\":"));
+		buf_add_json(&r->text, field);
+	}
 	send_problem(r, status, SLICE_NONE);
 }
 
@@ -108,6 +133,7 @@ void reply_errors(struct reply *r, uint16_t status, struct slice detail, struct 
 
 void reply_not_allowed(struct reply *r, struct slice allow)
 {
+	struct arena *arena = &r->stream->arena;
 	write_problem(&r->text, 405, SLICE_NONE);
-	send_problem(r, 405, allow);
+	send_problem(r, 405, arena_printf(arena, "Allow: %.*s\r\n", SLICE_ARG(allow)));
 }

@@ -10,12 +10,14 @@
  */
 #pragma once
 
+#include "edge/admin/actor.h"
 #include "edge/base/buf.h"
 #include "edge/wire/wire.h"
 
 struct reply {
 	struct source source;
 	struct stream *stream;
+	struct actor actor; /* who asks: see actor_admit */
 	struct buf text;
 	size_t sent;
 	void *waits; /* the handler's: what will send the reply later; NULL = nothing */
@@ -35,6 +37,15 @@ void reply_free(struct reply *);
 void reply_send(struct reply *, uint16_t status, const char *type) ON_LOOP;
 /* Sends a problem in place of the text. detail: one line for people; "" = the status says it all. */
 void reply_problem(struct reply *, uint16_t status, struct slice detail) ON_LOOP;
+/* As reply_problem, with a field line in the head: "Name: value\r\n". */
+void reply_problem_with(struct reply *, uint16_t status, struct slice detail, struct slice line)
+    ON_LOOP;
+/* As reply_problem, with more members: ",\"name\":value" each. */
+void reply_problem_members(
+    struct reply *, uint16_t status, struct slice detail, struct slice members) ON_LOOP;
+/* As reply_problem, of one member of what was sent. field: where it is; "" = the whole. */
+void reply_field_problem(struct reply *, uint16_t status, struct slice field, struct slice detail)
+    ON_LOOP;
 /* As reply_problem, with the lines of `errors` as a list beside the detail. */
 void reply_errors(struct reply *, uint16_t status, struct slice detail, struct slice errors)
     ON_LOOP;

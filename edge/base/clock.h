@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "edge/base/base.h"
+#include "edge/base/slice.h"
 
 struct mono {
 	int64_t us; /* microseconds since some fixed moment */
@@ -19,7 +19,16 @@ struct wall {
 
 struct mono mono_now(void);
 struct wall wall_now(void);
+/* Writes "2026-11-21T06:00:00.000Z" (RFC 3339). False, and nothing: before 1970 or after 9999. */
+enum { WALL_TEXT = 25 };
+bool wall_write(struct wall, char to[WALL_TEXT]);
+/* Reads what wall_write wrote, at the front of a text. False: it is none. */
+bool wall_read(struct slice, struct wall *ret);
 
+static inline struct mono mono_add(struct mono t, int64_t ms)
+{
+	return (struct mono){ t.us + ms * 1000 };
+}
 static inline int64_t mono_ms_since(struct mono then, struct mono now)
 {
 	return (now.us - then.us) / 1000;

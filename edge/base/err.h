@@ -21,12 +21,14 @@
 	X(BAD_FIELD,          PEER,     400, "", "a field line is malformed") \
 	X(METHOD_REFUSED,     PEER,     405, "", "the method is not served here") \
 	X(CERT_REQUIRED,      PEER,     403, "", "a client certificate is required here") \
+	X(PURGE_REFUSED,      PEER,     403, "", "purging is not allowed from this address") \
 	X(HTTPS_REQUIRED,     PEER,     403, "", "this is served over https alone") \
 	X(HEAD_TIMEOUT,       PEER,     408, "", "the request head took too long") \
 	X(BODY_TIMEOUT,       PEER,     408, "", "the request body took too long") \
 	X(BODY_TOO_LARGE,     PEER,     413, "", "the request body is larger than allowed") \
 	X(LINE_TOO_LONG,      PEER,     414, "", "the request line is longer than allowed") \
 	X(MISDIRECTED,        PEER,     421, "", "this connection is not for that host") \
+	X(BAD_PATTERN,        PEER,     422, "", "the expression or pattern cannot be read") \
 	X(TOO_EARLY,          PEER,     425, "", "not to be answered from early data") \
 	X(EXPECT_UNKNOWN,     PEER,     417, "", "the expectation is not known") \
 	X(HEAD_TOO_LARGE,     PEER,     431, "", "the request's fields are larger than allowed") \
@@ -64,6 +66,7 @@
 	X(SYSTEM,             RESOURCE, 500, "proxy_internal_error", "a system call failed") \
 	X(CANCELLED,          NOBODY,   503, "", "given up by its owner") \
 	X(SHUTDOWN,           NOBODY,   503, "", "Larder is stopping") \
+	X(BAD_ORDER,          PEER,     422, "", "what was asked for makes no sense") \
 	X(CONF,               CONFIG,   500, "", "the configuration is not valid")
 /* clang-format on */
 

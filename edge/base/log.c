@@ -45,14 +45,9 @@ void log_set_level(enum log_level level)
 static size_t stamp(char *line, size_t room, enum log_level level)
 {
 	static const char *const words[] = { "error", "warn", "info", "debug" };
-	struct wall now = wall_now();
-	time_t seconds = (time_t)(now.ms / 1000);
-	struct tm tm;
-	gmtime_r(&seconds, &tm);
-	size_t len = strftime(line, room, "%Y-%m-%dT%H:%M:%S", &tm);
-	len += (size_t)snprintf(
-	    line + len, room - len, ".%03dZ %s ", (int)(now.ms % 1000), words[level]);
-	return len;
+	char at[WALL_TEXT] = "";
+	wall_write(wall_now(), at);
+	return (size_t)snprintf(line, room, "%s %s ", at, words[level]);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)

@@ -88,9 +88,11 @@ const char *address_check_admin(struct slice s)
 		    ? NULL
 		    : "is no path of 1 to 107 bytes; write unix:/run/larder/admin.sock";
 	}
-	if (slice_eq(s, SL("off")) || address_of_pair(s, &a))
+	bool is_url = slice_starts_nocase(s, SL("https://"));
+	if (slice_eq(s, SL("off")) || (is_url ? address_of_url(s, &a) : address_of_pair(s, &a)))
 		return NULL;
-	return "is not an admin address; write 127.0.0.1:9000, unix:/path or off";
+	return "is not an admin address; write 127.0.0.1:9000, https://127.0.0.1:9443, unix:/path "
+	       "or off";
 }
 
 const char *address_check_block(struct slice s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Addresses as operators write them: "http://host:port" or "https://host:port" for listeners and
- * origins, "host:port" or "unix:/path" for the admin listener, "10.0.0.0/8" for blocks. A host is a
+ * origins, "host:port" or "unix:/path" for the admin listener (or https://), "10.0.0.0/8" for blocks. A host is a
  * name, an IPv4 address or an IPv6 address in brackets. Syntax only: names are resolved by who
  * connects.
  */

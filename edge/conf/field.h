@@ -46,6 +46,10 @@ struct status_ttl {
 /* Checks a string. NULL, or why it is refused, to be read after the value: "has no port". */
 typedef const char *conf_check_f(struct slice);
 
+/* Checks a filled section. NULL, or why it is refused, to be read after the table's name: "a tag rule"
+ * "has no source; write one of path, field and json". */
+typedef const char *conf_check_section_f(const void *filled);
+
 struct conf_table;
 
 struct conf_field {
@@ -68,8 +72,9 @@ struct conf_table {
 	size_t struct_bytes;
 	const struct conf_field *fields;
 	size_t count;
-	const char *shorthand; /* key that an entry of a list sets when it is a plain value; NULL =
-				  an entry is always a map */
+	const char *shorthand; /* key that an entry of a list, or a section, sets when it is a plain
+				  value; NULL = it is always a map */
+	conf_check_section_f *check; /* of what no key can say alone; asked when each key is well */
 };
 
 /* A CONF_MEMORY that is a part of something. */

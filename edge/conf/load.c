@@ -186,7 +186,7 @@ static void report_unknown(struct conf_load *l, const struct conf_table *t, cons
 	buf_fini(&keys);
 }
 
-/* An entry as a map: a plain value stands for the one key that its table names. */
+/* An entry, or a section, as a map: a plain value stands for the one key that its table names. */
 static const struct node *entry_of(
     struct conf_load *l, const struct conf_table *t, const struct node *item)
 {
@@ -224,14 +224,14 @@ static void fill_inner_section(struct conf_load *l, const struct conf_field *f,
     const struct node *n, struct fill outer, char *dest)
 {
 	bool inherits = f->inherits && !outer.is_filled;
+	struct place at = n ? n->key_at : outer.at;
+	n = n ? entry_of(l, f->table, n) : NULL;
 	if (inherits) {
 		const struct conf_field *from = conf_field_of(l->table, slice_str(f->inherits));
 		must(from != NULL);
 		memcpy(dest, l->dest + from->offset, f->table->struct_bytes);
 	}
-	fill_section(l,
-	    (struct fill){ f->table, n, n ? n->key_at : outer.at, inherits || outer.is_filled },
-	    dest);
+	fill_section(l, (struct fill){ f->table, n, at, inherits || outer.is_filled }, dest);
 }
 
 /* The default of a field as a node, as if the operator had written it. */
@@ -301,9 +301,18 @@ static void report_no_map(struct conf_load *l, struct fill fill)
 	    shorthand ? "\" alone" : "");
 }
 
+static void check_whole(struct conf_load *l, struct fill fill, const char *filled)
+{
+	const char *why = fill.table->check(filled);
+	if (why)
+		problem_add(&l->problems, fill.map ? fill.map->at : fill.at, "%s %s",
+		    fill.table->name, why);
+}
+
 static void fill_section(struct conf_load *l, struct fill fill, char *dest)
 {
 	const struct conf_field *fields = fill.table->fields;
+	unsigned before = l->problems.count;
 	bool is_map = !fill.map || fill.map->kind == NODE_MAP || fill.map->kind == NODE_NULL;
 	if (!is_map) {
 		report_no_map(l, fill);
@@ -319,6 +328,8 @@ static void fill_section(struct conf_load *l, struct fill fill, char *dest)
 	for (size_t i = 0; i < fill.table->count; i++)
 		if (fields[i].kind != CONF_SECTION)
 			fill_field(l, &fields[i], fill, dest);
+	if (fill.table->check && l->problems.count == before && !l->arena->overflow)
+		check_whole(l, fill, dest);
 }
 
 /* ---- a loading ---- */

@@ -90,7 +90,7 @@ static void add_entry_docs(struct printer *p, const struct conf_table *t)
 		const struct conf_field *f = &t->fields[i];
 		buf_clear(&line);
 		buf_addf(&line, "- %s: %s", f->key, f->doc);
-		if (f->fallback)
+		if (f->fallback && *f->fallback)
 			buf_addf(&line, " Default: %s.", f->fallback);
 		add_comment(p, buf_slice(&line));
 	}

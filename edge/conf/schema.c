@@ -89,7 +89,7 @@ static json_t *status_ttls_schema(void)
 	    "^[2-5][0-9][0-9]$", duration_schema(), "additionalProperties", 0);
 }
 
-/* One of a list of sections. */
+/* A section, or one of a list of them. */
 static json_t *entry_schema(const struct conf_table *t)
 {
 	if (!t->shorthand)
@@ -112,7 +112,7 @@ static json_t *schema_of(const struct conf_field *f)
 	case CONF_WORD: return word_schema(f);
 	case CONF_STRINGS: return list_schema(f, typed("string"));
 	case CONF_STATUS_TTLS: return status_ttls_schema();
-	case CONF_SECTION: return object_of(f->table);
+	case CONF_SECTION: return entry_schema(f->table);
 	case CONF_SECTIONS: return list_schema(f, entry_schema(f->table));
 	}
 	return NULL;

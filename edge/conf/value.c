@@ -303,7 +303,7 @@ static const char *kind_noun(const struct conf_field *f)
 	case CONF_STRING: return "a string";
 	case CONF_STRINGS: return "a list of strings";
 	case CONF_STATUS_TTLS: return "a map of statuses to durations";
-	case CONF_SECTION: return "a map";
+	case CONF_SECTION: return f->table->shorthand ? "a value or a map" : "a map";
 	case CONF_SECTIONS:
 		return f->table->shorthand ? "a list of values or maps" : "a list of maps";
 	default: return kinds[f->kind].noun;

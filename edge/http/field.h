@@ -57,6 +57,7 @@ enum field_trait {
 	X(IF_RANGE, "If-Range", FIELD_VALIDATOR) \
 	X(IF_UNMODIFIED_SINCE, "If-Unmodified-Since", FIELD_VALIDATOR) \
 	X(KEEP_ALIVE, "Keep-Alive", FIELD_HOP) \
+	X(LARDER_MIN_SEQ, "Larder-Min-Seq", 0) \
 	X(LAST_MODIFIED, "Last-Modified", 0) \
 	X(LINK, "Link", 0) \
 	X(LOCATION, "Location", 0) \

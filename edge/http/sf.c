@@ -317,23 +317,29 @@ static struct sf_member *find(const struct sf_dictionary *d, struct slice key)
 	return NULL;
 }
 
+/* The array with room for one more. NULL when the arena is full. */
+static void *room_for(struct arena *arena, void *at, uint32_t count, size_t bytes)
+{
+	enum { FIRST_CAP = 8 };
+	/* The room doubles whenever the count reaches a power of two. */
+	if (count > 0 && (count < FIRST_CAP || (count & (count - 1)) != 0))
+		return at;
+	void *wider = arena_alloc(arena, (count ? 2 * (size_t)count : FIRST_CAP) * bytes);
+	if (wider && count)
+		memcpy(wider, at, count * bytes);
+	return wider;
+}
+
 /* The member of that key, made when it is new. NULL when the arena is full. */
 static struct sf_member *member_of(struct sf_dictionary *d, struct arena *arena, struct slice key)
 {
-	enum { FIRST_CAP = 8 };
 	struct sf_member *old = find(d, key);
 	if (old)
 		return old;
-	/* The room doubles whenever the count reaches a power of two. */
-	if (d->count == 0 || (d->count >= FIRST_CAP && (d->count & (d->count - 1)) == 0)) {
-		size_t cap = d->count ? 2 * (size_t)d->count : FIRST_CAP;
-		struct sf_member *at = arena_alloc(arena, cap * sizeof(*at));
-		if (!at)
-			return NULL;
-		if (d->count)
-			memcpy(at, d->at, d->count * sizeof(*at));
-		d->at = at;
-	}
+	struct sf_member *at = room_for(arena, d->at, d->count, sizeof(*at));
+	if (!at)
+		return NULL;
+	d->at = at;
 	struct sf_member *new = &d->at[d->count++];
 	new->key = key;
 	return new;
@@ -348,24 +354,52 @@ static bool take_member(struct parser *p, struct sf_dictionary *d)
 	return member && take_value(p, &member->value);
 }
 
+/* Takes what is between two members, or nothing at the end. */
+static bool take_comma(struct parser *p)
+{
+	slice_skip_ows(&p->text);
+	if (p->text.len == 0)
+		return true;
+	if (!take_char(p, ','))
+		return false;
+	slice_skip_ows(&p->text);
+	return p->text.len > 0; /* RFC 9651 4.2.1, 4.2.2: a comma must not be the last */
+}
+
 bool sf_parse_dictionary(struct slice text, struct arena *arena, struct sf_dictionary *ret)
 {
 	struct parser p = { text, arena };
 	struct sf_dictionary d = { .count = 0 };
 	skip_spaces(&p);
-	while (p.text.len > 0) {
-		if (!take_member(&p, &d))
+	while (p.text.len > 0)
+		if (!take_member(&p, &d) || !take_comma(&p))
 			return false;
-		slice_skip_ows(&p.text);
-		if (p.text.len == 0)
-			break;
-		if (!take_char(&p, ','))
-			return false;
-		slice_skip_ows(&p.text);
-		if (p.text.len == 0)
-			return false; /* RFC 9651 4.2.2: a comma must not be the last */
-	}
 	*ret = d;
+	return true;
+}
+
+/* RFC 9651 4.2.1.1 */
+static bool take_list_member(struct parser *p, struct sf_list *list)
+{
+	struct sf_item *at = room_for(p->arena, list->at, list->count, sizeof(*at));
+	if (!at)
+		return false;
+	list->at = at;
+	struct sf_item *new = &list->at[list->count++];
+	if (next(p) == '(')
+		return take_inner_list(p, new);
+	return take_bare_item(p, new) && take_parameters(p);
+}
+
+bool sf_parse_list(struct slice text, struct arena *arena, struct sf_list *ret)
+{
+	struct parser p = { text, arena };
+	struct sf_list list = { .count = 0 };
+	skip_spaces(&p);
+	while (p.text.len > 0)
+		if (!take_list_member(&p, &list) || !take_comma(&p))
+			return false;
+	*ret = list;
 	return true;
 }
 

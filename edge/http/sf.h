@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Structured Field values (RFC 9651): enough of the parser for dictionaries, strict as the RFC's
- * algorithms: one bad byte and the whole field is void. Byte sequences, dates and display strings
- * are read and checked, though nobody asks for their value yet.
+ * Structured Field values (RFC 9651): dictionaries and lists, strict as the RFC's algorithms: one
+ * bad byte and the whole field is void. Byte sequences, dates and display strings are read and
+ * checked, though nobody asks for their value yet.
  */
 #pragma once
 
@@ -38,7 +38,14 @@ struct sf_dictionary {
 	uint32_t count;
 };
 
+struct sf_list {
+	struct sf_item *at;
+	uint32_t count;
+};
+
 /* Parses a dictionary (RFC 9651 4.2.2). false = fails to parse, or the arena is full. */
 bool sf_parse_dictionary(struct slice text, struct arena *, struct sf_dictionary *ret);
+/* Parses a list (RFC 9651 4.2.1). false = fails to parse, or the arena is full. */
+bool sf_parse_list(struct slice text, struct arena *, struct sf_list *ret);
 /* The member of that key, or NULL. */
 const struct sf_item *sf_get(const struct sf_dictionary *, struct slice key);

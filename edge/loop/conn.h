@@ -19,12 +19,18 @@
 #include "edge/base/slice.h"
 #include "edge/loop/loop.h"
 
-/* An address of either family, small enough to be kept per connection. */
+/* An address of either family, small enough to be kept per connection. A peer on a unix socket has
+ * none; what the kernel knows of it stands in its place. */
 struct address {
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
+		struct {
+			sa_family_t family; /* AF_UNIX */
+			bool is_known;
+			uid_t uid; /* who had connected */
+		} local;
 	};
 };
 

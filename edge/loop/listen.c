@@ -17,6 +17,17 @@ static void on_pause_over(struct deadline *d)
 	listener_start(CONTAINER_OF(d, struct listener, pause));
 }
 
+/* Who has connected to a unix socket: as the kernel saw him then. */
+static void learn_peer(int fd, struct address *peer)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+	bool is_known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0;
+	*peer = (struct address){ .local = { .family = AF_UNIX, .is_known = is_known } };
+	if (is_known)
+		peer->local.uid = who.uid;
+}
+
 /* False when there is nothing more to take now. */
 static bool accept_one(struct listener *l) ON_LOOP
 {
@@ -32,7 +43,9 @@ static bool accept_one(struct listener *l) ON_LOOP
 	}
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
-	if (peer.any.sa_family != AF_UNIX)
+	if (peer.any.sa_family == AF_UNIX)
+		learn_peer(fd, &peer);
+	else
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	l->accept(l, fd, &peer);
 	return true;

@@ -184,15 +184,24 @@ static enum next step_admit(struct exchange *x) ON_LOOP
 	return STEP_TAKE;
 }
 
+/* Whom to ask now; NULL = nobody is left. */
+static struct pool *choose(struct exchange *x) ON_LOOP
+{
+	struct pool *only = x->spec.only;
+	if (!only)
+		return origin_choose(x->origin, x->choosing);
+	return only->is_listed && only->refused.us < x->choosing.us ? only : NULL;
+}
+
 static enum next step_take(struct exchange *x) ON_LOOP
 {
-	struct pool *pool = origin_choose(x->origin, x->choosing);
+	struct pool *pool = choose(x);
 	if (!pool)
 		return fail(x, x->refusal);
 	x->pool = pool;
 	x->detail = SLICE_NONE;
 	/* A switch ends the connection for everyone else, and is not asked for twice. */
-	bool is_own = x->was_retried || x->spec.request->upgrade.len > 0;
+	bool is_own = x->was_retried || x->spec.only || x->spec.request->upgrade.len > 0;
 	x->line = is_own ? NULL : pool_take(x->pool, on_ready, x);
 	x->is_reused = x->line != NULL;
 	x->is_writable = x->download.is_ready = false;
@@ -377,8 +386,8 @@ static enum next step_body(struct exchange *x) ON_LOOP
 
 static void give_back(struct exchange *x) ON_LOOP
 {
-	bool is_clean = x->line && x->failure == ERR_NONE && x->upload.state == PUSH_DONE &&
-	    download_is_clean(&x->download);
+	bool is_clean = x->line && !x->spec.only && x->failure == ERR_NONE &&
+	    x->upload.state == PUSH_DONE && download_is_clean(&x->download);
 	if (is_clean)
 		pool_keep(&x->line);
 	else

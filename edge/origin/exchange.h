@@ -60,6 +60,9 @@ struct exchange_spec {
 	struct slice host;
 	struct flow *
 	    body; /* the request's body or NULL; with request->upgrade, the tunnel's. The exchange attaches as its reader */
+	/* Ask this address and no other, on a connection of its own that serves nobody else: what a new
+	 * request would meet there now. A pool of the same origin; NULL = whose turn it is. */
+	struct pool *only;
 	const struct exchange_events *events;
 	void *owner;
 };

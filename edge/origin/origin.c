@@ -107,6 +107,25 @@ struct pool *origin_choose(struct origin *o, struct mono since)
 	return second;
 }
 
+static bool has_address(const struct endpoint *e)
+{
+	for (unsigned k = 0; k < e->pool_count; k++)
+		if (e->pools[k].is_listed)
+			return true;
+	return false;
+}
+
+/* A literal has its address from the start, so what is found here is a name. */
+struct slice origin_unknown(const struct origin *o)
+{
+	for (unsigned i = 0; i < o->endpoint_count; i++) {
+		const struct endpoint *e = &o->endpoints[i];
+		if (e->is_asking || !has_address(e))
+			return slice_str(e->lookup.host);
+	}
+	return SLICE_NONE;
+}
+
 /* ---- the queue ---- */
 
 static bool has_room(const struct origin *o)

@@ -90,6 +90,12 @@ struct origin *origin_keep(struct origin *) ON_LOOP;
  * the last. Nulls. */
 void origin_free(struct origin **) ON_LOOP;
 
+/* ---- for the probe ---- */
+
+/* A name of it whose addresses are not known, as nobody has told them yet or it has none; SLICE_NONE =
+ * no such: the listed pools are all that traffic may reach. Borrowed from the origin. */
+struct slice origin_unknown(const struct origin *) ON_LOOP;
+
 /* ---- for the exchange ---- */
 
 /* A place in the queue, embedded in the exchange. */

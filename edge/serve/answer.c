@@ -274,14 +274,14 @@ static void add_proxy_status(struct buf *b, struct slice name, enum err why)
 /* The methods served here, for the 405 that names them (RFC 9110 15.5.6). */
 static const char allowed[] = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
 
-/* A line of plain text, and what every answer of our own says. */
-static void answer_text(const struct answer_form *form, uint16_t status, struct slice body,
-    const struct note *note, struct text_source *text, struct answer *a) ON_LOOP
+/* A text, and what every answer of our own says. */
+static void answer_typed(const struct answer_form *form, uint16_t status, struct slice type,
+    struct slice body, const struct note *note, struct text_source *text, struct answer *a) ON_LOOP
 {
 	static const struct fields nothing;
 	text_source_init(text, body);
 	add_line(form->lines, SL("Date"), slice_of(loop_date(form->home), DATE_LEN));
-	add_line(form->lines, SL("Content-Type"), SL("text/plain; charset=utf-8"));
+	add_line(form->lines, SL("Content-Type"), type);
 	add_security(form, &nothing);
 	add_note(form->lines, note);
 	*a = (struct answer){
@@ -291,6 +291,20 @@ static void answer_text(const struct answer_form *form, uint16_t status, struct 
 		.has_length = true,
 		.length = body.len,
 	};
+}
+
+static void answer_text(const struct answer_form *form, uint16_t status, struct slice body,
+    const struct note *note, struct text_source *text, struct answer *a) ON_LOOP
+{
+	answer_typed(form, status, SL("text/plain; charset=utf-8"), body, note, text, a);
+}
+
+void answer_receipt(const struct answer_form *form, uint64_t seq, struct slice receipt,
+    const struct note *note, struct text_source *text, struct answer *a)
+{
+	buf_addf(form->lines, "Larder-Seq: %" PRIu64 "\r\n", seq);
+	add_line(form->lines, SL("Cache-Control"), SL("no-store"));
+	answer_typed(form, 200, SL("application/json"), receipt, note, text, a);
 }
 
 void answer_redirect(const struct answer_form *form, struct slice location, const struct note *note,

@@ -47,6 +47,9 @@ void text_source_init(struct text_source *, struct slice text);
 /* Composes the answer that sends a client elsewhere, for good: 308. */
 void answer_redirect(const struct answer_form *, struct slice location, const struct note *,
     struct text_source *, struct answer *ret_answer) ON_LOOP;
+/* Composes the answer to a PURGE: its receipt, as JSON. */
+void answer_receipt(const struct answer_form *, uint64_t seq, struct slice receipt,
+    const struct note *, struct text_source *, struct answer *ret_answer) ON_LOOP;
 /* Composes the answer to a request that fails: a line of plain text says why. */
 void answer_failure(const struct answer_form *, enum err, const struct note *, struct text_source *,
     struct answer *ret_answer) ON_LOOP;

@@ -45,6 +45,13 @@ static bool stays_home(const struct ask *ask, const struct fetch_spec *spec, enu
 	return id == FIELD_HOST || id == FIELD_CONTENT_LENGTH || id == FIELD_EXPECT;
 }
 
+/* Bodies are searched for tags, which a coding would hide (RFC 9110 12.5.3). */
+static bool wants_plain(const struct fetch_spec *spec)
+{
+	const struct cache_policy *policy = &spec->route->cache;
+	return policy->enabled && tags_read_bodies(&policy->tags);
+}
+
 /* RFC 9111 4.3.1: our own condition, with the validators as the origin wrote them. */
 static void add_validators(struct ask *ask, struct arena *arena, const struct object *object)
 {
@@ -65,6 +72,10 @@ static bool add_fields(struct ask *ask, struct arena *arena, const struct fetch_
 	if (!fields_clone(&all, arena, &ask->request.fields))
 		return false;
 	fields_strip_hop(&all);
+	if (wants_plain(spec)) {
+		fields_remove(&all, FIELD_ACCEPT_ENCODING);
+		fields_put(&ask->fields, arena, FIELD_ACCEPT_ENCODING, SL("identity"));
+	}
 	for (uint32_t i = 0; i < all.count; i++) {
 		const struct field *field = &all.at[i];
 		if (!stays_home(ask, spec, field->id) &&

@@ -91,8 +91,11 @@ static void move(struct delivery *d)
 void delivery_leave(struct delivery *d)
 {
 	d->is_leaving = d->reader.flow != NULL && !d->is_over;
-	if (d->is_leaving && !d->source.is_lent)
-		move(d);
+	if (!d->is_leaving || d->source.is_lent)
+		return;
+	move(d);
+	/* Who has taken all there was waits for the body in RAM, which tells it nothing any more. */
+	mail_post(d->home, &d->wake);
 }
 
 static enum source_state peek(struct source *source, struct iovec *iov, int max, int *ret_count)

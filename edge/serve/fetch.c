@@ -1,44 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/serve/fetch.h"
 
-#include "cache/rule/storable.h"
-#include "cache/rule/vary.h"
-#include "edge/http/date.h"
-#include "edge/origin/exchange.h"
-#include "edge/serve/ask.h"
-#include "edge/serve/keep.h"
+#include "edge/serve/outcome.h"
 
-enum {
-	ARENA_BYTES = 512 * 1024,
-	PASS_WINDOW_BYTES = 256 * 1024,  /* how far an origin may be ahead of a slow client */
-	SPOOL_WINDOW_BYTES = 512 * 1024, /* ... and of the disk */
-	SHORT_KEEP_BYTES = 64 * 1024,    /* what is kept in RAM while that is short */
-};
-
-struct fetch {
-	struct list link; /* in the worker's */
-	struct worker *worker;
-	struct plan *plan;
-	enum fetch_kind kind;
-	struct arena arena;
-	const struct route *route;
-	struct ask ask;
-	struct flow *body; /* the request's */
-	struct key key, at;
-	struct object *stored;
-	struct claim *claim;
-	enum reason reason;
-	struct fetch_client *client;
-	uint64_t seq; /* the fence's number when this began */
-	struct times times;
-	struct mono began;
-	struct exchange *exchange;
-	struct object *object; /* published and filling */
-	struct bell outgrow;   /* its body is about to be too large for RAM */
-	bool is_in_event;  /* of the exchange: a client that leaves meanwhile must not free this */
-	bool is_told;      /* how it went: the client knows, or there was none */
-	bool is_abandoned; /* ... and did leave */
-};
+enum { ARENA_BYTES = 512 * 1024 };
 
 /* ---- life ---- */
 
@@ -54,6 +19,7 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	if (f->claim)
 		claim_fail(&f->claim, ERR_CANCELLED);
 	list_drop(&f->link);
+	tagging_fail(&f->tagging, ERR_CANCELLED);
 	object_unref(&f->stored);
 	object_unref(&f->object);
 	flow_unref(&f->body);
@@ -63,370 +29,13 @@ static void fetch_free(struct fetch *f) ON_LOOP
 	free(f);
 }
 
-/* ---- answers ---- */
-
-static void tell(struct fetch *f, struct fetch_result *result) ON_LOOP
+/* Frees it, and tells its client that it is over. */
+static void fetch_end(struct fetch *f, enum err failure) ON_LOOP
 {
-	f->is_told = true;
-	if (!f->client) {
-		object_unref(&result->object);
-		return;
-	}
-	if (f->exchange) {
-		result->address = exchange_address(f->exchange);
-		result->detail = exchange_detail(f->exchange);
-	}
-	result->head_us = f->worker->loop.now.us - f->began.us;
-	f->client->on_answer(f->client, result);
-}
-
-static struct slice date_now(struct fetch *f) ON_LOOP
-{
-	return slice_of(loop_date(&f->worker->loop), DATE_LEN);
-}
-
-/* Makes an object of an answer's head. */
-static struct object *make_object(struct fetch *f, const struct response *response,
-    const struct life *life, enum reason reason, bool is_stored) ON_LOOP
-{
-	bool targeted;
-	struct control control = storable_control(&f->route->cache, response, &f->arena, &targeted);
-	bool keeps_length = f->ask.request.method == METHOD_HEAD || response->status == 304;
-	struct slice head = keep_head(&f->worker->lines, &response->fields,
-	    &(struct keep){
-		.control = &control,
-		.is_stored = is_stored,
-		.keeps_length = keeps_length,
-		.date = date_now(f),
-	    });
-	struct slice spec = SLICE_NONE, values = SLICE_NONE;
-	struct key at = f->key;
-	if (is_stored && vary_spec(&response->fields, &f->arena, &spec) == VARY_YES) {
-		values = vary_values(&f->ask.request.fields, spec, &f->arena);
-		at = key_of_variant(f->key, values, cache_secret(f->worker->cache), &f->arena);
-	}
-	bool fits = !f->arena.overflow && !f->worker->lines.overflow;
-	struct object *o = !fits ? NULL : object_new(OBJECT_ANSWER, at, head, spec, values, 0);
-	if (!o)
-		return NULL;
-	o->status = response->status;
-	o->reason = reason;
-	o->life = *life;
-	o->seq = f->seq;
-	o->tenant = tenant_of(f->route->share);
-	struct fields own;
-	if (object_fields(o, &own, &f->arena))
-		o->validators = validators_of(&own, f->times.response);
-	return o;
-}
-
-/* ---- what an answer becomes ---- */
-
-static void end_claim(
-    struct fetch *f, enum claim_end how, struct object *object, enum reason reason)
-{
-	if (f->claim)
-		claim_end(&f->claim, how, object, reason);
-}
-
-/* The origin failed, or said that it did: a stale copy answers if it may (RFC 5861 4). */
-static bool cover(struct fetch *f, uint16_t status) ON_LOOP
-{
-	struct wall now = f->worker->loop.wall;
-	if (!f->stored || !fresh_may_cover_error(&f->stored->life, &f->ask.control, now) ||
-	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
-		return false;
-	end_claim(f, CLAIM_ANSWERED, f->stored, REASON_STALE_IF_ERROR);
-	tell(f,
-	    &(struct fetch_result){ .object = object_ref(f->stored),
-		.reason = REASON_STALE_IF_ERROR,
-		.status = status });
-	return true;
-}
-
-/* Whether those who waited may have the answer of another's request: only what is fresh. What must
- * be validated on each use is for the one that asked (RFC 9111 4, 5.2.2.4). */
-static bool is_for_all(const struct fetch *f, const struct life *life)
-{
-	return !life->no_cache && wall_before(f->times.response, life->fresh_until);
-}
-
-/* Publishes, and tells everyone who waits; the client that asked gets `own`. */
-static void publish(struct fetch *f, struct object *o, struct object *own, uint16_t status,
-    bool is_validated) ON_LOOP
-{
-	struct fetch_result result = {
-		.object = object_ref(own),
-		.reason = o->reason,
-		.status = status,
-		.is_stored = true,
-		.is_validated = is_validated,
-	};
-	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
-	if (is_for_all(f, &o->life))
-		end_claim(f, CLAIM_ANSWERED, o, o->reason);
-	else
-		end_claim(f, CLAIM_RELEASED, NULL, REASON_NO_CACHE);
-	tell(f, &result);
-}
-
-static bool is_of_request(enum reason reason)
-{
-	return reason == REASON_REQUEST_NO_STORE || reason == REASON_AUTHORIZATION ||
-	    reason == REASON_METHOD;
-}
-
-/* A 304: the stored answer stands, with the fields that came (RFC 9111 4.3.4). */
-static bool refresh(struct fetch *f, struct response *response) ON_LOOP
-{
-	struct fields stored;
-	struct response merged = { .status = f->stored->status, .version = response->version };
-	enum reason from;
-	if (!object_fields(f->stored, &stored, &f->arena) ||
-	    !keep_merge(&merged.fields, &f->arena, &stored, &response->fields, date_now(f)))
-		return false;
-	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
-	enum reason reason = storable_judge(
-	    &f->route->cache, &f->ask.request, &merged, &life, &f->arena);
-	bool is_stored = reason == REASON_STORED;
-	struct object *o = make_object(f, &merged, &life, reason, true);
-	if (!o)
-		return false;
-	object_share_body(o, f->stored);
-	if (is_stored) {
-		publish(f, o, o, 304, true);
-		/* A body that is still filling is settled by its own fetch. */
-		if (object_is_complete(o))
-			cache_settle(f->worker->cache, o);
-	} else {
-		/* It may be delivered this once, not kept: the origin took its permission back. */
-		if (!is_of_request(reason))
-			cache_drop(f->worker->cache, f->stored);
-		end_claim(f, CLAIM_RELEASED, NULL, reason);
-		tell(f,
-		    &(struct fetch_result){ .object = object_ref(o),
-			.reason = reason,
-			.status = 304,
-			.is_validated = true });
-	}
-	object_unref(&o);
-	return true;
-}
-
-static uint64_t body_length(const struct response *response)
-{
-	if (response->framing == FRAMING_LENGTH)
-		return response->content_length;
-	return response->framing == FRAMING_NONE ? 0 : FLOW_LENGTH_UNKNOWN;
-}
-
-/* A body that nobody keeps. */
-static struct flow *new_passing_body(const struct response *response)
-{
-	return flow_new(body_length(response), 0, PASS_WINDOW_BYTES);
-}
-
-/* It did not say how long it would be: to the disk, if it may, or only through. */
-static void on_outgrow(struct bell *bell)
-{
-	struct fetch *f = CONTAINER_OF(bell, struct fetch, outgrow);
-	(void)cache_spool(f->worker->cache, f->object);
-}
-
-/* Gives an object that is to be stored its body: in RAM, or if that is too large, on disk. */
-static bool give_body(struct fetch *f, const struct response *response, struct object *o) ON_LOOP
-{
-	struct cache *cache = f->worker->cache;
-	uint64_t length = body_length(response);
-	uint64_t keep = min_u64(cache_hot_largest(cache), cache->max_object_bytes);
-	if (cache_flight(cache) != CACHE_ROOMY)
-		keep = min_u64(keep, SHORT_KEEP_BYTES);
-	bool is_large = length != FLOW_LENGTH_UNKNOWN && length > keep;
-	o->body = flow_new(
-	    length, is_large ? 0 : keep, cache->cold ? SPOOL_WINDOW_BYTES : PASS_WINDOW_BYTES);
-	if (o->body && length == FLOW_LENGTH_UNKNOWN) {
-		f->outgrow.ring = on_outgrow;
-		flow_on_outgrow(o->body, &f->outgrow);
-	}
-	return o->body && (!is_large || cache_spool(cache, o));
-}
-
-/*
- * What the client that asked gets of a stored answer: the same, unless fields were left out of it
- * because they are private or not to be reused (RFC 9111 5.2.2.4, 5.2.2.7). Those are for it.
- */
-static struct object *own_copy(
-    struct fetch *f, const struct response *response, struct object *stored) ON_LOOP
-{
-	bool targeted;
-	struct control control = storable_control(&f->route->cache, response, &f->arena, &targeted);
-	struct object *own = NULL;
-	if (control.private_names.len > 0 || control.no_cache_names.len > 0)
-		own = make_object(f, response, &stored->life, stored->reason, false);
-	if (!own)
-		return object_ref(stored);
-	object_share_body(own, stored);
-	return own;
-}
-
-/* Remembers that this key does not collapse, so that those who come next do not wait for nothing. */
-static void remember_pass(struct fetch *f, enum reason reason) ON_LOOP
-{
-	int64_t ms = f->route->cache.uncacheable_ms;
-	if (f->kind != FETCH_PRIVATE && ms > 0)
-		cache_remember_pass(
-		    f->worker->cache, f->at, wall_add(f->worker->loop.wall, ms), reason);
-}
-
-/* An answer for this client only. */
-static struct flow *pass(struct fetch *f, const struct response *response, const struct life *life,
-    enum reason reason) ON_LOOP
-{
-	if (!f->client)
-		return NULL;
-	struct object *o = make_object(f, response, life, reason, false);
-	bool has_body = response->framing != FRAMING_NONE;
-	if (o && has_body)
-		o->body = new_passing_body(response);
-	if (!o || (has_body && !o->body)) {
-		object_unref(&o);
-		return NULL;
-	}
-	/* The body's ref for the exchange; the object's own may go with the client. */
-	struct flow *body = has_body ? flow_ref(o->body) : NULL;
-	tell(
-	    f, &(struct fetch_result){ .object = o, .reason = reason, .status = response->status });
-	return body;
-}
-
-/* A storable answer: published while it fills. */
-static struct flow *store(struct fetch *f, const struct response *response, const struct life *life)
-    ON_LOOP
-{
-	struct object *o = make_object(f, response, life, REASON_STORED, true);
-	if (!o || !give_body(f, response, o)) {
-		object_unref(&o);
-		if (!f->worker->cache->cold)
-			remember_pass(f, REASON_TOO_LARGE);
-		end_claim(f, CLAIM_RELEASED, NULL, REASON_TOO_LARGE);
-		return pass(f, response, life, REASON_TOO_LARGE);
-	}
-	f->object = object_ref(o);
-	struct flow *body = flow_ref(o->body);
-	struct object *own = own_copy(f, response, o);
-	publish(f, o, own, response->status, false);
-	object_unref(&own);
-	object_unref(&o);
-	return body;
-}
-
-/* A final answer to a write: what it changed is not served any more (RFC 9111 4.4). */
-static void invalidate(struct fetch *f, const struct response *response) ON_LOOP
-{
-	static const enum field_id references[] = { FIELD_LOCATION, FIELD_CONTENT_LOCATION };
-	struct cache *cache = f->worker->cache;
-	if (!method_invalidates(f->ask.request.method, response->status))
-		return;
-	cache_invalidate(cache, f->key);
-	meter_add(&f->worker->meters.invalidations, 1);
-	for (size_t i = 0; i < COUNT_OF(references); i++) {
-		struct slice value = fields_value(&response->fields, references[i]);
-		struct key key;
-		if (value.at &&
-		    key_of_reference(&f->ask.request, value, &f->route->cache, cache_secret(cache),
-			&f->arena, &key))
-			cache_invalidate(cache, key);
-	}
-}
-
-/* A HEAD's answer says the same as the stored one, or that the stored one is old (RFC 9111 4.3.5). */
-static void update_by_head(struct fetch *f, const struct response *response) ON_LOOP
-{
-	struct fields stored;
-	struct response merged = { .status = 200, .version = response->version };
-	uint64_t length = 0;
-	/* What a write has overtaken is not made young again by a HEAD; and an origin that fails, or
-	 * answers the client's own condition, says nothing of what is stored. */
-	if (!f->stored || f->stored->status != 200 || response->status == 304 ||
-	    response->status >= 500 || !object_is_complete(f->stored) ||
-	    !object_length(f->stored, &length) || !object_fields(f->stored, &stored, &f->arena) ||
-	    !fence_holds(f->worker->cache->fence, f->key.hash, f->stored->seq))
-		return;
-	bool agrees = response->status == 200 && storable_head_agrees(&stored, length, response);
-	if (!agrees ||
-	    !keep_merge(&merged.fields, &f->arena, &stored, &response->fields, date_now(f))) {
-		cache_drop(f->worker->cache, f->stored);
-		return;
-	}
-	enum reason from;
-	struct request get = f->ask.request;
-	get.method = METHOD_GET;
-	struct life life = life_of(&f->route->cache, &merged, f->times, &f->arena, &from);
-	enum reason reason = storable_judge(&f->route->cache, &get, &merged, &life, &f->arena);
-	if (reason != REASON_STORED) {
-		if (!is_of_request(reason))
-			cache_drop(f->worker->cache, f->stored);
-		return;
-	}
-	struct object *o = make_object(f, &merged, &life, REASON_STORED, true);
-	if (!o)
-		return;
-	object_share_body(o, f->stored);
-	cache_publish(f->worker->cache, f->key, o, f->route->cache.max_variants);
-	cache_settle(f->worker->cache, o);
-	object_unref(&o);
-}
-
-/* An answer to a request of FETCH_PRIVATE. */
-static struct flow *take_private(
-    struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
-{
-	/* Another write since this one began makes its answer old, too. */
-	bool is_latest = fence_holds(f->worker->cache->fence, f->key.hash, f->seq);
-	if (f->ask.request.method == METHOD_HEAD)
-		update_by_head(f, response);
-	else
-		invalidate(f, response);
-	/* RFC 9110 9.3.3: a POST's answer that says it is the resource's new state serves GET. */
-	bool is_state = is_latest && f->ask.request.method == METHOD_POST &&
-	    f->route->cache.enabled &&
-	    storable_judge(&f->route->cache, &f->ask.request, response, life, &f->arena) ==
-		REASON_STORED;
-	if (!is_state)
-		return pass(f, response, life, f->reason);
-	/* It is what the write made, so the write's own fence does not overtake it. */
-	f->seq = fence_now(f->worker->cache->fence);
-	return store(f, response, life);
-}
-
-/* The statuses that stale-if-error covers (RFC 5861 4). */
-static bool is_error(uint16_t status)
-{
-	return status == 500 || (status >= 502 && status <= 504);
-}
-
-/* An answer to a request whose answer may be stored. */
-static struct flow *take_shared(
-    struct fetch *f, const struct response *response, const struct life *life) ON_LOOP
-{
-	enum reason reason = storable_judge(
-	    &f->route->cache, &f->ask.request, response, life, &f->arena);
-	/* A 5xx never takes the place of a good copy while that may still be served. */
-	if (is_error(response->status) && cover(f, response->status))
-		return NULL;
-	uint64_t length = response->framing == FRAMING_LENGTH ? response->content_length : 0;
-	if (reason == REASON_STORED && length > f->worker->cache->max_object_bytes)
-		reason = REASON_TOO_LARGE;
-	if (reason == REASON_STORED)
-		return store(f, response, life);
-	/* What was stored is superseded by an answer that may not be (RFC 9111 4.3.3); unless it is
-	 * the request that forbids storing, which says nothing of the answers of others. */
-	if (f->stored && response->status < 500 && !is_of_request(reason))
-		cache_drop(f->worker->cache, f->stored);
-	if (reason == REASON_AUTHORIZATION || !is_of_request(reason))
-		remember_pass(f, reason);
-	end_claim(f, CLAIM_RELEASED, NULL, reason);
-	return pass(f, response, life, reason);
+	struct fetch_client *client = f->client;
+	fetch_free(f);
+	if (client && client->on_over)
+		client->on_over(client, failure);
 }
 
 /* ---- the exchange's events ---- */
@@ -434,7 +43,7 @@ static struct flow *take_shared(
 static void on_interim(void *owner, const struct response *response)
 {
 	struct fetch *f = owner;
-	if (f->client)
+	if (f->client && f->client->on_interim)
 		f->client->on_interim(f->client, response);
 }
 
@@ -445,16 +54,17 @@ static struct flow *judge(struct fetch *f, const struct response *head) ON_LOOP
 	f->times.response = f->worker->loop.wall;
 	histogram_add(&f->worker->origin_seconds, f->worker->loop.now.us - f->began.us);
 	fields_strip_hop(&response.fields);
+	outcome_read_tags(f, &response);
 	bool is_answer_to_us = response.status == 304 && f->stored && f->kind != FETCH_PRIVATE;
 	/* A client that set no condition must never see the 304 itself: when there is no memory to
 	 * merge it, on_end says so. */
 	if (is_answer_to_us) {
-		(void)refresh(f, &response);
+		(void)outcome_refresh(f, &response);
 		return NULL;
 	}
 	struct life life = life_of(&f->route->cache, &response, f->times, &f->arena, &from);
-	return f->kind == FETCH_PRIVATE ? take_private(f, &response, &life)
-					: take_shared(f, &response, &life);
+	return f->kind == FETCH_PRIVATE ? outcome_take_private(f, &response, &life)
+					: outcome_take_shared(f, &response, &life);
 }
 
 static struct flow *on_head(void *owner, const struct response *head)
@@ -470,13 +80,6 @@ static struct flow *on_head(void *owner, const struct response *head)
 	return body;
 }
 
-/* A write without an answer may have been done all the same: what is stored is not trusted. */
-static void suspect_write(struct fetch *f)
-{
-	if (!method_is_safe(f->ask.request.method))
-		cache_invalidate(f->worker->cache, f->key);
-}
-
 static void on_end(void *owner, enum err failure)
 {
 	role_loop();
@@ -486,19 +89,23 @@ static void on_end(void *owner, enum err failure)
 	if (f->object)
 		cache_settle(f->worker->cache, f->object);
 	if (f->object && flow_outgrew(f->object->body) && !f->object->spool)
-		remember_pass(f, REASON_TOO_LARGE);
-	if (!had_head && failure != ERR_NONE && !cover(f, 0)) {
+		outcome_remember_pass(f, REASON_TOO_LARGE);
+	if (failure == ERR_NONE)
+		tagging_read(&f->tagging);
+	else
+		tagging_fail(&f->tagging, failure);
+	if (!had_head && failure != ERR_NONE && !outcome_cover(f, 0)) {
 		if (f->claim)
 			claim_fail(&f->claim, failure);
-		tell(
+		outcome_tell(
 		    f, &(struct fetch_result){ .failure = failure, .reason = REASON_ORIGIN_ERROR });
 	}
 	/* An answer came, and there was no memory to make anything of it. */
 	if (!f->is_told)
-		tell(f, &(struct fetch_result){ .failure = ERR_NO_MEMORY });
+		outcome_tell(f, &(struct fetch_result){ .failure = ERR_NO_MEMORY });
 	if (!had_head)
-		suspect_write(f);
-	fetch_free(f);
+		outcome_suspect_write(f);
+	fetch_end(f, failure);
 }
 
 static const struct exchange_events events = {
@@ -508,6 +115,19 @@ static const struct exchange_events events = {
 };
 
 /* ---- starting and leaving ---- */
+
+/*
+ * What was found may have been purged since, or while it was loaded: what is gone is not confirmed by
+ * an origin. After `seq` is known: of what comes later, that tells.
+ */
+static void drop_if_gone(struct fetch *f)
+{
+	if (!f->stored)
+		return;
+	struct fence_ruling ruling = fence_judge(f->worker->cache->fence, f->stored);
+	if (!ruling.stands && ruling.mode == PURGE_HARD)
+		object_unref(&f->stored);
+}
 
 static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) ON_LOOP
 {
@@ -526,15 +146,19 @@ static struct fetch *fetch_new(struct worker *w, const struct fetch_spec *spec) 
 	f->route = spec->route;
 	f->claim = spec->claim;
 	f->reason = spec->reason;
+	f->is_strict = spec->is_strict;
 	f->seq = fence_now(w->cache->fence);
 	f->began = w->loop.now;
 	f->times.request = w->loop.wall;
 	f->stored = spec->stored ? object_ref(spec->stored) : NULL;
+	drop_if_gone(f);
 	f->body = spec->body ? flow_ref(spec->body) : NULL;
 	arena_init(&f->arena, ARENA_BYTES);
 	f->key = copy_key(&f->arena, spec->key);
 	f->at = copy_key(&f->arena, spec->at);
-	if (ask_make(&f->ask, &f->arena, spec, f->plan->site.name))
+	struct fetch_spec own = *spec;
+	own.stored = f->stored;
+	if (ask_make(&f->ask, &f->arena, &own, f->plan->site.name))
 		return f;
 	fetch_free(f);
 	return NULL;
@@ -577,7 +201,7 @@ void fetch_close_all(struct worker *w)
 	LIST_EACH (link, &w->fetches) {
 		struct fetch *f = LIST_OF(link, struct fetch, link);
 		exchange_cancel(&f->exchange);
-		fetch_free(f);
+		fetch_end(f, ERR_CANCELLED);
 	}
 }
 
@@ -589,12 +213,12 @@ void fetch_leave(struct fetch_client *client)
 	client->fetch = NULL;
 	f->client = NULL;
 	/* What is stored, or may be yet, is worth finishing without its client. */
-	bool is_useful = f->kind != FETCH_PRIVATE && (f->claim || f->object);
+	bool is_useful = f->kind != FETCH_PRIVATE && (f->claim || f->object || f->tagging);
 	f->is_abandoned = f->is_in_event && !is_useful;
 	if (is_useful || f->is_in_event)
 		return;
 	if (f->times.response.ms == 0)
-		suspect_write(f);
+		outcome_suspect_write(f);
 	exchange_cancel(&f->exchange);
 	fetch_free(f);
 }

@@ -6,7 +6,9 @@
  * wait for it, and because the next one will.
  *
  *	FETCH_SHARED   holds the claim; a client waits for the answer, others may join
- *	FETCH_REFRESH  holds the claim; nobody waits (stale-while-revalidate)
+ *	FETCH_REFRESH  holds the claim; nobody waits (stale-while-revalidate, refreshing.h). Who
+ *	               wants to know how it went is a client without an answer: it gets an object
+ *	               only when that is stored
  *	FETCH_PRIVATE  no claim, for one client: other methods, uncacheable keys, bypass. Stored only
  *	               when a write says what it made, or a HEAD confirms what is stored
  */
@@ -20,8 +22,10 @@ enum fetch_kind { FETCH_SHARED, FETCH_REFRESH, FETCH_PRIVATE };
 struct fetch_result {
 	struct object *object; /* a ref for the receiver; NULL = failed */
 	enum err failure;      /* without an object */
-	enum reason reason; /* why it is stored or not; STALE_IF_ERROR when a stale copy covers */
-	uint16_t status;    /* of the origin's answer; 0 = none came */
+	/* Why it is stored or not; STALE_IF_ERROR when a stale copy covers; STORED, and not is_stored:
+	 * it will be, if its body tells its tags (tagging.h). */
+	enum reason reason;
+	uint16_t status; /* of the origin's answer; 0 = none came */
 	bool is_stored;
 	bool is_validated;    /* a 304 confirmed what was stored */
 	struct slice address; /* of the origin; borrowed for the call */
@@ -32,8 +36,10 @@ struct fetch_result {
 /* Who waits for a fetch. Embedded in the journey; told nothing any more after fetch_leave. */
 struct fetch_client {
 	struct fetch *fetch; /* NULL once it is over */
-	void (*on_interim)(struct fetch_client *, const struct response *);
+	void (*on_interim)(struct fetch_client *, const struct response *); /* NULL = not told */
 	void (*on_answer)(struct fetch_client *, const struct fetch_result *);
+	/* The fetch has ended, and its body with it; the last call. NULL = not told. */
+	void (*on_over)(struct fetch_client *, enum err failure);
 };
 
 struct fetch_spec {
@@ -46,9 +52,10 @@ struct fetch_spec {
 	struct flow *body;                 /* the request's, or NULL. FETCH_PRIVATE only */
 	struct key key, at;                /* primary key, and where the answer is stored */
 	struct object *stored; /* to validate, or to cover a failure; borrowed, may be NULL */
+	bool is_strict;        /* a stale answer will not do, even if the origin fails */
 	struct claim *claim;   /* passes to the fetch, also on failure */
 	enum reason reason;    /* why it is private: told back when the answer does not say more */
-	struct fetch_client *client; /* NULL for FETCH_REFRESH */
+	struct fetch_client *client; /* NULL = nobody's: FETCH_REFRESH */
 };
 
 /* Starts a fetch; everything in the spec is copied or counted. fail: as exchange_start; the claim

@@ -2,7 +2,7 @@
 /*
  * The journey of a request:
  *
- *	receive -> route -> redirect to https
+ *	receive -> route -> redirect to https, or purge
  *	                 -> lookup -> hit
  *	                           -> hit, and a refresh in the background
  *	                           -> claim -> fetch (new, or to validate what is stored)
@@ -21,6 +21,7 @@
 #include "cache/rule/vary.h"
 #include "edge/http/target.h"
 #include "edge/serve/gate.h"
+#include "edge/serve/purging.h"
 #include "edge/serve/trip.h"
 
 enum step {
@@ -33,6 +34,7 @@ enum step {
 	STEP_FETCH,   /* ask the origin, for all who wait */
 	STEP_PASS,    /* ask the origin, for this client alone */
 	STEP_ANSWER,  /* compose and send */
+	STEP_PURGE,   /* the client changes what is stored */
 	STEP_DIVERT,  /* send the client to https */
 	STEP_FAIL,    /* compose and send an error */
 	STEP_WAIT,    /* an event goes on: a letter, a fetch's answer, the client */
@@ -59,6 +61,7 @@ static enum step step_receive(struct trip *t) ON_LOOP
 	if (refused != ERR_NONE)
 		return fail(t, refused);
 	t->control = control_of_request(&t->stream->request.fields);
+	t->least = trip_least(t);
 	return STEP_ROUTE;
 }
 
@@ -89,6 +92,8 @@ static enum step step_route(struct trip *t)
 	    request, &t->route->cache, cache_secret(t->worker->cache), &t->stream->arena);
 	if (t->query.key.text.len == 0)
 		return fail(t, ERR_HEAD_TOO_LARGE);
+	if (purging_is_asked(t))
+		return STEP_PURGE;
 	if (request->upgrade.len > 0 && t->route->websocket)
 		return pass(t, SL("bypass"), REASON_TUNNEL);
 	if (request->upgrade.len > 0 && request->version == 20)
@@ -129,13 +134,6 @@ static enum step miss(struct trip *t, struct slice forward, enum reason reason)
 	return STEP_CLAIM;
 }
 
-/* Answers to credentials were not for everyone; those to requests without may be. */
-static bool is_known_uncacheable(const struct trip *t)
-{
-	return t->query.reason != REASON_AUTHORIZATION ||
-	    fields_have_credentials(&t->stream->request.fields);
-}
-
 /*
  * The key was uncacheable a moment ago: nobody waits for anybody. But the answer is looked at anew,
  * and stored if it may be now: one bad answer does not close a key.
@@ -151,7 +149,7 @@ static enum step ask_alone(struct trip *t)
 	return is_plain ? STEP_FETCH : step;
 }
 
-static enum step step_lookup(struct trip *t)
+static enum step step_lookup(struct trip *t) ON_LOOP
 {
 	struct cache_query *query = &t->query;
 	query->request = &t->stream->request.fields;
@@ -160,10 +158,10 @@ static enum step step_lookup(struct trip *t)
 	object_unref(&query->object);
 	t->may_be_cold = false;
 	switch (cache_find(t->worker->cache, query)) {
-	case CACHE_FOUND: return STEP_JUDGE;
+	case CACHE_FOUND: return trip_asks_disk(t) ? STEP_WAIT : STEP_JUDGE;
 	case CACHE_COLD: t->may_be_cold = true; return STEP_CLAIM;
 	case CACHE_PASS:
-		if (is_known_uncacheable(t))
+		if (trip_is_uncacheable(t))
 			return ask_alone(t);
 		break;
 	case CACHE_MISS: break;
@@ -180,23 +178,12 @@ static enum step hit(struct trip *t, enum result result)
 	return STEP_ANSWER;
 }
 
-/* Whether the client, not the age of what is stored, asks for the origin (RFC 9211 2.2). */
-static bool is_asked_for(enum reason reason)
-{
-	return reason == REASON_REQUEST_NO_CACHE || reason == REASON_REQUEST_MAX_AGE ||
-	    reason == REASON_REQUEST_MIN_FRESH;
-}
-
 static void refresh(struct trip *t) ON_LOOP;
 
 static enum step step_judge(struct trip *t) ON_LOOP
 {
-	const struct object *stored = t->query.object;
-	enum reason reason = REASON_INVALIDATED;
-	enum fresh_verdict verdict = FRESH_VALIDATE;
-	if (!t->query.is_overtaken)
-		verdict = fresh_judge(&stored->life, &t->control, t->worker->loop.wall, &reason);
-	switch (verdict) {
+	enum reason reason;
+	switch (trip_judge(t, &reason)) {
 	case FRESH_SERVE:
 		t->reason = reason;
 		return hit(t, reason == REASON_FRESH ? RESULT_HIT : RESULT_STALE);
@@ -206,7 +193,7 @@ static enum step step_judge(struct trip *t) ON_LOOP
 			refresh(t);
 		return hit(t, RESULT_STALE);
 	case FRESH_VALIDATE:
-		return miss(t, is_asked_for(reason) ? SL("request") : SL("stale"), reason);
+		return miss(t, reason_is_request(reason) ? SL("request") : SL("stale"), reason);
 	case FRESH_GONE: break;
 	}
 	object_unref(&t->query.object);
@@ -221,14 +208,7 @@ static enum step step_judge(struct trip *t) ON_LOOP
  */
 static enum step second_look(struct trip *t)
 {
-	const struct object *before = t->query.object;
-	struct cache_query again = t->query;
-	again.object = NULL;
-	again.is_ram_only = true;
-	enum cache_outcome outcome = cache_find(t->worker->cache, &again);
-	bool is_new = outcome == CACHE_FOUND && again.object != before && !again.is_overtaken;
-	object_unref(&again.object);
-	if (is_new && t->looks == 0) {
+	if (t->looks == 0 && trip_sees_newer(t)) {
 		claim_end(&t->claim, CLAIM_LOOK, NULL, REASON_NONE);
 		t->looks++;
 		return STEP_LOOKUP;
@@ -238,19 +218,13 @@ static enum step second_look(struct trip *t)
 	return t->may_be_cold && !is_loaded ? STEP_LOAD : STEP_FETCH;
 }
 
-static struct claim_times claim_times(const struct trip *t)
-{
-	const struct fence *fence = t->worker->cache->fence;
-	return (struct claim_times){ fence_now(fence), fence_number(fence, t->query.key.hash) };
-}
-
 static enum step step_claim(struct trip *t) ON_LOOP
 {
 	const struct cache_policy *policy = &t->route->cache;
 	struct cache *cache = t->worker->cache;
 	/* Round and round: a request that we have seen before might wait for itself. */
 	struct claim_wait *wait = t->is_circling ? NULL : &t->wait;
-	switch (claim_take(cache->claims, t->query.at.hash, claim_times(t), wait,
+	switch (claim_take(cache->claims, t->query.at.hash, trip_claim_times(t), wait,
 	    policy->max_waiters, &t->claim)) {
 	case CLAIM_MINE: return second_look(t);
 	case CLAIM_JOINED:
@@ -277,20 +251,10 @@ static enum step step_load(struct trip *t) ON_LOOP
 	return t->is_loading ? STEP_WAIT : STEP_FETCH;
 }
 
-/* Why the origin must not see this request, or not yet (RFC 8470 5.2). */
-static enum err bars_origin(struct trip *t) ON_LOOP
-{
-	if (t->control.only_if_cached)
-		return ERR_ONLY_IF_CACHED;
-	if (gate_replays(t->stream))
-		return ERR_TOO_EARLY;
-	return trip_lacks_memory(t) ? ERR_BUSY : ERR_NONE;
-}
-
 static enum step step_fetch(struct trip *t) ON_LOOP
 {
 	struct fetch_spec spec = trip_fetch_spec(t, FETCH_SHARED);
-	enum err barred = bars_origin(t);
+	enum err barred = trip_bars_origin(t);
 	if (barred != ERR_NONE) {
 		if (t->claim)
 			claim_end(&t->claim, CLAIM_LOOK, NULL, REASON_NONE);
@@ -330,8 +294,8 @@ static void refresh(struct trip *t)
 {
 	struct fetch_spec spec = trip_fetch_spec(t, FETCH_REFRESH);
 	struct cache *cache = t->worker->cache;
-	if (claim_take(cache->claims, t->query.at.hash, claim_times(t), NULL, 0, &spec.claim) !=
-	    CLAIM_MINE)
+	if (claim_take(cache->claims, t->query.at.hash, trip_claim_times(t), NULL, 0,
+		&spec.claim) != CLAIM_MINE)
 		return;
 	meter_add(&t->worker->meters.refreshes, 1);
 	/* A refresh that cannot start costs nobody anything: the next request tries again. */
@@ -344,8 +308,9 @@ static void refresh(struct trip *t)
 static enum step take_joined(struct trip *t, struct object *object, enum reason reason)
 {
 	const struct fields *fields = &t->stream->request.fields;
-	if (object->spec.len > 0 &&
-	    !slice_eq(vary_values(fields, object->spec, &t->stream->arena), object->values)) {
+	bool fits = object->spec.len == 0 ||
+	    slice_eq(vary_values(fields, object->spec, &t->stream->arena), object->values);
+	if (!fits || !trip_may_take(t, object, reason)) {
 		object_unref(&object);
 		t->is_collapsed = false;
 		return t->looks > LOOKS_MAX ? pass(t, SL("vary-miss"), REASON_VARY_MISS)
@@ -362,9 +327,8 @@ static enum step take_joined(struct trip *t, struct object *object, enum reason 
 static enum step take_joined_failure(struct trip *t, enum err failure)
 {
 	struct object *stored = t->query.object;
-	const struct fence *fence = t->worker->cache->fence;
-	if (!stored || !fence_holds(fence, t->query.key.hash, stored->seq) ||
-	    !fresh_may_cover_error(&stored->life, &t->control, t->worker->loop.wall))
+	if (!stored || stored->seq < t->least ||
+	    !cache_may_cover_error(t->worker->cache, stored, &t->control, t->worker->loop.wall))
 		return fail(t, failure);
 	t->reason = REASON_STALE_IF_ERROR;
 	return hit(t, RESULT_STALE);
@@ -373,10 +337,9 @@ static enum step take_joined_failure(struct trip *t, enum err failure)
 /* What came from the disk is judged as if it had been found in RAM, whether RAM took it or not. */
 static void take_loaded(struct trip *t, struct object *object)
 {
-	const struct cache *cache = t->worker->cache;
 	object_unref(&t->query.object);
 	t->query.object = object;
-	t->query.is_overtaken = !fence_holds(cache->fence, t->query.key.hash, object->seq);
+	t->query.ruling = fence_judge(t->worker->cache->fence, object);
 }
 
 static enum step take_claim_end(struct trip *t)
@@ -427,6 +390,18 @@ static void on_patience_over(struct deadline *d)
 	run(t, pass(t, t->forward.len ? t->forward : SL("uri-miss"), REASON_WAIT_TIMEOUT));
 }
 
+/* The disk told what was purged of what RAM has. */
+static void on_checked(struct cache_check *check)
+{
+	role_loop();
+	struct trip *t = CONTAINER_OF(check, struct trip, check);
+	t->is_checking = false;
+	if (!t->stream)
+		trip_release(t);
+	else
+		run(t, STEP_LOOKUP);
+}
+
 static void on_loaded(struct cold_load *load, struct object *object)
 {
 	role_loop();
@@ -470,12 +445,33 @@ static void on_answer(struct fetch_client *client, const struct fetch_result *re
 	} else if (result->is_validated) {
 		t->reason = REASON_NOT_MODIFIED;
 		t->result = RESULT_REVALIDATED;
-	} else if (!result->is_stored) {
+	} else if (!result->is_stored && result->reason != REASON_STORED) {
 		if (t->reason != REASON_KNOWN_UNCACHEABLE)
 			t->reason = result->reason;
 		t->result = RESULT_PASS;
 	}
 	run(t, STEP_ANSWER);
+}
+
+/* ---- purge ---- */
+
+static void on_purged(struct purge *p)
+{
+	role_loop();
+	struct trip *t = CONTAINER_OF(p, struct trip, purge);
+	enum err err = purging_end(t);
+	if (!t->stream)
+		trip_release(t);
+	else if (err)
+		run(t, fail(t, err));
+	else
+		purging_answer(t);
+}
+
+static enum step step_purge(struct trip *t) ON_LOOP
+{
+	enum err refused = purging_begin(t, on_purged);
+	return refused ? fail(t, refused) : STEP_WAIT;
 }
 
 /* ---- answer, fail ---- */
@@ -486,11 +482,16 @@ static enum step step_answer(struct trip *t) ON_LOOP
 	struct answer_form form = trip_form(t);
 	struct answer answer;
 	if (!answer_object(&form, t->object, &note, &t->delivery, &answer)) {
-		bool too_late = !form.arena->overflow && !form.lines->overflow && !t->client.fetch;
+		/* A body on its way to the disk is past its beginning, and not there yet. */
+		bool is_old = !t->client.fetch || t->result == RESULT_REVALIDATED;
+		bool too_late = !form.arena->overflow && !form.lines->overflow && is_old;
 		delivery_end(&t->delivery);
 		object_unref(&t->object);
-		return too_late ? pass(t, SL("uri-miss"), REASON_TOO_LARGE)
-				: fail(t, ERR_NO_MEMORY);
+		if (!too_late)
+			return fail(t, ERR_NO_MEMORY);
+		fetch_leave(&t->client);
+		t->is_stored = false;
+		return pass(t, SL("uri-miss"), REASON_TOO_LARGE);
 	}
 	t->status = answer.status;
 	stream_answer(t->stream, &answer, &t->delivery.source);
@@ -538,6 +539,7 @@ static const struct {
 	[STEP_FETCH] = { "fetch", step_fetch },
 	[STEP_PASS] = { "pass", step_pass },
 	[STEP_ANSWER] = { "answer", step_answer },
+	[STEP_PURGE] = { "purge", step_purge },
 	[STEP_DIVERT] = { "divert", step_divert },
 	[STEP_FAIL] = { "fail", step_fail },
 };
@@ -559,7 +561,9 @@ static const struct trip_events events = {
 	.on_claim = on_claim,
 	.on_patience_over = on_patience_over,
 	.on_loaded = on_loaded,
+	.on_checked = on_checked,
 	.on_answer = on_answer,
+	.on_purged = on_purged,
 };
 
 static void on_request(struct stream *stream)

@@ -30,7 +30,8 @@ struct site {
 	size_t entrance_count;
 	struct tls_client *const *origin_tls; /* as `origins`; NULL = plain */
 	const struct proxies *trusted;        /* whose forwarded fields count */
-	struct slice name;                    /* in Via and Cache-Status */
+	const struct proxies *purgers; /* who may PURGE; none = it is a method as any other */
+	struct slice name;             /* in Via and Cache-Status */
 	void *owner;
 	void (*drop)(void *owner); /* thread: any */
 };

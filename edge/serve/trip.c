@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/serve/trip.h"
 
+#include "edge/serve/gate.h"
+
 enum { LINES_MAX = 64 * 1024 };
 
 /* ---- what comes by itself and decides nothing ---- */
@@ -66,6 +68,7 @@ static struct trip *trip_new(struct worker *w, const struct trip_events *events)
 	deadline_init(&t->patience, events->on_patience_over);
 	t->wait.home = &w->loop;
 	t->load.loaded = events->on_loaded;
+	t->check.done = events->on_checked;
 	t->client.on_interim = on_interim;
 	t->client.on_answer = events->on_answer;
 	return t;
@@ -109,6 +112,7 @@ struct fetch_spec trip_fetch_spec(struct trip *t, enum fetch_kind kind)
 		.at = t->query.at,
 		.stored = t->query.object,
 		.reason = t->reason,
+		.is_strict = t->least > 0,
 	};
 }
 
@@ -128,13 +132,101 @@ void trip_keep_origin(struct trip *t, const struct fetch_result *result)
 	t->forward_status = result->status;
 }
 
+/* ---- what is found ---- */
+
+uint64_t trip_least(const struct trip *t)
+{
+	uint64_t seq;
+	struct slice text = fields_value(&t->stream->request.fields, FIELD_LARDER_MIN_SEQ);
+	return text.at && slice_to_u64(text, &seq) ? purge_number(t->worker->purges, seq) : 0;
+}
+
+/* Answers to credentials were not for everyone; those to requests without may be. */
+bool trip_is_uncacheable(const struct trip *t)
+{
+	return t->query.reason != REASON_AUTHORIZATION ||
+	    fields_have_credentials(&t->stream->request.fields);
+}
+
+enum fresh_verdict trip_judge(const struct trip *t, enum reason *ret_reason)
+{
+	const struct object *stored = t->query.object;
+	const struct fence_ruling *ruling = &t->query.ruling;
+	const struct life life = cache_life(stored, ruling);
+	enum fresh_verdict verdict = fresh_judge(
+	    &life, &t->control, t->worker->loop.wall, ret_reason);
+	if (unlikely(stored->seq < t->least) && verdict != FRESH_GONE) {
+		*ret_reason = REASON_REQUEST_MIN_SEQ;
+		return FRESH_VALIDATE;
+	}
+	if (unlikely(!ruling->stands) && verdict == FRESH_VALIDATE &&
+	    !reason_is_request(*ret_reason))
+		*ret_reason = ruling->mode == PURGE_SOFT ? REASON_PURGED : REASON_INVALIDATED;
+	return verdict;
+}
+
+enum err trip_bars_origin(struct trip *t)
+{
+	if (t->control.only_if_cached)
+		return ERR_ONLY_IF_CACHED;
+	if (gate_replays(t->stream))
+		return ERR_TOO_EARLY;
+	return trip_lacks_memory(t) ? ERR_BUSY : ERR_NONE;
+}
+
+bool trip_asks_disk(struct trip *t)
+{
+	if (likely(!t->query.ruling.is_unsure) || t->was_checked)
+		return false;
+	t->was_checked = true;
+	t->check.home = &t->worker->loop;
+	t->is_checking = cache_recall(t->worker->cache, &t->check, t->query.object);
+	return t->is_checking;
+}
+
+bool trip_sees_newer(struct trip *t)
+{
+	struct cache_query again = t->query;
+	again.object = NULL;
+	again.is_ram_only = true;
+	enum cache_outcome outcome = cache_find(t->worker->cache, &again);
+	bool is_new = outcome == CACHE_FOUND && again.object != t->query.object &&
+	    again.ruling.stands && again.object->seq >= t->least;
+	object_unref(&again.object);
+	return is_new;
+}
+
+bool trip_may_take(const struct trip *t, struct object *object, enum reason reason)
+{
+	struct cache *cache = t->worker->cache;
+	if (object->seq < t->least)
+		return false;
+	return reason == REASON_STALE_IF_ERROR
+	    ? cache_may_cover_error(cache, object, &t->control, t->worker->loop.wall)
+	    : fence_judge(cache->fence, object).stands;
+}
+
+struct claim_times trip_claim_times(const struct trip *t)
+{
+	const struct fence *fence = t->worker->cache->fence;
+	uint64_t purged = fence_number(fence, t->query.key.text);
+	return (struct claim_times){ fence_now(fence), max_u64(purged, t->least) };
+}
+
+/* What is left of the life of what is delivered. */
+static struct life trip_life(const struct trip *t)
+{
+	bool was_found = t->object && t->object == t->query.object;
+	return was_found ? cache_life(t->object, &t->query.ruling) : t->object->life;
+}
+
 static void note_age(const struct trip *t, struct note *note)
 {
 	const struct wall now = t->worker->loop.wall;
-	const struct life *life = &t->object->life;
-	note->age_s = life_age_s(life, now);
+	const struct life life = trip_life(t);
+	note->age_s = life_age_s(&life, now);
 	note->has_age = t->forward.len == 0 || t->is_collapsed || note->age_s > 0;
-	note->status.ttl_s = life_ttl_s(life, now);
+	note->status.ttl_s = life_ttl_s(&life, now);
 	note->status.has_ttl = t->is_stored || note->is_from_store;
 }
 
@@ -274,7 +366,7 @@ bool trip_lacks_memory(struct trip *t)
 void trip_release(struct trip *t)
 {
 	if (mail_is_posted(&t->wait.mail) || mail_is_posted(&t->delivery.wake) ||
-	    mail_is_posted(&t->delivery.leave) || t->is_loading)
+	    mail_is_posted(&t->delivery.leave) || t->is_loading || t->is_checking || t->is_purging)
 		return;
 	struct worker *w = t->worker;
 	reset(t);
@@ -307,6 +399,6 @@ void trip_close_all(struct worker *w)
 		free(t);
 		w->trips--;
 	}
-	if (w->trips == 0)
+	if (w->trips == 0 && w->refreshers == 0 && list_empty(&w->taggings))
 		loop_stop(&w->loop);
 }

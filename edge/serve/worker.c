@@ -6,9 +6,12 @@
 #include "edge/serve/arrival.h"
 #include "edge/serve/fetch.h"
 #include "edge/serve/journey.h"
+#include "edge/serve/tagging.h"
 #include "edge/serve/trip.h"
 
 enum { HEAD_MAX = 512 * 1024 };
+/* Few taggers: a body takes up to 50 MB of RAM while one parses it. */
+enum { TAGGERS = 2, BODIES_QUEUED = 256 };
 
 // clang-format off
 #define METER_STRUCT struct serve_meters
@@ -26,17 +29,24 @@ struct slice result_name(enum result result)
 		[RESULT_COLLAPSED] = { "collapsed", 9 },
 		[RESULT_PASS] = { "pass", 4 },
 		[RESULT_REDIRECT] = { "redirect", 8 },
+		[RESULT_PURGE] = { "purge", 5 },
 		[RESULT_ERROR] = { "error", 5 },
 	};
 	return names[result];
 }
 
-enum err worker_init(struct worker *w, unsigned index, struct cache *cache,
-    struct access_log *access, _Atomic uint64_t *connections)
+struct crew *taggers_new(void)
 {
-	*w = (struct worker){ .cache = cache, .access = access };
+	return crew_new("tag", TAGGERS, BODIES_QUEUED);
+}
+
+enum err worker_init(struct worker *w, unsigned index, struct cache *cache, struct crew *taggers,
+    _Atomic uint64_t *connections)
+{
+	*w = (struct worker){ .cache = cache, .taggers = taggers };
 	list_init(&w->spare_trips);
 	list_init(&w->fetches);
+	list_init(&w->taggings);
 	buf_init(&w->lines, HEAD_MAX);
 	if (getrandom(&w->next_id, sizeof(w->next_id), 0) != (ssize_t)sizeof(w->next_id))
 		return ERR_SYSTEM;
@@ -104,6 +114,7 @@ void worker_close(struct worker *w)
 	w->front.on_drained = NULL;
 	front_fini(&w->front);
 	fetch_close_all(w);
+	tagging_close_all(w);
 	plan_unref(&w->plan);
 	w->is_closing = true;
 	trip_close_all(w);

@@ -137,7 +137,7 @@ static const struct flag table[] = {
 		"certificate of https listeners, PEM; repeat with --key for more"},
 	[FLAG_KEY] = {"--key", NULL, "FILE", .repeats = true, .verbs = LOADING,
 		.doc = "its private key; the first --key belongs to the first --cert"},
-	{"--admin", NULL, "ADDRESS", "admin: ", "", false, LOADING,
+	{"--admin", NULL, "ADDRESS", "admin: {listen: ", "}", false, LOADING,
 		"host:port, unix:/path or off (off)"},
 	{"--store", NULL, "DIR", "store: {path: ", "}", false, LOADING,
 		"keep objects on disk here (RAM only)"},

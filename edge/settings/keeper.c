@@ -54,6 +54,10 @@ static uint64_t look(const struct premises *p)
 		look_at(&sum, origins[i].tls.cert);
 		look_at(&sum, origins[i].tls.key);
 	}
+	look_at(&sum, s->admin.cert);
+	look_at(&sum, s->admin.key);
+	look_at(&sum, s->admin.client_ca);
+	look_at(&sum, s->admin.tokens);
 	return sum;
 }
 

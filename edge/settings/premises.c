@@ -3,7 +3,7 @@
 
 #include "edge/conf/address.h"
 
-enum { ARENA_BYTES = 4 * 1024 * 1024, WHY_BYTES = 512 };
+enum { ARENA_BYTES = 4 * 1024 * 1024, WHY_BYTES = 512, ADMIN_HANDSHAKE_MS = 10 * 1000 };
 
 /* Where the work of one premises_new leaves what it finds. */
 struct making {
@@ -195,6 +195,83 @@ static void make_clients(struct making *m)
 			p->origin_tls[i] = make_client(m, i);
 }
 
+/* ---- admin ---- */
+
+/* Its certificate in the words of a listener's. No tickets: larderctl asks once. */
+static struct tls_options admin_tls_options(struct making *m, struct tls_pair_options *pair)
+{
+	const struct admin_settings *admin = &m->premises->settings->admin;
+	static struct slice http1[] = { { "http/1.1", 8 } };
+	*pair = (struct tls_pair_options){ admin->cert, admin->key };
+	return (struct tls_options){
+		.certificates = { pair, 1 },
+		.min_version = TLS_VERSION_12,
+		.alpn = { http1, 1 },
+		.handshake_ms = ADMIN_HANDSHAKE_MS,
+		.client_certificate = admin->client_ca.len ? TLS_CLIENT_REQUIRED : TLS_CLIENT_OFF,
+		.client_ca = admin->client_ca,
+	};
+}
+
+static struct tls_server *make_admin_tls(struct making *m)
+{
+	const struct premises *in_force = m->before.in_force;
+	struct tls_server *before = in_force && m->before.keeps_pairs ? in_force->admin_entrance.tls
+								      : NULL;
+	struct slice address = m->premises->settings->admin.listen;
+	struct tls_pair_options pair;
+	struct tls_options options = admin_tls_options(m, &pair);
+	struct tls_server *tls = NULL;
+	char why[WHY_BYTES] = "";
+	enum err e = tls_server_new(&options, NULL, before, &tls, why, sizeof(why));
+	if (e != ERR_NONE && before) {
+		tell(m, "admin", address, reason(e, why));
+		return tls_server_ref(before);
+	}
+	if (e != ERR_NONE)
+		refuse(m, "admin", address, reason(e, why));
+	else if (why[0])
+		tell(m, "admin", address, why);
+	return tls;
+}
+
+static void make_tokens(struct making *m)
+{
+	const struct premises *before = m->before.in_force;
+	struct tokens *old = before ? before->admin_tokens : NULL;
+	struct tokens *tokens = tokens_load(m->premises->settings->admin.tokens, old, m->errors);
+	if (!tokens && old && m->before.keeps_pairs)
+		tokens = tokens_ref(old);
+	m->has_failed |= !tokens;
+	m->premises->admin_tokens = tokens;
+}
+
+/* Whether it is open, and TLS, was settled at the start. */
+static void make_admin(struct making *m)
+{
+	struct premises *p = m->premises;
+	const struct admin_settings *admin = &p->settings->admin;
+	const struct premises *before = m->before.in_force;
+	bool is_safe = before ? before->admin_entrance.tls != NULL : is_https(admin->listen);
+	parse_blocks(m, &admin->allow, &p->admin_allow);
+	if (is_safe && is_https(admin->listen))
+		p->admin_entrance.tls = make_admin_tls(m);
+	else if (is_safe)
+		p->admin_entrance.tls = tls_server_ref(before->admin_entrance.tls);
+	if (admin->tokens.len > 0)
+		make_tokens(m);
+}
+
+struct admin_access premises_admin(const struct premises *p)
+{
+	return (struct admin_access){
+		.entrance = &p->admin_entrance,
+		.allow = &p->admin_allow,
+		.tokens = p->admin_tokens,
+		.client_scopes = admin_client_scopes(&p->settings->admin),
+	};
+}
+
 /* ---- life ---- */
 
 struct premises *premises_new(struct settings *settings, struct keyring *keyring,
@@ -205,8 +282,10 @@ struct premises *premises_new(struct settings *settings, struct keyring *keyring
 	struct making m = { p, keyring, before, errors, false };
 	arena_init(&p->arena, ARENA_BYTES);
 	parse_blocks(&m, &settings->trusted_proxies, &p->trusted);
+	parse_blocks(&m, &settings->purge.allow, &p->purgers);
 	make_entrances(&m);
 	make_clients(&m);
+	make_admin(&m);
 	if (m.has_failed)
 		premises_unref(&p);
 	return p;
@@ -226,6 +305,8 @@ void premises_unref(struct premises **now)
 		return;
 	for (size_t i = 0; i < p->entrance_count; i++)
 		tls_server_unref(&p->entrances[i].tls);
+	tls_server_unref(&p->admin_entrance.tls);
+	tokens_unref(&p->admin_tokens);
 	for (size_t i = 0; i < p->settings->origins.count; i++)
 		tls_client_unref(&p->origin_tls[i]);
 	settings_unref(&p->settings);
@@ -250,6 +331,7 @@ struct site premises_site(struct premises *p)
 		.entrance_count = p->entrance_count,
 		.origin_tls = p->origin_tls,
 		.trusted = &p->trusted,
+		.purgers = &p->purgers,
 		.name = s->name,
 		.owner = premises_ref(p),
 		.drop = drop,

@@ -9,13 +9,14 @@
  * as it was.
  *
  *	premises_new(settings, ..., NULL)        a start, a reload: all of it is good, or nothing
- *	premises_new(settings, ..., in force)    certificates were renewed: a pair that cannot be
+ *	premises_new(settings, ..., in force)    certificates or tokens were renewed: what cannot be
  *	                                         read stays as it is in force, and that is told
  *
  * thread: made on the control loop or before there is one; it reads files. Freed on any.
  */
 #pragma once
 
+#include "edge/admin/actor.h"
 #include "edge/serve/plan.h"
 #include "edge/settings/keyring.h"
 #include "edge/settings/settings.h"
@@ -25,11 +26,15 @@ struct premises {
 	/* fixed after premises_new */
 	struct settings *settings;
 	struct arena arena;
-	struct proxies trusted;
+	struct proxies trusted, purgers;
 	struct entrance *entrances; /* as the listeners */
 	struct slice *addresses;    /* of the entrances */
 	size_t entrance_count;
 	struct tls_client **origin_tls; /* as settings.origins */
+	struct entrance admin_entrance;
+	struct proxies admin_allow;
+	struct tokens
+	    *admin_tokens; /* NULL = none are asked for; their rates are the control loop's */
 };
 
 /* What is there before, for premises_new. */
@@ -45,5 +50,7 @@ struct premises *premises_new(
 struct premises *premises_ref(struct premises *);
 void premises_unref(struct premises **);
 
+/* Who may do what on the admin listener; as long as the premises. */
+struct admin_access premises_admin(const struct premises *);
 /* One worker's hold on the premises, as serving sees them. */
 struct site premises_site(struct premises *);

@@ -7,13 +7,16 @@
 #include "edge/admin/admin.h"
 #include "edge/base/log.h"
 #include "edge/conf/print.h"
+#include "edge/serve/refreshing.h"
 #include "edge/serve/worker.h"
 #include "edge/settings/governor.h"
 #include "edge/settings/keeper.h"
+#include "edge/settings/logs.h"
 #include "edge/settings/notify.h"
 #include "edge/settings/process.h"
 #include "edge/settings/scrape.h"
 #include "edge/settings/verbs.h"
+#include "purge/log.h"
 
 enum { WORKERS_MAX = 256, WHY_BYTES = 512, SIGNALS = 5 };
 
@@ -37,19 +40,21 @@ struct server {
 	struct governor governor;
 	struct cache cache;
 	struct access_log *access;
+	struct audit *audit;
 	struct seat *seats;
-	unsigned worker_count;
-	unsigned drained_count;
+	struct crew *taggers;
+	unsigned worker_count, drained_count;
 	_Atomic uint64_t connections;
 	struct metrics metrics;
 	unsigned known_shares; /* to the metrics */
 	struct admin admin;
-	bool has_admin;
+	struct purge_log *purges;
+	struct refreshing *refreshing;
 	struct watchdog watchdog;
 	struct pid_file pid_file;
 	struct ev_signal signals[SIGNALS];
 	struct deadline patience; /* of a graceful stop */
-	bool is_ready, is_stopping;
+	bool has_admin, is_ready, is_stopping;
 	char why[WHY_BYTES];
 };
 
@@ -86,12 +91,13 @@ static bool init_workers(struct server *s)
 	uint64_t wanted = s->settings->workers ? s->settings->workers : (uint64_t)processors;
 	s->worker_count = (unsigned)min_u64(wanted, WORKERS_MAX);
 	s->seats = calloc(s->worker_count, sizeof(*s->seats));
-	if (!s->seats)
+	s->taggers = taggers_new();
+	if (!s->seats || !s->taggers)
 		return say(s, "workers", ERR_NO_MEMORY);
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct seat *seat = &s->seats[i];
 		seat->server = s;
-		enum err e = worker_init(&seat->worker, i, &s->cache, NULL, &s->connections);
+		enum err e = worker_init(&seat->worker, i, &s->cache, s->taggers, &s->connections);
 		if (e != ERR_NONE)
 			return say(s, "workers", e);
 	}
@@ -135,13 +141,6 @@ static bool become_user(struct server *s)
 	return e == ERR_NONE || say(s, "process", e);
 }
 
-static void divide_cache(struct server *s, const struct settings *settings)
-{
-	struct shares shares;
-	shares_of(&settings->shares, &shares);
-	cache_set_shares(&s->cache, &shares);
-}
-
 static bool open_cache(struct server *s)
 {
 	const struct store_settings *store = &s->settings->store;
@@ -154,28 +153,32 @@ static bool open_cache(struct server *s)
 		.hot_bytes = governor_first_budget(limit, store->hot_bytes),
 		.memory_bytes = limit,
 		.max_object_bytes = store->max_object_bytes,
+		.pattern = purge_pattern,
+		.pattern_arg = s->purges = purge_log_new(&s->cache, &s->control),
 	};
-	enum err e = cache_init(&s->cache, &options);
+	enum err e = s->purges ? cache_init(&s->cache, &options) : ERR_NO_MEMORY;
 	free(path);
-	if (e != ERR_NONE)
-		return say(s, "cache", e);
-	divide_cache(s, s->settings);
+	if (e == ERR_NONE)
+		s->refreshing = refreshing_new(&s->control, s->purges, s->worker_count);
+	if (!s->refreshing)
+		return say(s, "cache", e ? e : ERR_NO_MEMORY);
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		s->seats[i].worker.purges = s->purges;
+		refreshing_add(s->refreshing, &s->seats[i].worker);
+	}
+	shares_divide(&s->settings->shares, &s->cache);
 	return true;
 }
 
-static bool open_access_log(struct server *s)
+static bool open_logs(struct server *s)
 {
-	const struct log_settings *log = &s->settings->log;
-	if (slice_eq(log->access, SL("off")))
-		return true;
-	char *target = slice_to_str(log->access);
-	enum access_format format = log->format == LOG_FORMAT_COMBINED ? ACCESS_COMBINED
-								       : ACCESS_JSON;
-	s->access = access_open(target, format, log->queue_bytes);
-	if (!s->access)
-		snprintf(s->why, sizeof(s->why), "%s: %s", target, strerror(errno));
-	free(target);
-	return s->access || say(s, "access log", ERR_SYSTEM);
+	const struct settings *is = s->settings;
+	if (!logs_open_access(&is->log, &s->access, s->why, sizeof(s->why)))
+		return say(s, "access log", ERR_SYSTEM);
+	if (!logs_open_audit(&is->purge, &s->audit, s->why, sizeof(s->why)))
+		return say(s, "audit log", ERR_SYSTEM);
+	return !s->audit || purge_log_set_audit(s->purges, s->audit) ||
+	    say(s, "audit log", ERR_NO_MEMORY);
 }
 
 static void on_worker_start(UNUSED struct loop *loop, void *arg)
@@ -250,10 +253,14 @@ static void add_metrics(struct server *s)
 		scrape_worker(m, &s->seats[i].worker);
 	scrape_cache(m, &s->cache);
 	metrics_add_table(m, &governor_meter_table, &s->governor.meters, "");
+	metrics_add_table(m, &purge_meter_table, purge_meters(s->purges), "");
 	s->known_shares = 1;
 	scrape_shares(m, &s->cache, &s->known_shares);
 	if (s->access)
 		metrics_add_table(m, &access_meter_table, access_meters(s->access), "");
+	if (s->audit)
+		metrics_add_table(m, &audit_meter_table, audit_meters(s->audit), "");
+	metrics_add_table(m, &admin_meter_table, &s->admin.meters, "");
 }
 
 static const char *unready(void *owner)
@@ -278,6 +285,11 @@ static void show_store(void *owner, struct buf *b)
 {
 	const struct server *s = owner;
 	scrape_show_store(b, &s->settings->store, &s->cache);
+}
+
+static struct site site_of(void *owner)
+{
+	return premises_site(((struct server *)owner)->premises);
 }
 
 static const struct cache_policy *policy_of(void *owner, struct slice authority, struct slice path)
@@ -306,10 +318,11 @@ static void admin_asks_reload(void *owner, enum admin_what what, struct admin_re
 
 static bool start_admin(struct server *s) ON_LOOP
 {
-	if (slice_eq(s->settings->admin, SL("off")))
+	if (slice_eq(s->settings->admin.listen, SL("off")))
 		return true;
 	struct admin_options options = {
-		.address = s->settings->admin,
+		.address = s->settings->admin.listen,
+		.access = premises_admin(s->premises),
 		.metrics = &s->metrics,
 		.owner = s,
 		.unready = unready,
@@ -317,7 +330,9 @@ static bool start_admin(struct server *s) ON_LOOP
 		.certs = list_certs,
 		.store = show_store,
 		.policy = policy_of,
+		.site = site_of,
 		.cache = &s->cache,
+		.purges = s->purges,
 		.reload = admin_asks_reload,
 	};
 	s->has_admin = true;
@@ -342,24 +357,6 @@ static void deliver_site(struct mail *m)
 	free(letter);
 }
 
-static void warn_of_restart(const struct settings *now, const struct settings *next)
-{
-	bool same_listen = now->listen.count == next->listen.count;
-	for (size_t i = 0; same_listen && i < now->listen.count; i++)
-		same_listen = slice_eq(
-		    settings_listen_at(now, i)->address, settings_listen_at(next, i)->address);
-	bool same = same_listen && now->workers == next->workers &&
-	    slice_eq(now->admin, next->admin) && slice_eq(now->store.path, next->store.path) &&
-	    now->store.size_bytes == next->store.size_bytes &&
-	    now->store.max_object_bytes == next->store.max_object_bytes &&
-	    now->store.admission == next->store.admission &&
-	    slice_eq(now->log.access, next->log.access) && now->log.format == next->log.format &&
-	    slice_eq(now->user, next->user);
-	if (!same)
-		log_warn("config: listen, workers, admin, store, user and the access log's target "
-			 "take effect at the next start only");
-}
-
 /* Puts new premises in force: for new connections at once, for open ones with their next request. */
 static void move_in(struct server *s, struct premises *next) ON_LOOP
 {
@@ -370,6 +367,9 @@ static void move_in(struct server *s, struct premises *next) ON_LOOP
 		letter->site = premises_site(next);
 		mail_post(&letter->worker->loop, &letter->mail);
 	}
+	struct admin_access access = premises_admin(next);
+	if (s->has_admin)
+		admin_set_access(&s->admin, &access);
 	keeper_take(&s->keeper, next);
 	premises_unref(&s->premises);
 	s->premises = next;
@@ -384,10 +384,10 @@ static void renew(struct server *s, struct conf_errors *errors) ON_LOOP
 	if (next)
 		move_in(s, next);
 	if (errors->count > 0)
-		log_error("tls: certificates: what was in force stays: %.*s",
+		log_error("files: certificates and tokens: what was in force stays: %.*s",
 		    SLICE_ARG(buf_slice(&errors->text)));
 	else
-		log_info("tls: certificates loaded, in force for new connections");
+		log_info("files: certificates and tokens loaded, in force for new connections");
 }
 
 static void on_files_changed(void *owner)
@@ -415,10 +415,12 @@ static void reload(struct server *s, struct conf_errors *errors)
 		notify_ready();
 		return;
 	}
-	warn_of_restart(s->settings, next);
+	if (settings_need_start(s->settings, next))
+		log_warn("config: listen, workers, admin's listen, store, user and the targets of "
+			 "the access and audit logs take effect at the next start only");
 	log_set_level((enum log_level)next->log.level);
 	governor_set(&s->governor, governor_limit(next->memory_limit), next->store.hot_bytes);
-	divide_cache(s, next);
+	shares_divide(&next->shares, &s->cache);
 	scrape_shares(&s->metrics, &s->cache, &s->known_shares);
 	move_in(s, premises);
 	settings_unref(&s->settings);
@@ -450,6 +452,7 @@ static void stop_gracefully(struct server *s) ON_LOOP
 	s->is_stopping = true;
 	log_info("stop: draining, %" PRIi64 " ms at most", s->settings->stop_ms);
 	notify_stopping();
+	refreshing_stop(s->refreshing);
 	deadline_set(&s->control, &s->patience, s->settings->stop_ms);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		mail_post(&s->seats[i].worker.loop, &s->seats[i].drain);
@@ -511,11 +514,13 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	deadline_init(&s->patience, on_patience_over);
 	watch_signals(s);
 	if (!init_workers(s) || !listen_all(s) || !become_user(s) || !open_cache(s) ||
-	    !open_access_log(s))
+	    !open_logs(s))
 		return false;
 	add_metrics(s);
 	keeper_init(&s->keeper, &s->control, &s->keyring, &s->metrics, on_files_changed, s);
 	keeper_take(&s->keeper, s->premises);
+	if (purge_log_start(s->purges) != ERR_NONE)
+		return say(s, "purges", ERR_SYSTEM);
 	if (!start_admin(s) || !start_workers(s))
 		return false;
 	governor_start(&s->governor, &s->control, &s->cache,
@@ -540,10 +545,16 @@ static void take_down(struct server *s) ON_LOOP
 	if (s->has_admin)
 		admin_stop(&s->admin);
 	stop_workers(s);
+	refreshing_free(&s->refreshing);
+	crew_free(&s->taggers);
 	watchdog_fini(&s->watchdog);
 	access_close(&s->access);
+	if (s->purges)
+		purge_log_stop(s->purges);
 	if (s->cache.hot)
 		cache_fini(&s->cache);
+	purge_log_free(&s->purges);
+	audit_close(&s->audit);
 	if (s->has_admin)
 		admin_fini(&s->admin);
 	for (unsigned i = 0; s->seats && i < s->worker_count; i++)

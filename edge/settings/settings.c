@@ -111,9 +111,9 @@ static const struct conf_field fields[] = {
 	{"listen", CONF_SECTIONS, AT(listen), 1, 64, "[\"" LISTEN_DEFAULT "\"]",
 	 .table = &listen_table,
 	 .doc = "Where clients are served."},
-	{"admin", CONF_STRING, AT(admin), .fallback = "off", .check = address_check_admin,
-	 .doc = "Where purges, metrics and larderctl are served: host:port, unix:/path or off. Whoever "
-		"reaches it may do everything."},
+	{"admin", CONF_SECTION, AT(admin), .table = &admin_options_table,
+	 .doc = "Where purges, metrics and larderctl are served, and to whom. A single value is its "
+		"\"listen\": admin: 127.0.0.1:9000."},
 	{"name", CONF_STRING, AT(name), .fallback = "larder", .check = check_name,
 	 .doc = "What this node calls itself in Via and Cache-Status."},
 	{"user", CONF_STRING, AT(user), .fallback = "",
@@ -135,6 +135,8 @@ static const struct conf_field fields[] = {
 	 .doc = "Where answers are kept."},
 	{"log", CONF_SECTION, AT(log), .table = &log_table,
 	 .doc = "What is written about requests and about Larder itself."},
+	{"purge", CONF_SECTION, AT(purge), .table = &purge_options_table,
+	 .doc = "How purges are done."},
 	{"cache", CONF_SECTION, AT(cache), .table = &cache_policy_table,
 	 .doc = "How answers are cached, unless a route says otherwise."},
 	{"origins", CONF_SECTIONS, AT(origins), 1, 1000, .table = &origin_options_table,
@@ -356,6 +358,24 @@ static void add_default_route(struct conf_load *load, struct settings *s)
 	s->routes.list = (struct conf_list){ route, 1 };
 }
 
+/* ---- what is fixed ---- */
+
+bool settings_need_start(const struct settings *now, const struct settings *next)
+{
+	bool same_listen = now->listen.count == next->listen.count;
+	for (size_t i = 0; same_listen && i < now->listen.count; i++)
+		same_listen = slice_eq(
+		    settings_listen_at(now, i)->address, settings_listen_at(next, i)->address);
+	return !(same_listen && now->workers == next->workers &&
+	    slice_eq(now->admin.listen, next->admin.listen) &&
+	    slice_eq(now->store.path, next->store.path) &&
+	    now->store.size_bytes == next->store.size_bytes &&
+	    now->store.max_object_bytes == next->store.max_object_bytes &&
+	    now->store.admission == next->store.admission &&
+	    slice_eq(now->log.access, next->log.access) && now->log.format == next->log.format &&
+	    slice_eq(now->user, next->user) && slice_eq(now->purge.audit, next->purge.audit));
+}
+
 /* ---- life ---- */
 
 struct settings *settings_load(
@@ -368,6 +388,7 @@ struct settings *settings_load(
 	conf_load_begin(&load, &s->arena, sources, count);
 	conf_load_fill(&load, &settings_table, s);
 	check_listeners(&load, s);
+	admin_options_check(&load, &s->admin);
 	check_security(&load, s);
 	check_origins(&load, s);
 	add_default_route(&load, s);

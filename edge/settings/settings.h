@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "edge/admin/options.h"
 #include "edge/base/arena.h"
 #include "edge/conf/load.h"
 #include "edge/origin/options.h"
@@ -12,6 +13,7 @@
 #include "edge/settings/shares.h"
 #include "edge/tls/options.h"
 #include "edge/wire/limits.h"
+#include "purge/options.h"
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
 
@@ -46,15 +48,16 @@ struct settings {
 	struct conf_list listen;  /* struct listen_options, at least one */
 	struct tls_options tls;   /* what each listener's starts from */
 	struct security security; /* what each route's starts from */
-	struct slice admin;       /* "HOST:PORT", "unix:PATH" or "off" */
-	struct slice name;        /* node name in Via and Cache-Status */
-	struct slice user;        /* switch to this user once listening; empty = stay */
+	struct admin_settings admin;
+	struct slice name; /* node name in Via and Cache-Status */
+	struct slice user; /* switch to this user once listening; empty = stay */
 	struct slice pid_file;
 	int64_t stop_ms;                     /* deadline of a graceful stop */
 	struct conf_strings trusted_proxies; /* addresses and blocks whose forwarded fields count */
 	struct limits limits;
 	struct store_settings store;
 	struct log_settings log;
+	struct purge_settings purge;
 	struct cache_policy cache; /* what each route's policy starts from */
 	struct conf_list origins;  /* struct origin_options, at least one */
 	struct routes routes;      /* at least one, each bound to its origin */
@@ -77,6 +80,9 @@ static inline const struct listen_options *settings_listen_at(const struct setti
 {
 	return (const struct listen_options *)s->listen.at + i;
 }
+
+/* Whether they differ in what takes effect at a start only. */
+bool settings_need_start(const struct settings *now, const struct settings *next);
 
 /* Writes every key with its default, commented: the text of conf.d/larder.yaml. */
 void settings_print_defaults(struct buf *);

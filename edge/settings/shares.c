@@ -88,3 +88,10 @@ void shares_of(const struct conf_list *shares, struct shares *ret)
 			ret->of[tenant] = (struct share){ share->min, share->max };
 	}
 }
+
+void shares_divide(const struct conf_list *list, struct cache *cache)
+{
+	struct shares shares;
+	shares_of(list, &shares);
+	cache_set_shares(cache, &shares);
+}

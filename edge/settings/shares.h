@@ -2,6 +2,7 @@
 /* What an operator says of tenants: names that routes share, with a part of both tiers each. */
 #pragma once
 
+#include "cache/cache.h"
 #include "cache/tier/tenant.h"
 #include "edge/conf/load.h"
 #include "edge/route/route.h"
@@ -18,3 +19,5 @@ extern const struct conf_table share_options_table;
 void shares_check(struct conf_load *, const struct conf_list *shares, const struct routes *);
 /* All tenants' shares, by number. */
 void shares_of(const struct conf_list *shares, struct shares *ret);
+/* Gives each tenant of a cache its share. */
+void shares_divide(const struct conf_list *shares, struct cache *);

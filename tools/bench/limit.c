@@ -4,7 +4,9 @@
  * measure for every server of the bench; and, with --origin, the cheap origin behind them.
  *
  *	limit PORT            /1k /16k /128k /1m, each one prepared answer
- *	limit --origin PORT   the same sizes, also /1k/ANYTHING: cacheable, another body for each path
+ *	limit --origin PORT   the same sizes, also /1k/ANYTHING: cacheable, another body for each path;
+ *	                      /tagged/NUMBER: 1 KiB with the tag list-(NUMBER modulo 100), whose first
+ *	                      16 digits tell which answer of the origin's life this is
  *
  * One thread, one epoll, and per request two calls: a read that nearly always brings the whole
  * request, and a write that nearly always takes the whole answer. No field is looked at and no
@@ -37,6 +39,7 @@ enum {
 	/* What is written waits in the cache, not in memory, until a reader on this machine takes
 	   it: halves the price of 128 KiB. Over a long way it would be too little. */
 	SEND_BUFFER_BYTES = 64 << 10,
+	TAGS = 100, /* of which a /tagged/ path has one */
 };
 
 /* What a path's first segment names. `bytes` is head and body in one piece. */
@@ -148,8 +151,25 @@ static void answer_path(struct conn *c, const struct answer *a, const char *path
 	add_out(c, a->bytes + a->head_len + TAG_BYTES, a->body_len - TAG_BYTES);
 }
 
+/* Who asks again and gets another serial number knows that the origin was asked again. */
+static void answer_tagged(struct conn *c, const char *number)
+{
+	const struct answer *a = find("/1k", 3);
+	int head = snprintf(c->own, HEAD_BYTES,
+	    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+	    "Surrogate-Key: all list-%lu own\r\n%s\r\n",
+	    a->body_len, strtoul(number, NULL, 10) % TAGS, strstr(cacheable, "Last-Modified"));
+	char serial[TAG_BYTES + 1];
+
+	snprintf(serial, sizeof(serial), "%016llu", (unsigned long long)served);
+	memcpy(c->own + head, serial, TAG_BYTES);
+	add_out(c, c->own, (size_t)head + TAG_BYTES);
+	add_out(c, a->bytes + a->head_len + TAG_BYTES, a->body_len - TAG_BYTES);
+}
+
 static void answer(struct conn *c, const char *path, size_t len)
 {
+	static const char tagged[] = "/tagged/";
 	const struct answer *a = find(path, len);
 	char count[24];
 
@@ -159,7 +179,9 @@ static void answer(struct conn *c, const char *path, size_t len)
 		return;
 	}
 	served++;
-	if (!a)
+	if (is_origin && len >= strlen(tagged) && memcmp(path, tagged, strlen(tagged)) == 0)
+		answer_tagged(c, path + strlen(tagged));
+	else if (!a)
 		answer_text(c, "404 Not Found", "");
 	else if (is_origin)
 		answer_path(c, a, path, len);

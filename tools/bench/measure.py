@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import platform
 import re
 import resource
 import selectors
@@ -14,6 +15,22 @@ import urllib.request
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+FILL_SECONDS, FILL_PASSES_MOST = 5, 60
+
+
+# ---- the machine ----------------------------------------------------------------------------
+
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+
+
+def machine_ticks():
+    """Of all processors together: ticks that somebody used, or took from this machine; all ticks."""
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
 # ---- a process and all that it started ------------------------------------------------------
@@ -42,6 +59,12 @@ def cpu_us(root):
     return TICK_US * sum(int(ticks) for fields in tree(root).values() for ticks in fields[11:15])
 
 
+def children_us():
+    """Processor time of all that has ended and was waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * 1e6
+
+
 def memory_bytes(root):
     """Resident memory of the tree, pages that are shared counted once."""
     total = 0
@@ -60,9 +83,11 @@ def get(port, path):
         return answer.read()
 
 
-def wrk(url, seconds, connections, core, closes=False, **told):
-    """HTTP/1 load from one thread on one core; what load.lua counted, as a dict. closes: each
-    request on a connection of its own. told: what load.lua is told, such as miss="/4k/x-"."""
+@contextlib.contextmanager
+def loading(url, seconds, connections, core, closes=False, **told):
+    """HTTP/1 load from one thread on one core while the block is done; yields what waits for its end
+    and returns what load.lua counted, as a dict. closes: each request on a connection of its own.
+    told: what load.lua is told, such as miss="/4k/x-"; with tell=1 the block begins with the load."""
     script = os.path.join(os.path.dirname(__file__), "load.lua")
     command = ["taskset", "-c", core, "wrk", "-t", "1", "-c", str(connections),
                "-d", f"{seconds}s", "--timeout", "10s", "-s", script]
@@ -70,9 +95,39 @@ def wrk(url, seconds, connections, core, closes=False, **told):
     command.append(url)
     environment = os.environ | {f"BENCH_{key.upper()}": str(value) for key, value in told.items()
                                 if value is not None}
-    output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True,
-                            check=True).stdout
-    return json.loads(output.strip().splitlines()[-1])
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    def ended():
+        lines = child.stdout.read().strip().splitlines()
+        if child.wait() != 0 or not lines:
+            raise RuntimeError(f"wrk ended with {child.returncode}")
+        return json.loads(lines[-1])
+
+    try:
+        while "tell" in told and child.stdout.readline() not in ("begun\n", ""):
+            pass
+        yield ended
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+def wrk(*where, **told):
+    """The same, and nothing else meanwhile."""
+    with loading(*where, **told) as ended:
+        return ended()
+
+
+def fill(url, keys, connections, core):
+    """Ask for each key once, in turn; the last few may be cut off."""
+    done = 0
+    for _ in range(FILL_PASSES_MOST):
+        load = wrk(url, FILL_SECONDS, connections, core, keys=keys, **{"from": done})
+        if done + load["requests"] >= keys:
+            return
+        done += max(load["requests"] - connections, 1)
+    raise RuntimeError(f"only {done} of {keys} objects after {FILL_PASSES_MOST} passes")
 
 
 H2_UNITS = {"us": 1, "ms": 1e3, "s": 1e6}

@@ -5,6 +5,7 @@ All run from a folder of their own, listen on 127.0.0.1 only and are held to one
 is given, worth comparing: one worker, 256 MB of memory for objects, no access log.
 """
 
+import argparse
 import contextlib
 import os
 import pathlib
@@ -34,6 +35,7 @@ VERSION = {
     "larder": ["{larder}", "version"],
     "nginx": ["nginx", "-v"],
     "varnish": ["varnishd", "-V"],
+    "varnish-modules": ["dpkg-query", "-Wf", "${{Version}}", "varnish-modules"],
     "trafficserver": ["traffic_server", "--version"],
     "haproxy": ["haproxy", "-v"],
     "h2o": ["h2o", "-v"],
@@ -65,6 +67,18 @@ def version(name):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"\d+(\.\d+)+[^\s,()]*", done.stdout + done.stderr)
     return f"{name} {found[0] if found else '?'}"
+
+
+def listed(choices):
+    """A type for argparse: names with commas between, each one of the choices."""
+    def parse(text):
+        names = text.split(",")
+        unknown = [name for name in names if name not in choices]
+        if unknown:
+            raise argparse.ArgumentTypeError(
+                f"no {', '.join(unknown)}; there are {', '.join(choices)}")
+        return names
+    return parse
 
 
 def limit_program():
@@ -100,7 +114,7 @@ def fill(template, folder, ports):
     """Write a template of peers/ into the folder with the @NAMES@ replaced."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     values = {"DIR": str(folder), "CONNECTIONS": str(min(files - SPARE_FILES, 20000)),
-              "OPENFILES": str(min(files // 2, 20000))} | ports
+              "OPENCACHE": f"max={min(files // 2, 20000)} inactive=300s"} | ports
     text = (HERE / "peers" / template).read_text()
     target = folder / pathlib.Path(template).name
     target.write_text(re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], text))
@@ -143,7 +157,7 @@ def command_h2o(folder, ports):
 def command_varnish(folder, ports):
     # One pool is what one core wants; its threads are there before the load comes.
     return ["varnishd", "-F", "-j", "none", "-n", str(folder / "work"),
-            "-a", f"127.0.0.1:{ports['LISTEN']}", "-f", fill("varnish.vcl", folder, ports),
+            "-a", f"127.0.0.1:{ports['LISTEN']}", "-f", fill(ports.get("VCL", "varnish.vcl"), folder, ports),
             "-s", f"malloc,{ports['MEMORY']}m", "-p", "thread_pools=1", "-p", "thread_pool_min=200",
             "-p", "timeout_idle=300", "-p", "listen_depth=4096", "-p", "nuke_limit=1000"]
 
@@ -216,15 +230,16 @@ def running(command, port, core, log, group=None):
 
 
 @contextlib.contextmanager
-def server(name, folder, origin, core, memory_mib=256, ports=None, group=None):
+def server(name, folder, origin, core, memory_mib=256, ports=None, group=None, settings=None):
     """A server that answers requests; yields its process and its ports. Its folder stays until the
     bench ends: file systems are slow to make files soon after many were removed. ports: of a former
-    start in that folder. group: a cgroup."""
+    start in that folder. group: a cgroup. settings: instead of the usual ones in its configuration."""
     folder.mkdir(exist_ok=True)
     make_certificate(folder)
     ports = ports or free_ports("LISTEN", "TLS", "ADMIN") | {"ORIGIN": origin}
     ports = {key: str(port) for key, port in ports.items()}
     values = ports | {"MEMORY": str(memory_mib), "MEMORYBYTES": str(memory_mib << 20)}
+    values |= settings or {}
     command = COMMANDS[name](folder, values)
     with running(command, ports["LISTEN"], core, f"{folder}.log", group) as pid:
         yield pid, {name: int(port) for name, port in ports.items()}

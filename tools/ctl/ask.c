@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/ctl/ask.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum { TIMEOUT_S = 60 };
+#include "tools/ctl/link.h"
 
 const char *admin_address = DEFAULT_ADMIN;
+const char *admin_token;
 bool wants_json;
 
 _Noreturn void give_up(enum outcome outcome, const char *fmt, ...)
@@ -22,61 +20,15 @@ _Noreturn void give_up(enum outcome outcome, const char *fmt, ...)
 	exit((int)outcome);
 }
 
-static _Noreturn void cannot_reach(const char *why)
-{
-	give_up(OUTCOME_UNREACHED,
-	    "cannot reach Larder's admin listener at %s: %s\n"
-	    "Is larder running? Its address is the key `admin`; tell me with --admin or LARDER_ADMIN.",
-	    admin_address, why);
-}
-
-static int connect_unix(const char *path)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(un.sun_path))
-		cannot_reach("the path is too long for a socket");
-	memcpy(un.sun_path, path, strlen(path));
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)(const void *)&un, sizeof(un)) != 0)
-		cannot_reach(strerror(errno));
-	return fd;
-}
-
-/* "HOST:PORT", with brackets around an IPv6 address. Tries each address of the name. */
-static int connect_tcp(const char *address)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
-	const char *colon = strrchr(address, ':');
-	if (!colon)
-		give_up(OUTCOME_USAGE, "--admin %s: write unix:PATH or HOST:PORT", address);
-	size_t bracket = address[0] == '[' && colon[-1] == ']';
-	char *host = slice_to_str(
-	    slice_of(address + bracket, (size_t)(colon - address) - 2 * bracket));
-	int failed = getaddrinfo(*host ? host : NULL, colon + 1, &hints, &found);
-	if (failed)
-		cannot_reach(gai_strerror(failed));
-	for (const struct addrinfo *at = found; at; at = at->ai_next) {
-		int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) == 0) {
-			freeaddrinfo(found);
-			free(host);
-			return fd;
-		}
-		failed = errno;
-		close(fd);
-	}
-	cannot_reach(strerror(failed));
-}
-
-static void receive(int fd, struct buf *into)
+static void receive(struct link *link, struct buf *into)
 {
 	for (;;) {
 		char *room = buf_room(into, 64 * KIB);
 		if (!room)
 			give_up(OUTCOME_FAILED, "the answer is too large");
-		ssize_t got = read(fd, room, 64 * KIB);
+		ssize_t got = link_read(link, room, 64 * KIB);
 		if (got < 0)
-			cannot_reach(errno == EAGAIN ? "no answer in time" : strerror(errno));
+			link_failed(errno == EAGAIN ? "no answer in time" : strerror(errno));
 		if (got == 0)
 			return;
 		into->len += (size_t)got;
@@ -120,41 +72,54 @@ static void parse_answer(struct answer *a)
 	a->body = head.rest;
 }
 
-/* Sends a request. own: the caller closes. */
-static int begin(const char *method, const char *path)
+/* Sends a request. own: link_close. */
+static struct link *begin(const char *method, const char *path, const struct question *q)
 {
-	struct timeval patience = { .tv_sec = TIMEOUT_S };
-	bool is_unix = strncmp(admin_address, "unix:", 5) == 0;
-	int fd = is_unix ? connect_unix(admin_address + 5) : connect_tcp(admin_address);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (dprintf(fd,
-		"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: larderctl\r\nContent-Length: 0\r\n"
-		"Connection: close\r\n\r\n",
-		method, path, is_unix ? "localhost" : admin_address) < 0)
-		cannot_reach(strerror(errno));
-	return fd;
+	struct buf head;
+	struct link *link = link_open();
+	buf_init(&head, 0);
+	buf_addf(&head,
+	    "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: larderctl\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n",
+	    method, path, link_host(), q->body.len);
+	if (q->body.len)
+		buf_add(&head, SL("Content-Type: application/json\r\n"));
+	if (q->repeat_key)
+		buf_addf(&head, "Idempotency-Key: %s\r\n", q->repeat_key);
+	if (admin_token)
+		buf_addf(&head, "Authorization: Bearer %s\r\n", admin_token);
+	buf_add(&head, SL("\r\n"));
+	buf_add(&head, q->body);
+	link_write(link, buf_slice(&head));
+	buf_fini(&head);
+	return link;
 }
 
 /* own: buf_fini(bytes). */
 struct answer ask(const char *method, const char *path)
 {
+	return ask_with(method, path, &(struct question){ .body = SLICE_NONE });
+}
+
+struct answer ask_with(const char *method, const char *path, const struct question *q)
+{
 	struct answer a = { 0 };
 	buf_init(&a.bytes, 0);
-	int fd = begin(method, path);
-	receive(fd, &a.bytes);
-	close(fd);
+	struct link *link = begin(method, path, q);
+	receive(link, &a.bytes);
+	link_close(&link);
 	parse_answer(&a);
 	return a;
 }
 
 /* Reads until the head is there, with what came behind it. */
-static void receive_head(int fd, struct buf *into)
+static void receive_head(struct link *link, struct buf *into)
 {
 	while (slice_find_slice(buf_slice(into), SL("\r\n\r\n")) == into->len) {
 		char *room = buf_room(into, 64 * KIB);
-		ssize_t got = room ? read(fd, room, 64 * KIB) : -1;
+		ssize_t got = room ? link_read(link, room, 64 * KIB) : -1;
 		if (got < 0)
-			cannot_reach(errno == EAGAIN ? "no answer in time" : strerror(errno));
+			link_failed(errno == EAGAIN ? "no answer in time" : strerror(errno));
 		if (got == 0)
 			not_larder();
 		into->len += (size_t)got;
@@ -162,11 +127,11 @@ static void receive_head(int fd, struct buf *into)
 }
 
 /* Copies the rest of a body. Returns how many bytes are missing at the end. */
-static uint64_t copy_rest(int fd, FILE *to, uint64_t left)
+static uint64_t copy_rest(struct link *link, FILE *to, uint64_t left)
 {
 	static char bytes[64 * 1024];
 	while (left > 0) {
-		ssize_t got = read(fd, bytes, sizeof(bytes));
+		ssize_t got = link_read(link, bytes, sizeof(bytes));
 		if (got <= 0 || (uint64_t)got > left)
 			return left;
 		if (fwrite(bytes, 1, (size_t)got, to) != (size_t)got)
@@ -176,13 +141,13 @@ static uint64_t copy_rest(int fd, FILE *to, uint64_t left)
 	return 0;
 }
 
-static enum outcome copy_body(int fd, const struct head *head, const char *file)
+static enum outcome copy_body(struct link *link, const struct head *head, const char *file)
 {
 	FILE *to = file ? fopen(file, "we") : stdout;
 	if (!to)
 		give_up(OUTCOME_FAILED, "%s: %s", file, strerror(errno));
 	bool is_written = fwrite(head->rest.at, 1, head->rest.len, to) == head->rest.len;
-	uint64_t missing = copy_rest(fd, to, head->length - head->rest.len);
+	uint64_t missing = copy_rest(link, to, head->length - head->rest.len);
 	is_written &= file ? fclose(to) == 0 : fflush(to) == 0;
 	if (is_written && !missing)
 		return OUTCOME_OK;
@@ -200,19 +165,19 @@ enum outcome ask_into(const char *path, const char *file)
 	struct answer a = { 0 };
 	struct head head = { 0 };
 	buf_init(&a.bytes, 0);
-	int fd = begin("GET", path);
-	receive_head(fd, &a.bytes);
+	struct link *link = begin("GET", path, &(struct question){ .body = SLICE_NONE });
+	receive_head(link, &a.bytes);
 	if (!parse_head(buf_slice(&a.bytes), &head) || head.rest.len > head.length)
 		not_larder();
 	enum outcome outcome;
 	if (head.status == 200) {
-		outcome = copy_body(fd, &head, file);
+		outcome = copy_body(link, &head, file);
 	} else {
-		receive(fd, &a.bytes);
+		receive(link, &a.bytes);
 		parse_answer(&a);
 		outcome = show_problem(&a);
 	}
-	close(fd);
+	link_close(&link);
 	buf_fini(&a.bytes);
 	return outcome;
 }
@@ -257,7 +222,9 @@ enum outcome show_problem(const struct answer *a)
 		fprintf(stderr, "larderctl: %s\n", *detail ? detail : member(problem, "title"));
 	json_decref(problem);
 	return a->status == 422 ? OUTCOME_CONFIG
+	    : a->status == 401  ? OUTCOME_REFUSED
 	    : a->status == 403  ? OUTCOME_REFUSED
+	    : a->status == 429  ? OUTCOME_REFUSED
 	    : a->status == 400  ? OUTCOME_USAGE
 				: OUTCOME_FAILED;
 }

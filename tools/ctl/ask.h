@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How larderctl asks: one request over a plain blocking socket, the whole answer in memory, and
+ * How larderctl asks: one request over a blocking connection (link.h), the whole answer in memory, and
  * what went wrong told in one line and an exit code. A verb asks once and shows what came.
  */
 #pragma once
@@ -19,9 +19,12 @@ enum outcome {
 	OUTCOME_CONFIG = 3,
 	OUTCOME_UNREACHED = 4,
 	OUTCOME_REFUSED = 5,
+	OUTCOME_PARTIAL = 6, /* in force, but not on disk */
+	OUTCOME_EMPTY = 7,   /* nothing matched */
 };
 
 extern const char *admin_address;
+extern const char *admin_token; /* NULL = none is shown */
 extern bool wants_json;
 
 /* An answer of the server. `bytes` holds all of it; body is the part after the head. */
@@ -35,6 +38,12 @@ struct answer {
 _Noreturn void give_up(enum outcome, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Asks; gives up when the server cannot be reached. own: the caller frees `bytes`. */
 struct answer ask(const char *method, const char *path);
+/* The same with a body. repeat_key: Idempotency-Key; NULL = none. */
+struct question {
+	struct slice body;
+	const char *repeat_key;
+};
+struct answer ask_with(const char *method, const char *path, const struct question *);
 /* Asks, and shows the answer by that function. */
 enum outcome ask_and_show(
     const char *method, const char *path, void (*show)(const struct answer *));

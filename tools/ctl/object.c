@@ -144,6 +144,21 @@ static void row_moment(const json_t *object, const char *label, const char *name
 	row(label, "%s %s  (%s)", text, s < 0 ? "ago" : "from now", member(object, name));
 }
 
+static void row_tags(const json_t *object)
+{
+	const json_t *tags = json_object_get(object, "tags");
+	json_int_t count = json_integer_value(json_object_get(object, "tags_count"));
+	size_t shown = json_array_size(tags);
+	if (shown == 0)
+		return;
+	printf("  %-12s", "tags");
+	for (size_t i = 0; i < shown; i++)
+		printf("%s%s", i ? ", " : "", json_string_value(json_array_get(tags, i)));
+	if ((size_t)count > shown)
+		printf(", and %zu more", (size_t)count - shown);
+	putchar('\n');
+}
+
 static void show_answer(const json_t *object)
 {
 	char size[TEXT_BYTES], age[TEXT_BYTES];
@@ -162,6 +177,7 @@ static void show_answer(const json_t *object)
 		row("etag", "%s", member(object, "etag"));
 	if (*member(object, "last_modified"))
 		row("modified", "%s", member(object, "last_modified"));
+	row_tags(object);
 }
 
 static void show_object(const json_t *object)

@@ -5,24 +5,21 @@
 
 static struct arena arena;
 
-static struct cache ram_cache(void)
+/* It knows where it is: it stays there. */
+static void ram_cache(struct cache *c)
 {
-	struct cache c;
 	struct cache_options o = { .hot_bytes = 16 * MIB };
-	must(cache_init(&c, &o) == ERR_NONE);
-	return c;
+	must(cache_init(c, &o) == ERR_NONE);
 }
 
-static struct cache disk_cache(void)
+static void disk_cache(struct cache *c)
 {
-	struct cache c;
 	struct cache_options o = {
 		.cold = { .path = dir, .size_bytes = GIB, .admission = ADMIT_ALWAYS },
 		.hot_bytes = 16 * MIB
 	};
-	must(cache_init(&c, &o) == ERR_NONE);
-	must(c.cold != NULL);
-	return c;
+	must(cache_init(c, &o) == ERR_NONE);
+	must(c->cold != NULL);
 }
 
 static struct key key_of(const struct cache *c, const char *text)
@@ -44,8 +41,7 @@ static struct life life_for(int64_t fresh_ms)
 /* An answer of one byte, for a key that does not vary. */
 static struct object *plain(struct cache *c, const char *url)
 {
-	struct object *o = object_new(
-	    OBJECT_ANSWER, key_of(c, url), SLICE_NONE, SLICE_NONE, SLICE_NONE, 0);
+	struct object *o = object_new(OBJECT_ANSWER, key_of(c, url), (struct object_texts){ 0 }, 0);
 	o->status = 200;
 	o->life = life_for(60000);
 	o->seq = fence_now(c->fence);
@@ -67,7 +63,8 @@ static struct object *variant(
 	struct fields request = request_with("Accept-Language", language);
 	struct slice values = vary_values(&request, slice_str(spec), &arena);
 	struct key at = key_of_variant(key_of(c, url), values, cache_secret(c), &arena);
-	struct object *o = object_new(OBJECT_ANSWER, at, SLICE_NONE, slice_str(spec), values, 0);
+	struct object *o = object_new(OBJECT_ANSWER, at,
+	    (struct object_texts){ .spec = slice_str(spec), .values = values }, 0);
 	o->status = 200;
 	o->life = life_for(60000);
 	o->seq = fence_now(c->fence);
@@ -100,7 +97,8 @@ static void publish(struct cache *c, const char *url, struct object *o, uint64_t
 
 static void test_plain(void)
 {
-	struct cache c = ram_cache();
+	struct cache c;
+	ram_cache(&c);
 	CU_ASSERT_EQUAL(look(&c, "http://a/", "en"), CACHE_MISS);
 	publish(&c, "http://a/", plain(&c, "http://a/"), 10);
 	CU_ASSERT_EQUAL(look(&c, "http://a/", "en"), CACHE_FOUND);
@@ -125,7 +123,8 @@ static void test_plain(void)
 
 static void test_vary(void)
 {
-	struct cache c = ram_cache();
+	struct cache c;
+	ram_cache(&c);
 	const char *url = "http://v/", *spec = "accept-language";
 	publish(&c, url, variant(&c, url, spec, "en"), 2);
 	CU_ASSERT_EQUAL(look(&c, url, "en"), CACHE_FOUND);
@@ -164,7 +163,8 @@ static void test_vary(void)
 
 static void test_pass(void)
 {
-	struct cache c = ram_cache();
+	struct cache c;
+	ram_cache(&c);
 	const char *url = "http://p/";
 	struct key key = key_of(&c, url);
 	struct fields request = request_with("Accept", "*/*");
@@ -209,22 +209,23 @@ static void test_pass(void)
 
 static void test_fence(void)
 {
-	struct cache c = ram_cache();
+	struct cache c;
+	ram_cache(&c);
 	const char *url = "http://f/";
 	struct key key = key_of(&c, url);
 	struct fields request = request_with("Accept-Language", "en");
-	/* The fetch starts, the invalidation comes, the answer arrives. */
+	struct cache_query q = query(&c, url, &request);
+	/* The fetch starts, the invalidation comes, the answer arrives: it is left out. */
 	struct object *late = variant(&c, url, "accept-language", "en");
 	cache_invalidate(&c, key);
-	publish(&c, url, late, 10);
-	struct cache_query q = query(&c, url, &request);
-	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_FOUND);
-	CU_ASSERT(q.is_overtaken);
-	object_unref(&q.object);
+	struct fence_ruling ruling = cache_publish(&c, key, late, 10);
+	CU_ASSERT(!ruling.stands && ruling.mode == PURGE_INVALID);
+	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_MISS);
+	object_unref(&late);
 	/* One that started after it stands. */
 	publish(&c, url, variant(&c, url, "accept-language", "en"), 10);
 	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_FOUND);
-	CU_ASSERT(!q.is_overtaken);
+	CU_ASSERT(q.ruling.stands);
 	object_unref(&q.object);
 	/* All variants go at once. */
 	publish(&c, url, variant(&c, url, "accept-language", "de"), 10);
@@ -233,24 +234,27 @@ static void test_fence(void)
 	cache_fini(&c);
 }
 
-/* Another key, of the same set in the fence. */
-static struct key beside(struct key key, uint64_t n)
+/* The URL of a number, beside others. */
+static struct key beside(const struct cache *c, uint64_t n, char text[48])
 {
-	return (struct key){ SL("http://beside/"), { key.hash.hi, key.hash.lo + n } };
+	snprintf(text, 48, "http://beside/%" PRIu64, n);
+	return key_of(c, text);
 }
 
 /* A write to one URL is nothing to another. */
 static void test_fence_beside(void)
 {
-	struct cache c = ram_cache();
+	struct cache c;
+	ram_cache(&c);
 	const char *url = "http://f/";
+	char text[48];
 	struct fields request = request_with("Accept-Language", "en");
 	publish(&c, url, plain(&c, url), 10);
-	for (uint64_t n = 1; n <= 7; n++)
-		cache_invalidate(&c, beside(key_of(&c, url), n));
+	for (uint64_t n = 0; n < 1000; n++)
+		cache_invalidate(&c, beside(&c, n, text));
 	struct cache_query q = query(&c, url, &request);
 	CU_ASSERT_EQUAL(cache_find(&c, &q), CACHE_FOUND);
-	CU_ASSERT(!q.is_overtaken);
+	CU_ASSERT(q.ruling.stands);
 	object_unref(&q.object);
 	cache_fini(&c);
 }
@@ -284,7 +288,7 @@ static enum cache_outcome look_deep(
 	struct fields request = request_with("Accept-Language", language);
 	struct cache_query q = query(c, url, &request);
 	enum cache_outcome outcome = look_and_load(c, &q);
-	*ret_overtaken = q.is_overtaken;
+	*ret_overtaken = outcome == CACHE_FOUND && !q.ruling.stands;
 	object_unref(&q.object);
 	return outcome;
 }
@@ -292,7 +296,8 @@ static enum cache_outcome look_deep(
 static void test_restart(void)
 {
 	fresh_dir();
-	struct cache c = disk_cache();
+	struct cache c;
+	disk_cache(&c);
 	const char *url = "http://r/", *spec = "accept-language";
 	bool overtaken;
 	publish(&c, "http://plain/", plain(&c, "http://plain/"), 10);
@@ -302,7 +307,7 @@ static void test_restart(void)
 	uint64_t seq = fence_now(c.fence);
 	cache_fini(&c);
 
-	c = disk_cache();
+	disk_cache(&c);
 	CU_ASSERT(fence_now(c.fence) > seq);
 	CU_ASSERT_EQUAL(look(&c, "http://plain/", ""), CACHE_COLD);
 	CU_ASSERT_EQUAL(look_deep(&c, "http://plain/", "", &overtaken), CACHE_FOUND);
@@ -317,14 +322,13 @@ static void test_restart(void)
 	cache_invalidate(&c, key_of(&c, url));
 	CU_ASSERT_EQUAL(look_deep(&c, url, "de", &overtaken), CACHE_MISS);
 	CU_ASSERT_EQUAL(look_deep(&c, url, "en", &overtaken), CACHE_MISS);
-	/* An answer that was asked for before comes after; the fence knows it in the next life. */
+	/* An answer that was asked for before comes after: it goes neither into RAM nor to disk. */
 	publish(&c, url, late, 10);
 	wait_for_disk(&c);
 	cache_fini(&c);
 
-	c = disk_cache();
-	CU_ASSERT_EQUAL(look_deep(&c, url, "fr", &overtaken), CACHE_FOUND);
-	CU_ASSERT(overtaken);
+	disk_cache(&c);
+	CU_ASSERT_EQUAL(look_deep(&c, url, "fr", &overtaken), CACHE_MISS);
 	CU_ASSERT_EQUAL(look_deep(&c, url, "de", &overtaken), CACHE_MISS);
 	CU_ASSERT_EQUAL(look_deep(&c, "http://plain/", "", &overtaken), CACHE_FOUND);
 	CU_ASSERT(!overtaken);
@@ -341,18 +345,20 @@ enum { RACE_KEYS = 12, RACE_ROUNDS = 2000 };
 static void *invalidate_beside(void *arg)
 {
 	struct cache *c = arg;
+	char text[48];
 	for (uint64_t i = 0; i < RACE_ROUNDS; i++)
-		cache_invalidate(c, beside(key_of(c, "http://f/"), sample_hash(i).lo % RACE_KEYS));
+		cache_invalidate(c, beside(c, sample_hash(i).lo % RACE_KEYS, text));
 	return NULL;
 }
 
-/* Keys of one set are invalidated by several at a time: in the next life each is overtaken at least
- * as far as it was, and no key of another set is. */
+/* URLs are invalidated by several at a time: in the next life the disk has the newest number of each,
+ * and none of another. */
 static void test_restart_after_race(void)
 {
 	fresh_dir();
-	struct cache c = disk_cache();
-	struct key key = key_of(&c, "http://f/");
+	struct cache c;
+	disk_cache(&c);
+	char text[48];
 	pthread_t threads[4];
 	for (size_t i = 0; i < COUNT_OF(threads); i++)
 		must(pthread_create(&threads[i], NULL, invalidate_beside, &c) == 0);
@@ -360,13 +366,17 @@ static void test_restart_after_race(void)
 		pthread_join(threads[i], NULL);
 	uint64_t numbers[RACE_KEYS];
 	for (uint64_t n = 0; n < RACE_KEYS; n++)
-		numbers[n] = fence_number(c.fence, beside(key, n).hash);
+		numbers[n] = fence_number(c.fence, beside(&c, n, text).text);
 	cache_fini(&c);
-	c = disk_cache();
-	for (uint64_t n = 0; n < RACE_KEYS; n++)
-		CU_ASSERT_EQUAL(fence_number(c.fence, beside(key, n).hash), numbers[n]);
-	key.hash.hi++;
-	CU_ASSERT_EQUAL(fence_number(c.fence, key.hash), 0);
+	disk_cache(&c);
+	role_worker();
+	struct purge_mark mark;
+	for (uint64_t n = 0; n < RACE_KEYS; n++) {
+		CU_ASSERT(cold_recall(c.cold, scope_url(beside(&c, n, text).text), &mark));
+		CU_ASSERT_EQUAL(mark.numbers[PURGE_INVALID], numbers[n]);
+	}
+	CU_ASSERT(cold_recall(c.cold, scope_url(SL("http://f/")), &mark));
+	CU_ASSERT_EQUAL(mark.numbers[PURGE_INVALID], 0);
 	cache_fini(&c);
 }
 
@@ -389,13 +399,14 @@ static void wait_for_state(struct cache *c, enum cold_state state)
 	CU_ASSERT_EQUAL(cold_state(c->cold), state);
 }
 
-/* Another process has the store while this one starts, and a change comes in. What the store holds
- * of that key is overtaken once it is open; of others too, for nobody knows their hashes. */
+/* Another process has the store while this one starts, and a change comes in. What the store holds is
+ * overtaken once it is open, all of it: the change has no number among its. */
 static void test_late_store(void)
 {
 	for (int invalidates = 0; invalidates < 2; invalidates++) {
 		fresh_dir();
-		struct cache first = disk_cache(), late;
+		struct cache first, late;
+		disk_cache(&first);
 		const char *url = "http://late/";
 		bool overtaken;
 		publish(&first, url, plain(&first, url), 10);
@@ -418,13 +429,13 @@ static void test_late_store(void)
 		CU_ASSERT_EQUAL(look_deep(&late, url, "en", &overtaken), CACHE_FOUND);
 		CU_ASSERT_EQUAL(overtaken, invalidates == 1);
 		CU_ASSERT_EQUAL(look_deep(&late, "http://own/", "en", &overtaken), CACHE_MISS);
-		/* A request that is older than the new secret invalidates under that, too. */
+		/* A request that is older than the new secret invalidates the same URL. */
 		publish(&late, url, plain(&late, url), 10);
 		cache_invalidate(&late, before);
 		look_deep(&late, url, "en", &overtaken);
 		CU_ASSERT(look_deep(&late, url, "en", &overtaken) != CACHE_FOUND || overtaken);
 		cache_fini(&late);
-		late = disk_cache();
+		disk_cache(&late);
 		CU_ASSERT(look_deep(&late, url, "en", &overtaken) != CACHE_FOUND || overtaken);
 		cache_fini(&late);
 	}
@@ -448,9 +459,10 @@ static void *publish_variants(void *arg)
 		struct slice values = vary_values(&request, SL("accept-language"), &mine);
 		struct key primary = key_of(c, "http://t/");
 		struct key at = key_of_variant(primary, values, cache_secret(c), &mine);
-		struct object *o = object_new(
-		    OBJECT_ANSWER, at, SLICE_NONE, SL("accept-language"), values, 0);
+		struct object *o = object_new(OBJECT_ANSWER, at,
+		    (struct object_texts){ .spec = SL("accept-language"), .values = values }, 0);
 		o->life = life_for(60000);
+		o->seq = fence_now(c->fence);
 		cache_publish(c, primary, o, 10);
 		object_unref(&o);
 		if (i % 97 == 0)
@@ -463,7 +475,8 @@ static void *publish_variants(void *arg)
 
 static void test_threads(void)
 {
-	struct cache c = ram_cache();
+	struct cache c;
+	ram_cache(&c);
 	pthread_t threads[4];
 	for (size_t i = 0; i < COUNT_OF(threads); i++)
 		must(pthread_create(&threads[i], NULL, publish_variants, &c) == 0);

@@ -46,8 +46,10 @@ static inline struct flow *sample_body(uint64_t n, uint64_t bytes)
 static inline struct object *sample_head(uint64_t n)
 {
 	char text[48];
-	struct object *o = object_new(OBJECT_ANSWER, sample_key(n, text),
-	    SL("Content-Type: text/plain\r\nETag: \"sample\"\r\n"), SLICE_NONE, SLICE_NONE, 0);
+	struct object_texts texts = {
+		.head = SL("Content-Type: text/plain\r\nETag: \"sample\"\r\n"),
+	};
+	struct object *o = object_new(OBJECT_ANSWER, sample_key(n, text), texts, 0);
 	o->status = 200;
 	o->reason = REASON_STORED;
 	o->validators.etag = slice_first(slice_from(o->head, 32), 8);

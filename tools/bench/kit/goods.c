@@ -92,8 +92,8 @@ static struct flow *body_of(uint64_t n, uint64_t bytes)
 struct object *goods_object(struct hash_secret secret, uint64_t n, uint64_t body_bytes)
 {
 	char text[GOODS_KEY_ROOM], room[HEAD_ROOM];
-	struct object *o = object_new(
-	    OBJECT_ANSWER, goods_key(secret, n, text), head_of(n, room), SLICE_NONE, SLICE_NONE, 0);
+	struct object *o = object_new(OBJECT_ANSWER, goods_key(secret, n, text),
+	    (struct object_texts){ .head = head_of(n, room) }, 0);
 	must(o != NULL);
 	size_t tag = slice_find_slice(o->head, SL("ETag: ")) + 6;
 	o->status = 200;

@@ -114,6 +114,23 @@ static void test_variants(void)
 	CU_ASSERT_FALSE(hash128_eq(one.hash, primary.hash));
 }
 
+/* What key_make wrote is taken apart into what it was made of. */
+static void test_back(void)
+{
+	static const char *const rows[] = { "http://h/", "https://h.example:8443/a/b%2Fc",
+		"http://h/?", "http://h/?a=://?&b", "http://[::1]/a?b=/", "http:///x" };
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct cache_policy policy = { 0 };
+		struct request r;
+		CHECK(rows[i], key_request(slice_str(rows[i]), &r) && r.method == METHOD_GET);
+		CHECK_SLICE(rows[i], key_make(&r, &policy, secret, &arena).text, rows[i]);
+	}
+	struct request r;
+	CU_ASSERT_FALSE(key_request(SL("http://h"), &r));
+	CU_ASSERT_FALSE(key_request(SL("h/"), &r));
+	CU_ASSERT_FALSE(key_request(SLICE_NONE, &r));
+}
+
 static void test_full_arena(void)
 {
 	struct arena full;
@@ -133,6 +150,7 @@ int main(void)
 		{ "no copies", test_no_copies },
 		{ "references", test_references },
 		{ "variants", test_variants },
+		{ "and back", test_back },
 		{ "a full arena", test_full_arena },
 		CU_TEST_INFO_NULL,
 	};

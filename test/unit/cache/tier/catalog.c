@@ -137,7 +137,7 @@ static void store_marker(struct cold *c, uint64_t n, uint32_t variants)
 {
 	char text[48];
 	struct object *o = object_new(
-	    OBJECT_VARY, sample_key(n, text), SLICE_NONE, SL("foo"), SLICE_NONE, variants);
+	    OBJECT_VARY, sample_key(n, text), (struct object_texts){ .spec = SL("foo") }, variants);
 	for (uint32_t i = 0; i < variants; i++)
 		o->variants[i] = sample_hash(n + 1 + i);
 	CU_ASSERT(cold_store(c, o, true));

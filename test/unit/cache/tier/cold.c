@@ -120,93 +120,10 @@ static void test_admission(void)
 	cold_close(&c);
 }
 
-/* ---- marks ---- */
-
-/* What a slot holds, as tests tell it: the slot and a number. */
-static _Atomic uint64_t told;
-
-static void tell_number(void *arg, uint32_t slot, struct buf *to)
-{
-	const uint64_t *number = arg;
-	const uint64_t bytes[] = { slot, number ? *number : told };
-	buf_add(to, slice_of((const char *)bytes, sizeof(bytes)));
-}
-
-struct shown {
-	uint64_t slots, numbers, count;
-};
-
-static void show_mark(void *arg, struct slice bytes)
-{
-	struct shown *sum = arg;
-	uint64_t words[2];
-	must(bytes.len == sizeof(words));
-	memcpy(words, bytes.at, sizeof(words));
-	sum->slots += words[0];
-	sum->numbers += words[1];
-	sum->count++;
-}
-
-static struct shown show_marks(struct cold *c)
-{
-	struct shown sum = { 0 };
-	CU_ASSERT_EQUAL(cold_marks(c, show_mark, &sum), ERR_NONE);
-	return sum;
-}
-
 static void wait_forgotten(struct cold *c, uint64_t count)
 {
 	while (meter_read(&c->store.meters.forgotten) < count)
 		usleep(100);
-}
-
-static void test_marks(void)
-{
-	fresh_dir();
-	struct cold *c = open_store(GIB, ADMIT_ALWAYS);
-	CU_ASSERT_EQUAL(show_marks(c).count, 0);
-	uint64_t number = 7;
-	cold_invalidate(c, sample_hash(1), (struct cold_mark){ 0xffff, tell_number, &number });
-	cold_invalidate(c, sample_hash(2), (struct cold_mark){ 1, tell_number, &number });
-	cold_forget(c, sample_hash(3));
-	cold_close(&c);
-	c = open_store(GIB, ADMIT_ALWAYS);
-	struct shown sum = show_marks(c);
-	CU_ASSERT(sum.count == 2 && sum.slots == 0x10000 && sum.numbers == 14);
-	/* In place of the one before. */
-	number = 8;
-	cold_invalidate(c, sample_hash(1), (struct cold_mark){ 1, tell_number, &number });
-	wait_forgotten(c, 1);
-	sum = show_marks(c);
-	CU_ASSERT(sum.count == 2 && sum.slots == 0x10000 && sum.numbers == 15);
-	cold_close(&c);
-}
-
-static void *invalidate_often(void *arg)
-{
-	for (uint64_t i = 0; i < 2000; i++) {
-		told++;
-		cold_invalidate(arg, sample_hash(i), (struct cold_mark){ 1, tell_number, NULL });
-	}
-	return NULL;
-}
-
-/* A slot's changes and its marks need not be queued in one order: what is kept is the last. */
-static void test_marks_in_any_order(void)
-{
-	fresh_dir();
-	struct cold *c = open_store(GIB, ADMIT_ALWAYS);
-	pthread_t threads[4];
-	told = 0;
-	for (size_t i = 0; i < COUNT_OF(threads); i++)
-		must(pthread_create(&threads[i], NULL, invalidate_often, c) == 0);
-	for (size_t i = 0; i < COUNT_OF(threads); i++)
-		pthread_join(threads[i], NULL);
-	cold_close(&c);
-	c = open_store(GIB, ADMIT_ALWAYS);
-	struct shown sum = show_marks(c);
-	CU_ASSERT(sum.count == 1 && sum.numbers == COUNT_OF(threads) * 2000);
-	cold_close(&c);
 }
 
 static void put_control(struct cold *c, struct slice name, const void *bytes, size_t len)
@@ -218,21 +135,39 @@ static void put_control(struct cold *c, struct slice name, const void *bytes, si
 	rocks_batch_free(&batch);
 }
 
-/* A store of the format before is taken over with its marks; one of the format after is refused. */
+/* Makes a sample's record one of the version before. */
+static void make_former(struct cold *c, uint64_t n)
+{
+	struct hash128 hash = sample_hash(n);
+	struct meta_key key = meta_key_of(hash);
+	struct rocks_value value;
+	enum err err;
+	must(rocks_get(c->store.rocks, ROCKS_META, KEY_SLICE(key), false, &value, &err) ==
+	    ROCKS_FOUND);
+	const char version = RECORD_VERSION - 1;
+	struct slice parts[] = { slice_of(&version, 1), slice_from(value.bytes, 1) };
+	struct rocks_batch *batch = rocks_batch_new();
+	rocks_batch_put(batch, c->store.rocks, ROCKS_META, KEY_SLICE(key), parts, 2);
+	must(rocks_write(c->store.rocks, batch, ROCKS_LOGGED) == ERR_NONE);
+	rocks_batch_free(&batch);
+	rocks_unpin(&value);
+}
+
+/* A store of the format before is taken over; what it kept of invalidations is not read any more, so
+ * its records are not, either. One of the format after is refused. */
 static void test_formats(void)
 {
 	fresh_dir();
 	struct cold *c = open_store(GIB, ADMIT_ALWAYS);
 	CU_ASSERT(store_sample(c, 1, 100));
+	CU_ASSERT(store_sample(c, 2, 100));
 	settle(c);
-	const uint64_t former[] = { 0x2001, 77 };
-	put_control(c, SL(MARK_PREFIX "2001"), former, sizeof(former));
-	put_control(c, SL("format"), &(uint32_t){ 1 }, sizeof(uint32_t));
+	make_former(c, 2);
+	put_control(c, SL("format"), &(uint32_t){ 3 }, sizeof(uint32_t));
 	cold_close(&c);
 	c = open_store(GIB, ADMIT_ALWAYS);
-	struct shown sum = show_marks(c);
-	CU_ASSERT(sum.count == 1 && sum.slots == 0x2001 && sum.numbers == 77);
 	CU_ASSERT_EQUAL(check_stored(c, 1, 100), WHOLE);
+	CU_ASSERT_EQUAL(check_stored(c, 2, 100), NOTHING);
 	struct rocks_value value;
 	uint32_t format = 0;
 	enum err err;
@@ -240,8 +175,8 @@ static void test_formats(void)
 	    ROCKS_FOUND);
 	memcpy(&format, value.bytes.at, sizeof(format));
 	rocks_unpin(&value);
-	CU_ASSERT_EQUAL(format, 3);
-	put_control(c, SL("format"), &(uint32_t){ 4 }, sizeof(uint32_t));
+	CU_ASSERT_EQUAL(format, 4);
+	put_control(c, SL("format"), &(uint32_t){ 5 }, sizeof(uint32_t));
 	cold_close(&c);
 	struct cold_options o = { .path = dir, .size_bytes = GIB, .admission = ADMIT_ALWAYS };
 	CU_ASSERT_EQUAL(cold_open(&o, NULL, &c), ERR_NONE);
@@ -256,7 +191,7 @@ static void test_forget(void)
 	struct cold *c = open_store(GIB, ADMIT_ALWAYS);
 	char text[48];
 	struct object *marker = object_new(
-	    OBJECT_VARY, sample_key(9, text), SLICE_NONE, SL("accept"), SLICE_NONE, 2);
+	    OBJECT_VARY, sample_key(9, text), (struct object_texts){ .spec = SL("accept") }, 2);
 	for (uint32_t i = 0; i < 2; i++) {
 		marker->variants[i] = sample_hash(i);
 		CU_ASSERT(store_sample(c, i, 100));
@@ -269,8 +204,7 @@ static void test_forget(void)
 	CU_ASSERT_EQUAL(again->variant_count, 2);
 	object_unref(&again);
 	/* At once for who asks, and for all variants as soon as it is written. */
-	uint64_t number = 42;
-	cold_invalidate(c, sample_hash(9), (struct cold_mark){ 0xfffe, tell_number, &number });
+	cold_forget(c, sample_hash(9));
 	CU_ASSERT_EQUAL(cold_probe(c, sample_hash(9)), COLD_ABSENT);
 	CU_ASSERT_EQUAL(check_stored(c, 9, 0), NOTHING);
 	wait_forgotten(c, 1);
@@ -281,8 +215,6 @@ static void test_forget(void)
 	cold_close(&c);
 	c = open_store(GIB, ADMIT_ALWAYS);
 	CU_ASSERT_EQUAL(check_stored(c, 5, 100), NOTHING);
-	struct shown sum = show_marks(c);
-	CU_ASSERT(sum.count == 1 && sum.slots == 0xfffe && sum.numbers == 42);
 	/* And stored again it is found again. */
 	CU_ASSERT(store_sample(c, 5, 100));
 	settle(c);
@@ -332,10 +264,8 @@ int main(void)
 		{ "a store in use, a store nowhere", test_locked },
 		{ "a new head for a stored body", test_head_refresh },
 		{ "admission", test_admission },
-		{ "marks", test_marks },
-		{ "marks in any order", test_marks_in_any_order },
 		{ "formats before and after", test_formats },
-		{ "forget, invalidate", test_forget },
+		{ "forget", test_forget },
 		{ "a damaged chunk", test_damaged_chunk },
 		CU_TEST_INFO_NULL,
 	};

@@ -95,13 +95,13 @@ static unsigned page_all(struct hot *hot, size_t wanted, unsigned count, uint64_
 			seen[n]++;
 			object_unref(&part[i]);
 		}
-		/* The table grows meanwhile: nothing is missed for that. */
+		/* The table grows meanwhile: nothing is missed for that, and nothing met again. */
 		for (uint64_t n = 0; n < add; n++)
 			put_sample(hot, count + n, 10);
 	}
 	for (unsigned n = 0; n < count; n++) {
 		found += seen[n] > 0;
-		CU_ASSERT(add > 0 || seen[n] == 1);
+		CU_ASSERT(seen[n] <= 1);
 	}
 	return found;
 }

@@ -12,8 +12,10 @@ static struct object *full_object(void)
 {
 	char text[48];
 	struct object *o = object_new(OBJECT_ANSWER, sample_key(7, text),
-	    SL("Content-Type: text/plain\r\nETag: \"sample\"\r\n"), SL("accept-encoding"),
-	    SL("gzip"), 0);
+	    (struct object_texts){ .head = SL("Content-Type: text/plain\r\nETag: \"sample\"\r\n"),
+		.spec = SL("accept-encoding"),
+		.values = SL("gzip") },
+	    0);
 	o->status = 404;
 	o->reason = REASON_STATUS_TTL;
 	o->seq = 0x1122334455667788;
@@ -129,8 +131,8 @@ static void test_answer(void)
 static void test_marker(void)
 {
 	char text[48];
-	struct object *o = object_new(OBJECT_VARY, sample_key(1, text), SLICE_NONE,
-	    SL("accept-encoding, accept-language"), SLICE_NONE, 3);
+	struct object *o = object_new(OBJECT_VARY, sample_key(1, text),
+	    (struct object_texts){ .spec = SL("accept-encoding, accept-language") }, 3);
 	struct buf bytes;
 	struct record r;
 	for (uint32_t i = 0; i < 3; i++)

@@ -85,7 +85,7 @@ static void publish(unsigned page, unsigned version)
 	char text[48];
 	struct key key = key_of_page(page, text);
 	struct object *o = object_new(
-	    OBJECT_ANSWER, key, SL("A: b\r\n"), SLICE_NONE, SLICE_NONE, 0);
+	    OBJECT_ANSWER, key, (struct object_texts){ .head = SL("A: b\r\n") }, 0);
 	o->status = 200;
 	o->life.fresh_until = o->life.keep_until = WALL_FOREVER;
 	o->seq = fence_now(cache.fence);
@@ -120,7 +120,7 @@ static unsigned served(unsigned page)
 		outcome = cache_find(&cache, &q);
 	}
 	unsigned version = 0;
-	if (outcome == CACHE_FOUND && !q.is_overtaken && object_is_complete(q.object)) {
+	if (outcome == CACHE_FOUND && q.ruling.stands && object_is_complete(q.object)) {
 		for (unsigned v = 1; v <= 2; v++)
 			if (is_sample(q.object, seed_of(page, v), bytes_of(page)))
 				version = v;
@@ -212,13 +212,23 @@ static void live(void)
 	cache_fini(&cache);
 }
 
+/* How threads gather what they write is different each time: the fewest of some lives. */
+static long calls_of_a_life(void)
+{
+	long fewest = LONG_MAX;
+	for (int life = 0; life < 3; life++) {
+		fresh_dir();
+		calls = fail_at = failures = 0;
+		live();
+		fewest = calls_to_fail < fewest ? calls_to_fail : fewest;
+	}
+	return fewest;
+}
+
 static void sweep(bool lasts, long step)
 {
-	fresh_dir();
-	calls = fail_at = failures = 0;
 	goes_on = lasts;
-	live();
-	long all = calls_to_fail, faults = 0, lives = 0;
+	long all = calls_of_a_life(), faults = 0, lives = 0;
 	for (long n = 1; n <= all; n += step, lives++) {
 		fresh_dir();
 		calls = failures = 0;

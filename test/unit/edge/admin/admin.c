@@ -62,7 +62,10 @@ static void reload(UNUSED void *owner, enum admin_what what, struct admin_reload
 static void start(struct loop *loop, UNUSED void *arg)
 {
 	role_loop();
+	static const struct entrance plain;
+	static const struct proxies nobody;
 	struct admin_options options = {
+		.access = { .entrance = &plain, .allow = &nobody },
 		.address = slice_str(address),
 		.metrics = &house.metrics,
 		.unready = unready,
@@ -265,7 +268,7 @@ static void test_socket(void)
 	options.address = SL("nonsense");
 	failed = admin_start(&second, &house.loop, &options, why, sizeof(why));
 	CU_ASSERT_EQUAL(failed, ERR_CONF);
-	CU_ASSERT_STRING_EQUAL(why, "nonsense: not HOST:PORT or unix:PATH");
+	CU_ASSERT_STRING_EQUAL(why, "nonsense: not [https://]HOST:PORT or unix:PATH");
 	admin_stop(&second);
 }
 

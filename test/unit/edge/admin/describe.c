@@ -56,7 +56,7 @@ static void test_answer(void)
 	o->life.born = (struct wall){ 1795000000123 };
 	o->life.fresh_until = (struct wall){ 1795000010000 };
 	o->hits = 7;
-	struct catalog_item item = { o, 100, 0x10000000004 };
+	struct catalog_item item = { o, 100, 0x10000000004, false };
 	json_t *got = described(&(struct sight){ .hot = o, .cold = &item, .is_overtaken = true },
 	    (struct wall){ 1795000005500 });
 	CU_ASSERT(is_text(got, "url", "http://sample.example/1"));
@@ -80,8 +80,9 @@ static void test_answer(void)
 static void test_variant(void)
 {
 	struct key key = { SL("http://a/x\n:d\"e\n\n"), sample_hash(1) };
-	struct object *o = object_new(
-	    OBJECT_ANSWER, key, SLICE_NONE, SL("accept-language,foo"), SL(":d\"e\n\n"), 0);
+	struct object *o = object_new(OBJECT_ANSWER, key,
+	    (struct object_texts){ .spec = SL("accept-language,foo"), .values = SL(":d\"e\n\n") },
+	    0);
 	o->body = sample_body(1, 1);
 	json_t *got = described(&(struct sight){ .hot = o }, (struct wall){ 0 });
 	CU_ASSERT(is_text(got, "url", "http://a/x"));
@@ -95,13 +96,14 @@ static void test_variant(void)
 static void test_markers(void)
 {
 	struct key key = { SL("http://a/x"), sample_hash(1) };
-	struct object *o = object_new(OBJECT_VARY, key, SLICE_NONE, SL("foo"), SLICE_NONE, 2);
+	struct object *o = object_new(
+	    OBJECT_VARY, key, (struct object_texts){ .spec = SL("foo") }, 2);
 	json_t *got = described(&(struct sight){ .hot = o }, (struct wall){ 0 });
 	CU_ASSERT(is_text(got, "kind", "vary") && is_text(got, "vary", "foo"));
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(got, "variants")), 2);
 	json_decref(got);
 	object_unref(&o);
-	o = object_new(OBJECT_PASS, key, SLICE_NONE, SLICE_NONE, SLICE_NONE, 0);
+	o = object_new(OBJECT_PASS, key, (struct object_texts){ 0 }, 0);
 	o->reason = REASON_PRIVATE;
 	got = described(&(struct sight){ .hot = o }, (struct wall){ 0 });
 	CU_ASSERT(is_text(got, "kind", "uncacheable") && is_text(got, "reason", "private"));

@@ -21,7 +21,7 @@ struct outer {
 	struct slice text;
 	struct conf_strings list;
 	struct conf_list ttls, entries, doors;
-	struct inner inner;
+	struct inner inner, lock;
 };
 
 static const char *const words[] = { "red", "green", NULL };
@@ -38,15 +38,30 @@ static const struct conf_field inner_fields[] = {
 static const struct conf_table inner_table = {
 	.name = "inner", .struct_bytes = sizeof(struct inner), .fields = inner_fields, .count = 2
 };
+/* As inner, with its size alone as a plain value. */
+static const struct conf_table lock_table = { .name = "lock",
+	.struct_bytes = sizeof(struct inner),
+	.fields = inner_fields,
+	.count = 2,
+	.shorthand = "size" };
 
 static const struct conf_field entry_fields[] = {
 	{ "name", CONF_STRING, offsetof(struct entry, name), .example = "x" },
 	{ "inner", CONF_SECTION, offsetof(struct entry, inner), .table = &inner_table,
 	    .inherits = "inner" },
 };
-static const struct conf_table entry_table = {
-	.name = "an entry", .struct_bytes = sizeof(struct entry), .fields = entry_fields, .count = 2
-};
+static const char *check_entry(const void *filled)
+{
+	const struct entry *entry = filled;
+	return slice_eq(entry->name, SL("large")) && entry->inner.size < 64
+	    ? "is large and has a small size; write 64 or more"
+	    : NULL;
+}
+static const struct conf_table entry_table = { .name = "an entry",
+	.struct_bytes = sizeof(struct entry),
+	.fields = entry_fields,
+	.count = 2,
+	.check = check_entry };
 
 /* As an entry, with its name alone as a plain value. */
 static const struct conf_table door_table = { .name = "a door",
@@ -72,6 +87,7 @@ static const struct conf_field outer_fields[] = {
 	    .table = &door_table },
 	/* After the lists whose entries inherit from it. */
 	{ "inner", CONF_SECTION, offsetof(struct outer, inner), .table = &inner_table },
+	{ "lock", CONF_SECTION, offsetof(struct outer, lock), .table = &lock_table },
 };
 static const struct conf_table outer_table = { .name = "the file",
 	.struct_bytes = sizeof(struct outer),
@@ -178,6 +194,19 @@ static void test_shorthand(void)
 	CU_ASSERT(slice_eq(door_at(0)->name, SL("back")) && door_at(0)->inner.size == 7);
 	CU_ASSERT(slice_eq(door_at(1)->name, SL("cellar")) && door_at(1)->inner.size == 9);
 	CU_ASSERT(slice_eq(door_at(2)->name, SL("side")) && door_at(2)->inner.size == 7);
+	/* A section, too; what a flag says of one key leaves the others. */
+	CU_ASSERT(load_text("lock: 5\n"));
+	CU_ASSERT_EQUAL(got.lock.size, 5);
+	CU_ASSERT_EQUAL(got.lock.tags.count, 2);
+	const struct conf_source sources[] = {
+		{ SL("a"), SL("lock: {size: 5, tags: []}\n"), false },
+		{ SL("--lock"), SL("lock: {size: 6}\n"), true },
+	};
+	CU_ASSERT(load_sources(sources, COUNT_OF(sources)));
+	CU_ASSERT_EQUAL(got.lock.size, 6);
+	CU_ASSERT_EQUAL(got.lock.tags.count, 0);
+	CU_ASSERT_FALSE(load_text("lock: [5]\n"));
+	CU_ASSERT_FALSE(load_text("lock: much\n"));
 }
 
 static void test_merge(void)
@@ -217,6 +246,11 @@ static void test_errors(void)
 		{ "entries: [{name: a, inner: {size: 0}}]",
 		    "f:1:35: \"0\" is out of range; write 1 to 1k\n" },
 		{ "entries: [a]", "f:1:11: an entry is a map of keys\n" },
+		{ "entries:\n  - {name: large, inner: {size: 64}}\n  - {name: large}\n"
+		  "inner: {size: 63}",
+		    "f:3:5: an entry is large and has a small size; write 64 or more\n" },
+		{ "entries: [{name: large, inner: {size: 2k}}]\ninner: {size: 1}",
+		    "f:1:39: \"2k\" is out of range; write 1 to 1k\n" },
 		{ "doors: a",
 		    "f:1:8: \"doors\" takes a list of values or maps, not a single value\n" },
 		{ "doors: [[a]]", "f:1:9: a door is a map of keys, or its \"name\" alone\n" },

@@ -33,7 +33,7 @@ static inline struct fields kit_fields(const char *text)
 /* Counts one check; a failure is told with the row it is in. */
 static inline void kit_check(bool holds, const char *row, const char *what, unsigned line)
 {
-	char text[400];
+	char text[800];
 	snprintf(text, sizeof(text), "%s: %s", row, what);
 	CU_assertImplementation(holds, line, text, "table", "", CU_FALSE);
 }
@@ -42,7 +42,7 @@ static inline void kit_check(bool holds, const char *row, const char *what, unsi
 static inline void kit_check_slice(
     const char *row, struct slice got, const char *want, unsigned line)
 {
-	char text[300];
+	char text[600];
 	snprintf(text, sizeof(text), "got \"%.*s\", want \"%s\"", (int)got.len,
 	    got.at ? got.at : "", want);
 	kit_check(slice_eq(got, slice_str(want)), row, text, line);

@@ -138,9 +138,49 @@ static void test_many(void)
 	arena_fini(&full);
 }
 
+/* A list as its items' kinds and texts: "string a;token b"; "void" when it is void. */
+static struct slice told_list(struct slice text)
+{
+	struct sf_list list;
+	struct slice all = SL("");
+	if (!sf_parse_list(text, &arena, &list))
+		return SL("void");
+	for (uint32_t i = 0; i < list.count; i++)
+		all = arena_printf(&arena, "%.*s%s%d %.*s", SLICE_ARG(all), i ? ";" : "",
+		    (int)list.at[i].kind, SLICE_ARG(list.at[i].text));
+	return all;
+}
+
+/* RFC 9651 4.2.1 */
+static void test_lists(void)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "", "" },
+		{ "  ", "" },
+		{ "\"a\"", "2 a" },
+		{ " \"a\" ,\t\"b \\\"c\"  ", "2 a;2 b \"c" },
+		{ "\"a\";x=1;y, \"a\"", "2 a;2 a" },
+		{ "a, 1, (\"b\" c);d", "3 a;0 ;8 " },
+		{ "\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"",
+		    "2 1;2 2;2 3;2 4;2 5;2 6;2 7;2 8;2 9" },
+		{ "\"a\",", "void" },
+		{ "\"a\", ,\"b\"", "void" },
+		{ ",\"a\"", "void" },
+		{ "\"a\" \"b\"", "void" },
+		{ "\"a", "void" },
+		{ "\"a\\b\"", "void" },
+		{ "\"\xc3\xa4\"", "void" },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		CHECK_SLICE(rows[i].text, told_list(slice_str(rows[i].text)), rows[i].want);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		{ "lists", test_lists },
 		{ "table", test_table },
 		{ "many members", test_many },
 		CU_TEST_INFO_NULL,

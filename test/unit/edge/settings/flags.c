@@ -114,7 +114,7 @@ static void test_settings(void)
 	CU_ASSERT(origin->addresses.count == 2 && slice_eq(origin->name, SL("default")));
 	CU_ASSERT(slice_eq(origin->addresses.at[1], SL("http://b")));
 	CU_ASSERT(slice_eq(settings_listen_at(s[0], 0)->address, SL("http://127.0.0.1:8080")));
-	CU_ASSERT(slice_eq(s[0]->admin, SL("unix:/a b")));
+	CU_ASSERT(slice_eq(s[0]->admin.listen, SL("unix:/a b")));
 	CU_ASSERT(slice_eq(s[0]->store.path, SL("/say \"s\"")));
 	CU_ASSERT(s[1]->store.hot_bytes == 8 * MIB && s[1]->store.size_bytes == GIB);
 	CU_ASSERT_EQUAL(s[1]->workers, 3);

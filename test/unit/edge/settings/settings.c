@@ -363,6 +363,15 @@ static void test_refused(void)
 		{ APP "cache: {query-drop: [\"*x\"]}",
 		    "f:2:22: \"*x\" is not a parameter; write a name, or the front of one and \"*\": "
 		    "utm_*\n" },
+		{ APP "cache: {tags: {rules: [{tag: a}]}}",
+		    "f:2:24: a tag rule has no source; write one of path, field and json\n" },
+		{ APP "routes:\n  - origin: app\n    cache:\n      tags:\n        rules:\n"
+		      "          - {tag: a, path: /, field: X-Ids}\n",
+		    "f:7:13: a tag rule has more than one source; write one of path, field and "
+		    "json\n" },
+		{ APP "cache: {tags: {fields: [ETag]}}",
+		    "f:2:25: \"ETag\" is a field that means something else to caches and clients; "
+		    "write one of your own\n" },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		CU_ASSERT_PTR_NULL(load_text(rows[i][0]));
