@@ -64,13 +64,10 @@ static bool recall(void *arg, struct scope scope, struct purge_mark *ret_mark)
 	return r->is_set;
 }
 
-/* Of one from the disk; of former lives that alone knows. */
+/* Of one from the disk, which alone knows of former lives, and of patterns that were swept. */
 static struct fence_ruling judge_cold(struct surveyor *s, struct object *o) ON_WORKER
 {
-	struct fence_ruling ruling = fence_judge(s->cache->fence, o);
-	if (ruling.is_unsure)
-		ruling = fence_recall(s->cache->fence, o, recall, s, s->known);
-	return ruling;
+	return fence_recall(s->cache->fence, o, recall, s, s->known);
 }
 
 /* Of one in RAM, which remembers what is found: so the disk is asked, and not what was recalled. */
@@ -419,7 +416,7 @@ static void end(struct surveyor *s, struct survey *v)
 }
 
 /* Who asked may have gone. */
-static bool is_wanted_less(const struct survey *v)
+static bool has_cancelled(const struct survey *v)
 {
 	while (v && !v->is_cancelled)
 		v = v->next;
@@ -429,7 +426,7 @@ static bool is_wanted_less(const struct survey *v)
 /* How long a patient one rests yet. */
 static int64_t rest_ms_locked(const struct surveyor *s)
 {
-	bool rests = s->kind == SURVEYOR_PATIENT && !is_wanted_less(s->waiting);
+	bool rests = s->kind == SURVEYOR_PATIENT && !has_cancelled(s->waiting);
 	return rests ? mono_ms_since(mono_now(), s->rests_until) : 0;
 }
 

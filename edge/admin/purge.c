@@ -204,7 +204,7 @@ static void on_surveyed(struct survey *v)
 	struct asking *a = CONTAINER_OF(v, struct asking, survey);
 	const struct order *o = a->order;
 	a->is_submitted = false;
-	if (v->err && v->err != ERR_NO_MEMORY)
+	if (v->err)
 		refuse(a, 503, SL("what is stored could not be counted: nothing was purged"));
 	else if (!a->errand.reply)
 		end(a);

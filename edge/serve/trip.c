@@ -351,7 +351,7 @@ static void reset(struct trip *t) ON_LOOP
 	t->result = RESULT_PASS;
 	t->forward = t->address = t->detail = t->target = SLICE_NONE;
 	t->forward_status = t->status = 0;
-	t->is_stored = t->is_collapsed = t->evaluates = false;
+	t->is_stored = t->is_collapsed = t->evaluates = t->was_checked = false;
 	t->head_us = -1;
 }
 
