@@ -119,9 +119,9 @@ def test_min_seq():
         # What was asked for behind the purge is new enough.
         check(is_hit(larder.get("/", f"Larder-Min-Seq: {seq}")), "it was just fetched")
         check(is_hit(larder.get("/other")), "others are not asked")
-        for bad in ("x", "-1", "1.5", ""):
-            with case(bad):
-                check(is_hit(larder.get("/other", f"Larder-Min-Seq: {bad}")), "it says nothing")
+        for none in ("0", "00", "x", "-1", "1.5", ""):
+            with case(none):
+                check(is_hit(larder.get("/other", f"Larder-Min-Seq: {none}")), "it says nothing")
         # The origin fails: rather nothing than what is too old.
         seq = purge(larder, "/nothing").get("Larder-Seq")
         origin.reply = answer(b"", status="500 E")
