@@ -454,7 +454,14 @@ void purge_show(struct admin *admin, struct reply *r)
 void purge_listed(struct admin *admin, struct reply *r)
 {
 	struct slice query = r->stream->request.query;
-	uint64_t since = query_number(query, SL("since"), UINT64_MAX - 1, 0);
-	uint64_t limit = query_number(query, SL("limit"), LIST_MAX, LIST_DEFAULT);
-	begin_listing(admin, r, since + 1, limit, 0);
+	struct arena *arena = &r->stream->arena;
+	struct slice after = query_value(query, SL("since"), arena);
+	uint64_t since = 0;
+	uint64_t limit = query_number(query, SL("limit"), LIST_MAX, 0);
+	if (after.at && (!slice_to_u64(after, &since) || since == UINT64_MAX))
+		reply_problem(r, 400, SL("since= must be the number of a purge, or 0"));
+	else if (!limit && query_value(query, SL("limit"), arena).at)
+		reply_problem(r, 400, SL("limit= must be a number from 1 to 10000"));
+	else
+		begin_listing(admin, r, since + 1, limit ? limit : LIST_DEFAULT, 0);
 }
