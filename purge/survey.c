@@ -175,9 +175,9 @@ static void await_writer(struct surveyor *s, struct survey *v)
 	if (cold_state(cold) == COLD_OK)
 		cold_forget(cold, nothing);
 	/* A disk that is not well may not be waited for: others wait, too, and some for RAM alone. */
-	while (!v->err && !v->is_cancelled && !s->is_ending) {
+	while (!v->is_unsettled && !v->is_cancelled && !s->is_ending) {
 		if (cold_state(cold) != COLD_OK || mono_ms_since(began, mono_now()) > SETTLE_MS)
-			v->err = ERR_STORE_IO;
+			v->is_unsettled = true;
 		else if (cold_is_forgotten(cold, nothing))
 			return;
 		else
@@ -410,6 +410,8 @@ static void end(struct surveyor *s, struct survey *v)
 {
 	if (v->is_cancelled || s->is_ending)
 		v->err = ERR_CANCELLED;
+	else if (v->is_unsettled && !v->err)
+		v->err = ERR_STORE_IO;
 	if (v->items)
 		hottest_sort(v->items, v->item_count);
 	mail_post(v->home, &v->mail);

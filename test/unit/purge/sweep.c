@@ -260,6 +260,27 @@ static void test_preview_after(void)
 	end_all();
 }
 
+/* The disk is ill: the pattern may not be retired, but what is in RAM is counted, and can be refreshed. */
+static void test_an_ill_disk(void)
+{
+	struct sweeping w;
+	char path[sizeof(dir)];
+	memcpy(path, dir, sizeof(path));
+	snprintf(dir, sizeof(dir), "/proc/larder-nowhere");
+	begin(RAM | DISK);
+	memcpy(dir, path, sizeof(path));
+	put_many(30, RAM);
+	add_pattern(&w, SEVENS);
+	w.asking.survey.hottest = 10;
+	sweep(&w);
+	CU_ASSERT_EQUAL(w.asking.survey.err, ERR_STORE_IO);
+	CU_ASSERT_EQUAL(w.asking.survey.objects, 3);
+	CU_ASSERT_EQUAL(w.asking.survey.item_count, 3);
+	survey_fini(&w.asking.survey);
+	order_unref(&w.order);
+	end_all();
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -271,6 +292,7 @@ int main(void)
 		{ "no disk", test_no_disk },
 		{ "many on disk", test_many_on_disk },
 		{ "a preview after", test_preview_after },
+		{ "an ill disk", test_an_ill_disk },
 		CU_TEST_INFO_NULL,
 	};
 	return run_store_tests("sweep", tests);
