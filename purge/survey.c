@@ -137,9 +137,8 @@ static bool may_note(struct cold *cold, struct survey *v)
 {
 	while (cold_note_depth(cold) > NOTES && cold_state(cold) == COLD_OK)
 		usleep(SETTLE_US);
-	if (cold_state(cold) != COLD_OK)
-		v->err = ERR_STORE_IO;
-	return !v->err;
+	v->is_unsettled |= cold_state(cold) != COLD_OK;
+	return !v->is_unsettled;
 }
 
 /* Puts a URL down for what the pattern says, where it stays. */
@@ -153,7 +152,7 @@ static void put_down(struct surveyor *s, struct survey *v, const struct object *
 		return;
 	struct journal_entry *e = journal_entry_new(1, SLICE_NONE);
 	if (!e) {
-		v->err = ERR_NO_MEMORY; /* the pattern stays */
+		v->is_unsettled = true; /* the pattern stays */
 		return;
 	}
 	e->scopes[0] = scope;
