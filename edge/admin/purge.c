@@ -25,6 +25,7 @@ struct asking {
 	struct survey survey; /* before it is purged: dry_run, max_objects, fail_if_empty */
 	struct deadline look; /* at the receipt, until it is final */
 	struct mono waits_since;
+	bool is_surveyed;
 	bool is_submitted; /* somebody answers, whether the client is there or not */
 	bool is_over;      /* only a letter is waited for */
 };
@@ -76,6 +77,8 @@ static void on_left(struct errand *e)
 	role_loop();
 	struct asking *a = CONTAINER_OF(e, struct asking, errand);
 	deadline_clear(&a->look);
+	if (a->is_surveyed)
+		survey_cancel(&a->survey);
 	if (!a->is_submitted && !a->is_over)
 		end(a);
 }
@@ -203,7 +206,7 @@ static void on_surveyed(struct survey *v)
 	role_loop();
 	struct asking *a = CONTAINER_OF(v, struct asking, survey);
 	const struct order *o = a->order;
-	a->is_submitted = false;
+	a->is_submitted = a->is_surveyed = false;
 	if (v->err)
 		refuse(a, 503, SL("what is stored could not be counted: nothing was purged"));
 	else if (!a->errand.reply)
@@ -226,10 +229,10 @@ static void preview(struct asking *a) ON_LOOP
 		.home = a->errand.admin->front.home,
 		.done = on_surveyed,
 	};
-	a->is_submitted = true;
+	a->is_submitted = a->is_surveyed = true;
 	if (survey_begin(purge_surveyor(a->errand.admin->options.purges), &a->survey))
 		return;
-	a->is_submitted = false;
+	a->is_submitted = a->is_surveyed = false;
 	refuse(a, 503, SL("too many are being counted at a time: nothing was purged"));
 }
 
