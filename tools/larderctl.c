@@ -480,7 +480,7 @@ static enum outcome run(char **args, int count)
 static bool take_option(int letter, const char *value)
 {
 	struct object_options *o = &object_options;
-	if (letter >= PURGE_URL && letter < PURGE_OPTIONS_END) {
+	if (letter >= PURGE_OPTION_URL && letter < PURGE_OPTION_END) {
 		purge_take((enum purge_option)letter, value);
 		return true;
 	}
@@ -495,11 +495,11 @@ static bool take_option(int letter, const char *value)
 	case 'w': wants_watch = true; break;
 	case 'N':
 		o->host = value;
-		purge_take(PURGE_HOST, value);
+		purge_take(PURGE_OPTION_HOST, value);
 		break;
 	case 'P':
 		o->prefix = value;
-		purge_take(PURGE_PREFIX, value);
+		purge_take(PURGE_OPTION_PREFIX, value);
 		break;
 	case 'T': o->tier = value; break;
 	case 'n': o->limit = value; break;
