@@ -11,6 +11,7 @@
 
 /* Of an order, as Larder takes it: items, and their text without what goes with them. */
 enum { ITEMS_MAX = 10000, ITEMS_BYTES = 960 * 1024 };
+enum { LIST_MAX = 10000 }; /* of the log, that Larder gives at a time */
 enum { LINE_BYTES = 16 * 1024, LOOK_US = 200 * 1000, PATIENCE_MS = 2000 };
 /* An order is held for ten minutes at most, and so long again it may be waited for. */
 enum { STAGE_S = 10 * 60, GRACE_S = 60 };
@@ -282,7 +283,7 @@ static enum outcome refused(const struct answer *a)
 
 /* What became of an order that nobody may ask for: its number is in the answer that did not come. */
 static const char cut_short[] =
-    "the connection was cut while it was waited for: the purge may be in force. `larderctl purge "
+    "the answer was cut off, or did not come in time: the purge may be in force. `larderctl purge "
     "log` shows whether it is, and `larderctl purge receipt SEQ` what it matched (scope: read); it "
     "does no harm to send it again";
 
@@ -495,6 +496,9 @@ enum outcome purge_log_show(UNUSED char **args, UNUSED int count)
 	allow("purge log", bit_of(PURGE_OPTION_SINCE));
 	const char *limit_text = object_options.limit ? object_options.limit : "100";
 	uint64_t limit = (uint64_t)whole("limit", limit_text);
+	if (limit > LIST_MAX)
+		give_up(OUTCOME_USAGE, "-n %s: %d at most; --since SEQ goes on behind them",
+		    limit_text, LIST_MAX);
 	if (since_text && !slice_to_u64(slice_str(since_text), &since))
 		give_up(OUTCOME_USAGE, "--since %s: write a whole number", since_text);
 	enum outcome outcome = since_text ? OUTCOME_OK : find_latest(limit, &since);
