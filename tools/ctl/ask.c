@@ -68,13 +68,16 @@ static bool parse_head(struct slice bytes, struct head *ret_head)
 	return is_http;
 }
 
-/* Whether more was to come. */
+/* Whether more of Larder's answer was to come. */
 static bool is_cut(struct slice answer)
 {
 	struct head head = { 0 };
-	if (slice_find_slice(answer, SL("\r\n\r\n")) == answer.len)
+	if (!answer.len)
 		return true;
-	return parse_head(answer, &head) && head.rest.len < head.length;
+	if (!parse_head(answer, &head))
+		return false;
+	return slice_find_slice(answer, SL("\r\n\r\n")) == answer.len ||
+	    head.rest.len < head.length;
 }
 
 static _Noreturn void not_larder(void)
@@ -83,12 +86,9 @@ static _Noreturn void not_larder(void)
 }
 
 /* An answer that was cut short is none. */
-static void parse_answer(struct answer *a, const struct question *q)
+static void parse_answer(struct answer *a)
 {
 	struct head head = { 0 };
-	bool is_http = slice_starts(buf_slice(&a->bytes), SL("HTTP/1."));
-	if (!a->bytes.len || (is_http && is_cut(buf_slice(&a->bytes))))
-		check_doubt(q);
 	if (!parse_head(buf_slice(&a->bytes), &head) || head.rest.len != head.length)
 		not_larder();
 	a->status = (unsigned)head.status;
@@ -131,7 +131,9 @@ struct answer ask_with(const char *method, const char *path, const struct questi
 	struct link *link = begin(method, path, q);
 	receive(link, &a.bytes, q);
 	link_close(&link);
-	parse_answer(&a, q);
+	if (is_cut(buf_slice(&a.bytes)))
+		check_doubt(q);
+	parse_answer(&a);
 	return a;
 }
 
@@ -198,7 +200,7 @@ enum outcome ask_into(const char *path, const char *file)
 		outcome = copy_body(link, &head, file);
 	} else {
 		receive(link, &a.bytes, &q);
-		parse_answer(&a, &q);
+		parse_answer(&a);
 		outcome = show_problem(&a);
 	}
 	link_close(&link);

@@ -6,7 +6,10 @@ JSON, and an exit code for each way it can end."""
 import json
 import os
 import pty
+import socket
+import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from larder import Larder, free_port
 from origin import CLOSE, Origin, answer, takes_body
 from purging import purged
 from scene import case, check, equal
+from secure import Authority
 
 LARDERCTL = os.environ.get("LARDERCTL") or str(Path(__file__).parents[3] / "build/larderctl")
 
@@ -206,6 +210,29 @@ def test_progress():
         origin.admin_port = origin.port
         code, _, errors = run(origin, "purge", "--all", "--wait")
         equal((code, errors), (0, ""))
+
+
+def test_cut_over_tls():
+    """Without close_notify, after a wait that is longer than one look at the link."""
+
+    def accept_one(door, context):
+        sock, _ = door.accept()
+        with context.wrap_socket(sock, server_side=True) as link:
+            link.recv(4096)
+            time.sleep(2.4)
+            link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")
+
+    with Authority() as ca, socket.create_server(("127.0.0.1", 0)) as door:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*ca.pair("127.0.0.1"))
+        server = threading.Thread(target=accept_one, args=(door, context))
+        server.start()
+        command = [LARDERCTL, "--admin", f"https://127.0.0.1:{door.getsockname()[1]}",
+                   "--cacert", ca.file, "purge", "--all", "--wait"]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+        server.join()
+        equal(done.returncode, 6, done.stderr.decode())
+        check(b"may be in force" in done.stderr, done.stderr.decode())
 
 
 def test_log_shows_the_latest():
