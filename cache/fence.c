@@ -465,7 +465,8 @@ struct life fence_life(struct life l, const struct fence_ruling *ruling)
 {
 	if (ruling->stands)
 		return l;
-	if (ruling->mode != PURGE_SOFT) {
+	l.is_purged = ruling->mode == PURGE_SOFT;
+	if (!l.is_purged) {
 		l.no_cache = l.must_revalidate = true;
 	} else if (wall_before(ruling->soft_at, l.fresh_until)) {
 		l.swr_until = moved(&l, l.swr_until, ruling->soft_at);

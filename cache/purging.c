@@ -88,15 +88,24 @@ enum err cache_purge(struct cache *c, const struct cache_purge *p, uint64_t *ret
 	return err;
 }
 
-void cache_retire(struct cache *c, uint64_t number)
+void cache_begin_retirement(struct cache *c, const struct cache_retirement *r)
 {
 	struct journal_entry *e = c->cold ? journal_entry_new(0, SLICE_NONE) : NULL;
-	fence_retire(c->fence, number);
-	if (!e)
-		return; /* if memory was short, it is swept again in the next life */
+	if (!e) {
+		r->told(r->arg, c->cold ? ERR_NO_MEMORY : ERR_NONE, r->number, 0);
+		return;
+	}
+	/* Written in its turn, which is behind all that was put down. */
 	struct noting n = { c->cold, e };
-	e->retires = number;
+	e->retires = r->number;
+	e->told = r->told;
+	e->arg = r->arg;
 	fence_raise(c->fence, NULL, 0, (struct purge_act){ 0 }, note, &n);
+}
+
+void cache_retire(struct cache *c, uint64_t number)
+{
+	fence_retire(c->fence, number);
 }
 
 /* ---- asking the disk ---- */

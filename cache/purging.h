@@ -23,7 +23,17 @@ struct cache_purge {
 	void *arg;
 };
 enum err cache_purge(struct cache *, const struct cache_purge *, uint64_t *ret_number);
-/* A pattern's time is over: see fence_retire. */
+/*
+ * A pattern's time is over: all that it is for was put down at scopes of its own. It is in force until
+ * these are on disk: `told` says so, or that they could not be written so far; then comes cache_retire
+ * (see fence_retire), or the same once more. thread: any; of told: the store's, or the caller's.
+ */
+struct cache_retirement {
+	uint64_t number;
+	void (*told)(void *arg, enum err, uint64_t number, uint64_t seq);
+	void *arg;
+};
+void cache_begin_retirement(struct cache *, const struct cache_retirement *);
 void cache_retire(struct cache *, uint64_t number);
 /*
  * Asks the disk about an object in RAM of which the fence is not sure (ruling.is_unsure): so many scopes

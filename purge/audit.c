@@ -76,15 +76,6 @@ static bool read_line(struct slice line, struct slice *ret_prev, uint64_t *ret_n
 	    slice_starts(slice_from(rest, number.len), SL(AT));
 }
 
-static void add_moment(struct buf *to, struct wall at)
-{
-	time_t seconds = (time_t)(at.ms / 1000);
-	struct tm tm;
-	gmtime_r(&seconds, &tm);
-	buf_addf(to, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(at.ms % 1000));
-}
-
 /* ---- open ---- */
 
 /* Reads up to `room` bytes that end at `end`. */
@@ -275,10 +266,10 @@ static bool write_locked(struct audit *a, struct slice line)
 static enum err append_locked(struct audit *a, struct slice members)
 {
 	struct buf line;
+	char at[WALL_TEXT] = "";
 	buf_init(&line, AUDIT_LINE_BYTES);
-	buf_addf(&line, PREV "%s" LINE "%" PRIu64 AT, a->head, a->lines + 1);
-	add_moment(&line, wall_now());
-	buf_add(&line, SL("\","));
+	wall_write(wall_now(), at);
+	buf_addf(&line, PREV "%s" LINE "%" PRIu64 AT "%s\",", a->head, a->lines + 1, at);
 	buf_add(&line, members);
 	buf_add(&line, SL("}\n"));
 	enum err e = line.overflow              ? ERR_NO_MEMORY

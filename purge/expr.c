@@ -233,7 +233,7 @@ static size_t printed_tag(struct slice tag)
 
 /*
  * Bytes of the canonical text. It can be longer than what was read, by spaces, and must be readable
- * again: it is what the log keeps.
+ * again (expr_print).
  */
 static size_t printed(const struct node *nodes, size_t count)
 {

@@ -96,8 +96,8 @@ bool purge_list(struct purge_log *, struct purge_listing *);
 uint64_t purge_last(const struct purge_log *);
 /*
  * The fence's number that an object must have been asked for at, or after, to be no older than that
- * purge: exact for the latest, and more than that for older ones. UINT64_MAX: that purge is not known
- * here (yet).
+ * purge: exact for the latest. Of one that has no receipt (any more, or yet) it is the number that
+ * holds now: whatever was asked for before the last change of the fence is too old then.
  */
 uint64_t purge_number(struct purge_log *, uint64_t seq);
 /* A pattern of a former life: cache_options.pattern. */

@@ -16,6 +16,17 @@ static void write_text(struct buf *to, const char *name, const char *text)
 	buf_add_json(to, slice_str(text));
 }
 
+static void write_samples(
+    struct buf *to, const char (*samples)[SURVEY_SAMPLE_BYTES], unsigned count)
+{
+	buf_add(to, SL(",\"sample\":["));
+	for (unsigned i = 0; i < count; i++) {
+		buf_add(to, i ? SL(",") : SLICE_NONE);
+		buf_add_json(to, slice_str(samples[i]));
+	}
+	buf_add_char(to, ']');
+}
+
 static void write_matched(struct buf *to, const struct receipt *r)
 {
 	const char *state = r->is_skipped ? "skipped"
@@ -26,12 +37,8 @@ static void write_matched(struct buf *to, const struct receipt *r)
 	if (r->is_counted)
 		buf_addf(to, ",\"objects\":%" PRIu64 ",\"variants\":%" PRIu64 ",\"bytes\":%" PRIu64,
 		    r->objects, r->variants, r->bytes);
-	buf_add(to, SL(",\"sample\":["));
-	for (unsigned i = 0; i < r->sample_count; i++) {
-		buf_add(to, i ? SL(",") : SLICE_NONE);
-		buf_add_json(to, slice_str(r->samples[i]));
-	}
-	buf_add(to, SL("]}"));
+	write_samples(to, r->samples, r->sample_count);
+	buf_add_char(to, '}');
 }
 
 static void write_refresh(struct buf *to, const struct receipt *r)
@@ -74,14 +81,11 @@ void preview_write(const struct order *o, const struct survey *v, struct buf *to
 	buf_addf(to,
 	    "{\"dry_run\":true,\"mode\":\"%s\",\"scopes\":%zu,\"matched\":{\"state\":\"done\","
 	    "\"objects\":%" PRIu64 ",\"variants\":%" PRIu64 ",\"bytes\":%" PRIu64
-	    ",\"in_ram\":%" PRIu64 ",\"sample\":[",
+	    ",\"in_ram\":%" PRIu64,
 	    o->mode == PURGE_HARD ? "hard" : "soft", o->scope_count, v->objects, v->variants,
 	    v->bytes, v->in_ram);
-	for (unsigned i = 0; i < v->sample_count; i++) {
-		buf_add(to, i ? SL(",") : SLICE_NONE);
-		buf_add_json(to, slice_str(v->samples[i]));
-	}
-	buf_addf(to, "]},\"requests_per_s\":%.1f,\"origin_requests_expected_per_minute\":%.0f}\n",
+	write_samples(to, v->samples, v->sample_count);
+	buf_addf(to, "},\"requests_per_s\":%.1f,\"origin_requests_expected_per_minute\":%.0f}\n",
 	    v->requests_per_s, v->origin_per_minute);
 }
 

@@ -64,13 +64,10 @@ static bool recall(void *arg, struct scope scope, struct purge_mark *ret_mark)
 	return r->is_set;
 }
 
-/* Of one from the disk; of former lives that alone knows. */
+/* Of one from the disk, which alone knows of former lives, and of patterns that were swept. */
 static struct fence_ruling judge_cold(struct surveyor *s, struct object *o) ON_WORKER
 {
-	struct fence_ruling ruling = fence_judge(s->cache->fence, o);
-	if (ruling.is_unsure)
-		ruling = fence_recall(s->cache->fence, o, recall, s, s->known);
-	return ruling;
+	return fence_recall(s->cache->fence, o, recall, s, s->known);
 }
 
 /* Of one in RAM, which remembers what is found: so the disk is asked, and not what was recalled. */
@@ -140,9 +137,8 @@ static bool may_note(struct cold *cold, struct survey *v)
 {
 	while (cold_note_depth(cold) > NOTES && cold_state(cold) == COLD_OK)
 		usleep(SETTLE_US);
-	if (cold_state(cold) != COLD_OK)
-		v->err = ERR_STORE_IO;
-	return !v->err;
+	v->is_unsettled |= cold_state(cold) != COLD_OK;
+	return !v->is_unsettled;
 }
 
 /* Puts a URL down for what the pattern says, where it stays. */
@@ -156,7 +152,7 @@ static void put_down(struct surveyor *s, struct survey *v, const struct object *
 		return;
 	struct journal_entry *e = journal_entry_new(1, SLICE_NONE);
 	if (!e) {
-		v->err = ERR_NO_MEMORY; /* the pattern stays */
+		v->is_unsettled = true; /* the pattern stays */
 		return;
 	}
 	e->scopes[0] = scope;
@@ -178,9 +174,9 @@ static void await_writer(struct surveyor *s, struct survey *v)
 	if (cold_state(cold) == COLD_OK)
 		cold_forget(cold, nothing);
 	/* A disk that is not well may not be waited for: others wait, too, and some for RAM alone. */
-	while (!v->err && !v->is_cancelled && !s->is_ending) {
+	while (!v->is_unsettled && !v->is_cancelled && !s->is_ending) {
 		if (cold_state(cold) != COLD_OK || mono_ms_since(began, mono_now()) > SETTLE_MS)
-			v->err = ERR_STORE_IO;
+			v->is_unsettled = true;
 		else if (cold_is_forgotten(cold, nothing))
 			return;
 		else
@@ -413,13 +409,15 @@ static void end(struct surveyor *s, struct survey *v)
 {
 	if (v->is_cancelled || s->is_ending)
 		v->err = ERR_CANCELLED;
+	else if (v->is_unsettled && !v->err)
+		v->err = ERR_STORE_IO;
 	if (v->items)
 		hottest_sort(v->items, v->item_count);
 	mail_post(v->home, &v->mail);
 }
 
 /* Who asked may have gone. */
-static bool is_wanted_less(const struct survey *v)
+static bool has_cancelled(const struct survey *v)
 {
 	while (v && !v->is_cancelled)
 		v = v->next;
@@ -429,7 +427,7 @@ static bool is_wanted_less(const struct survey *v)
 /* How long a patient one rests yet. */
 static int64_t rest_ms_locked(const struct surveyor *s)
 {
-	bool rests = s->kind == SURVEYOR_PATIENT && !is_wanted_less(s->waiting);
+	bool rests = s->kind == SURVEYOR_PATIENT && !has_cancelled(s->waiting);
 	return rests ? mono_ms_since(mono_now(), s->rests_until) : 0;
 }
 

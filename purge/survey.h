@@ -52,6 +52,7 @@ struct survey {
 	/* the surveyor's */
 	struct mail mail;
 	_Atomic bool is_cancelled;
+	bool is_unsettled; /* something may have slipped by the sweep: ERR_STORE_IO in the end */
 	struct survey *next;
 };
 

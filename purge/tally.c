@@ -18,7 +18,11 @@ struct tally {
 	struct order *order;     /* counted */
 	struct pattern *pattern; /* NULL = none */
 	bool was_counted;
+	bool is_surveyed;      /* under lock */
 	struct deadline again; /* the disk was not well */
+	struct mail
+	    retirement; /* what is put down for the pattern is on disk, or could not be written */
+	enum err retire_err;
 };
 
 struct tallies {
@@ -78,8 +82,10 @@ void tallies_stop(struct tallies *all)
 	lock_drop(&all->lock);
 	surveyor_free(&prompt);
 	surveyor_free(&patient);
+	lock_take(&all->lock);
 	LIST_EACH (link, &all->under_way)
 		deadline_clear(&LIST_OF(link, struct tally, link)->again);
+	lock_drop(&all->lock);
 }
 
 void tallies_free(struct tallies **tallies)
@@ -170,12 +176,42 @@ static void end(struct tally *t)
 	lock_drop(&all->lock);
 }
 
-static void retire(struct tally *t)
+/* Until the disk is well. */
+static void try_again(struct tally *t) ON_LOOP
 {
 	struct tallies *all = t->all;
+	lock_take(&all->lock);
+	t->is_surveyed = false;
+	if (all->prompt)
+		deadline_set(all->control, &t->again, RETRY_MS);
+	lock_drop(&all->lock);
+}
+
+/* What was put down for the pattern is on disk: it is needed no more. */
+static void on_retirement(struct mail *m)
+{
+	role_loop();
+	struct tally *t = CONTAINER_OF(m, struct tally, retirement);
+	struct tallies *all = t->all;
+	if (t->retire_err) {
+		try_again(t);
+		return;
+	}
 	cache_retire(all->cache, t->pattern->in_force.number);
 	tallies_drop(all, t->order);
 	all->events->swept(all->arg, t->seq);
+	end(t);
+}
+
+static void on_told(void *arg, enum err err, UNUSED uint64_t number, UNUSED uint64_t seq)
+{
+	struct tally *t = arg;
+	struct tallies *all = t->all;
+	t->retire_err = err;
+	lock_take(&all->lock);
+	if (all->prompt) /* else nobody reads letters any more */
+		mail_post(all->control, &t->retirement);
+	lock_drop(&all->lock);
 }
 
 static void on_surveyed(struct survey *v)
@@ -188,38 +224,52 @@ static void on_surveyed(struct survey *v)
 	bool is_first = !t->was_counted;
 	t->was_counted = true;
 	all->events->counted(all->arg, t->seq, v, is_first);
-	if (t->pattern && v->err) {
-		deadline_set(all->control, &t->again, RETRY_MS);
-		return;
-	}
-	if (t->pattern)
-		retire(t);
-	end(t);
+	survey_fini(v);
+	if (!t->pattern)
+		end(t);
+	else if (v->err)
+		try_again(t);
+	else
+		cache_begin_retirement(all->cache,
+		    &(struct cache_retirement){ t->pattern->in_force.number, on_told, t });
 }
 
-static void begin_survey(struct tally *t)
+/* Begins when there is somebody to count. False: that is one too many. */
+static bool begin_locked(struct tally *t)
 {
 	struct tallies *all = t->all;
 	uint64_t before = t->survey.before;
+	/* Somebody waits for the receipt, or the origin for its turn. */
+	bool is_prompt = t->order->wait || t->order->origin_rps;
+	struct surveyor *surveyor = is_prompt ? all->prompt : all->patient;
+	if (!surveyor || t->is_surveyed)
+		return true;
 	t->survey = (struct survey){
 		.order = t->order,
 		.before = before,
-		.hottest = t->order->origin_rps ? SURVEY_HOTTEST : 0,
+		.hottest = t->order->origin_rps && !t->was_counted ? SURVEY_HOTTEST : 0,
 		.sweeps = t->pattern != NULL,
 		.at = t->pattern ? t->pattern->in_force.act.at : WALL_NEVER,
 		.home = all->control,
 		.done = on_surveyed,
 	};
-	lock_take(&all->lock);
-	/* Somebody waits for the receipt, or the origin for its turn. */
-	bool is_prompt = t->order->wait || t->order->origin_rps;
-	struct surveyor *surveyor = is_prompt ? all->prompt : all->patient;
-	bool begins = !surveyor || survey_begin(surveyor, &t->survey);
-	lock_drop(&all->lock);
-	if (begins)
-		return;
-	all->events->skipped(all->arg, t->seq);
+	t->is_surveyed = survey_begin(surveyor, &t->survey);
+	return t->is_surveyed;
+}
+
+static void skip(struct tally *t)
+{
+	t->all->events->skipped(t->all->arg, t->seq);
 	end(t);
+}
+
+static void begin_survey(struct tally *t)
+{
+	lock_take(&t->all->lock);
+	bool begins = begin_locked(t);
+	lock_drop(&t->all->lock);
+	if (!begins)
+		skip(t);
 }
 
 void tallies_begin(struct tallies *all, struct order *order, uint64_t seq, uint64_t number)
@@ -232,6 +282,7 @@ void tallies_begin(struct tallies *all, struct order *order, uint64_t seq, uint6
 	t->order = order_ref(order);
 	t->survey.before = number;
 	deadline_init(&t->again, on_again);
+	mail_init(&t->retirement, on_retirement);
 	lock_take(&all->lock);
 	t->pattern = find_locked(all, order);
 	list_append(&all->under_way, &t->link);
@@ -248,11 +299,19 @@ enum err tallies_start(struct tallies *all)
 		surveyor_free(&patient);
 		return ERR_SYSTEM;
 	}
+	struct list refused;
+	list_init(&refused);
 	lock_take(&all->lock);
 	all->prompt = prompt;
 	all->patient = patient;
+	LIST_EACH (link, &all->under_way) {
+		if (begin_locked(LIST_OF(link, struct tally, link)))
+			continue;
+		list_drop(link);
+		list_append(&refused, link);
+	}
 	lock_drop(&all->lock);
-	LIST_EACH (link, &all->under_way)
-		begin_survey(LIST_OF(link, struct tally, link));
+	LIST_EACH (link, &refused)
+		skip(LIST_OF(link, struct tally, link));
 	return ERR_NONE;
 }

@@ -5,7 +5,8 @@
  *
  *	tallies_begin -> survey -> counted -> [the pattern is retired]
  *
- * A pattern stays in force until the disk could be read to its end: that is tried again. Those of
+ * A pattern stays in force until the disk could be read to its end, and has all that was put down for
+ * the pattern: that is tried again. Those of
  * former lives are swept as soon as the cache is open.
  *
  * thread: any, where nothing else is said.

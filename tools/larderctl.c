@@ -274,7 +274,8 @@ static const struct verb {
 	    "  larderctl purge receipt 17 --wait\n",
 	    purge_receipt_show, "" },
 	{ "purge log", " [--since SEQ] [-n N]", "what was purged, by whom and why",
-	    "Lists purges in the order of their numbers, 100 unless -n says more.\n\n"
+	    "Lists the latest purges in the order of their numbers, 100 unless -n says more. --since\n"
+	    "lists those behind a number; --since 0 begins with the first.\n\n"
 	    "  larderctl purge log --since 1000 -n 20\n"
 	    "  larderctl -o json purge log | jq '.purges[] | select(.actor == \"ci\")'\n",
 	    purge_log_show, "n" },
@@ -289,8 +290,10 @@ static const struct verb {
 	    "--origin-json), --equals V, --timeout 60s: not before every address of the origin shows it.\n"
 	    "After: --wait until all is counted and refreshed. --reason, --deploy-id go to the log;\n"
 	    "--idempotency-key K: the same order twice is done once.\n\n"
-	    "It is in force, and on disk, when this returns. Exits 5 when refused, 6 when in force but\n"
-	    "not on disk, 7 when nothing matched and --fail-if-empty was given.\n\n"
+	    "It is in force, and on disk, when this returns. Exits 1 when nothing was purged, as the\n"
+	    "origin did not show V in time or Larder failed, 5 when refused, 6 when in force but not on\n"
+	    "disk or --wait did not hear the end of it, 7 when nothing matched and --fail-if-empty was\n"
+	    "given.\n\n"
 	    "  larderctl purge https://shop.example/p/17\n"
 	    "  larderctl purge --tag product-17,list --wait --reason 'price change'\n"
 	    "  larderctl purge --prefix shop.example/img --dry-run\n"
@@ -368,7 +371,8 @@ static void show_help(const struct verb *verb)
 	    "  -h, --help        this\n\n"
 	    "exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid,\n"
 	    "            4 cannot reach the admin listener, 5 refused,\n"
-	    "            6 in force but not on disk, 7 nothing matched\n\n"
+	    "            6 in force but not on disk, or not known how it fared,\n"
+	    "            7 nothing matched\n\n"
 	    "  larderctl stat --watch http_ cache_\n"
 	    "  LARDER_ADMIN=unix:/run/larder/admin.sock larderctl config reload\n");
 }
@@ -480,7 +484,7 @@ static enum outcome run(char **args, int count)
 static bool take_option(int letter, const char *value)
 {
 	struct object_options *o = &object_options;
-	if (letter >= PURGE_URL && letter < PURGE_OPTIONS_END) {
+	if (letter >= PURGE_OPTION_URL && letter < PURGE_OPTION_END) {
 		purge_take((enum purge_option)letter, value);
 		return true;
 	}
@@ -495,11 +499,11 @@ static bool take_option(int letter, const char *value)
 	case 'w': wants_watch = true; break;
 	case 'N':
 		o->host = value;
-		purge_take(PURGE_HOST, value);
+		purge_take(PURGE_OPTION_HOST, value);
 		break;
 	case 'P':
 		o->prefix = value;
-		purge_take(PURGE_PREFIX, value);
+		purge_take(PURGE_OPTION_PREFIX, value);
 		break;
 	case 'T': o->tier = value; break;
 	case 'n': o->limit = value; break;

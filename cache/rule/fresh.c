@@ -253,7 +253,7 @@ enum fresh_verdict fresh_judge(const struct life *life, const struct control *re
 	if (life->no_cache || asked != REASON_NONE)
 		return FRESH_VALIDATE;
 	*ret_reason = REASON_FRESH;
-	if (wall_before(now, life->fresh_until))
+	if (life_is_fresh(life, now))
 		return FRESH_SERVE;
 	*ret_reason = REASON_STALE_WHILE_REVALIDATE;
 	if (wall_before(now, life->swr_until))

@@ -29,7 +29,13 @@ struct life {
 	bool no_cache;          /* validate on each use (5.2.2.4) */
 	bool must_revalidate;   /* a client cannot ask for it stale (5.2.2.2, 5.2.2.8, 5.2.2.10) */
 	bool immutable;         /* RFC 8246: a reload does not make us validate it */
+	bool is_purged;         /* softly: stale, even by a clock that is behind the purge */
 };
+
+static inline bool life_is_fresh(const struct life *life, struct wall now)
+{
+	return !life->is_purged && wall_before(now, life->fresh_until);
+}
 
 /* When the origin was asked and when its head arrived. */
 struct times {

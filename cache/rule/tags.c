@@ -151,13 +151,9 @@ static bool gathering_take(struct gathering *g, struct arena *arena, struct slic
 
 static void add_spaced(struct gathering *g, struct slice value)
 {
-	while (value.len > 0) {
-		size_t len = 0;
-		while (len < value.len && !is_ows(value.at[len]))
-			len++;
-		add(g, slice_first(value, len));
-		value = slice_from(value, len + 1);
-	}
+	struct slice tag;
+	while (slice_take_word(&value, &tag))
+		add(g, tag);
 }
 
 /* Quotes are bytes like others here: no such field's inventor speaks of them. */

@@ -152,7 +152,8 @@ enum err cold_read_log(struct cold *, uint64_t seq,
     bool (*show)(void *arg, uint64_t seq, uint64_t number, struct slice text), void *arg);
 /* The last sequence number of the log. */
 uint64_t cold_last_seq(const struct cold *);
-/* What is noted of a scope. False: the disk cannot be read. thread: cold_host's. */
+/* What is noted of a scope. False: the disk cannot be read. thread: any that may block, and
+ * cold_host's. */
 bool cold_recall(struct cold *, struct scope, struct purge_mark *ret_mark);
 
 /* clang-format off */

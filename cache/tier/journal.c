@@ -177,6 +177,13 @@ static void lose(struct loss *loss, uint64_t number, enum purge_mode mode)
 		loss->mode = mode;
 }
 
+/* An entry that purges nothing is no loss. */
+static void lose_entry(struct loss *loss, const struct journal_entry *e)
+{
+	if (e->scope_count > 0 || e->is_pattern)
+		lose(loss, e->number, e->act.mode);
+}
+
 /* One batch: of the first entries that are held. */
 struct group {
 	struct rocks_batch *batch;
@@ -301,7 +308,7 @@ static void hold(struct journal *j, enum err err)
 		struct journal_entry *e = LIST_OF(link, struct journal_entry, link);
 		if (j->held_count <= WAITING_MAX)
 			break;
-		lose(&j->lost, e->number, e->act.mode);
+		lose_entry(&j->lost, e);
 		j->held_count--;
 		end_entry(e, err, 0);
 	}
@@ -495,7 +502,7 @@ void journal_add(struct journal *j, struct journal_entry *e)
 		list_append(&j->waiting, &e->link);
 		j->depth++;
 	} else {
-		lose(&j->refused, e->number, e->act.mode);
+		lose_entry(&j->refused, e);
 	}
 	pthread_cond_signal(&j->more);
 	lock_drop(&j->lock);

@@ -52,7 +52,7 @@ void journal_free(struct journal **);
 
 /* Adds an entry; never blocks. own: takes it. thread: any; those who add agree on the order of the numbers. */
 void journal_add(struct journal *, struct journal_entry *);
-/* All numbers up to this one are on disk. thread: any. */
+/* All numbers up to this one are on disk, but for entries that are of before. thread: any. */
 uint64_t journal_known(const struct journal *);
 /* How many entries wait. */
 uint64_t journal_depth(const struct journal *);

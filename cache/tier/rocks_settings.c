@@ -46,6 +46,7 @@ static rocksdb_options_t *control_settings(const struct rocks_options *o)
 	    s, 4 * o->sizes->body_buffer_bytes + 2 * o->sizes->meta_buffer_bytes);
 	rocksdb_options_set_max_total_wal_size(s, o->sizes->log_bytes);
 	rocksdb_options_set_bytes_per_sync(s, 1 * MIB);
+	rocksdb_options_set_wal_bytes_per_sync(s, 512 * KIB);
 	/* What is written was in the hot tier a moment ago: a second copy in the page cache would cost
 	 * memory, and as much time as all else that is done to store it. Reads fill the page cache. */
 	rocksdb_options_set_use_direct_io_for_flush_and_compaction(s, o->direct_writes);

@@ -8,7 +8,8 @@
  *	ci               whoever shows the token of that name
  *	cert:deploy      whose certificate has that common name
  *	unix:uid=1000    who has connected to the socket, by the kernel
- *	tcp:192.0.2.1    anybody at that address, where no token is asked for
+ *	tcp:192.0.2.1    anybody at that address, where no token is asked for; who sends a PURGE
+ *	                 with the traffic (edge/serve/purging.h)
  *
  * A token's name has no colon, so nobody is taken for somebody else.
  */

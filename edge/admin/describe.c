@@ -40,7 +40,7 @@ static void add_tiers(struct buf *to, const struct sight *s)
 
 const char *describe_state(const struct life *life, struct wall now)
 {
-	if (wall_before(now, life->fresh_until))
+	if (life_is_fresh(life, now))
 		return life->no_cache ? "validate" : "fresh";
 	if (wall_before(now, life->swr_until))
 		return "stale-while-revalidate";

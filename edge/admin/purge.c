@@ -25,6 +25,7 @@ struct asking {
 	struct survey survey; /* before it is purged: dry_run, max_objects, fail_if_empty */
 	struct deadline look; /* at the receipt, until it is final */
 	struct mono waits_since;
+	bool is_surveyed;
 	bool is_submitted; /* somebody answers, whether the client is there or not */
 	bool is_over;      /* only a letter is waited for */
 };
@@ -76,6 +77,8 @@ static void on_left(struct errand *e)
 	role_loop();
 	struct asking *a = CONTAINER_OF(e, struct asking, errand);
 	deadline_clear(&a->look);
+	if (a->is_surveyed)
+		survey_cancel(&a->survey);
 	if (!a->is_submitted && !a->is_over)
 		end(a);
 }
@@ -203,8 +206,8 @@ static void on_surveyed(struct survey *v)
 	role_loop();
 	struct asking *a = CONTAINER_OF(v, struct asking, survey);
 	const struct order *o = a->order;
-	a->is_submitted = false;
-	if (v->err && v->err != ERR_NO_MEMORY)
+	a->is_submitted = a->is_surveyed = false;
+	if (v->err)
 		refuse(a, 503, SL("what is stored could not be counted: nothing was purged"));
 	else if (!a->errand.reply)
 		end(a);
@@ -226,10 +229,10 @@ static void preview(struct asking *a) ON_LOOP
 		.home = a->errand.admin->front.home,
 		.done = on_surveyed,
 	};
-	a->is_submitted = true;
+	a->is_submitted = a->is_surveyed = true;
 	if (survey_begin(purge_surveyor(a->errand.admin->options.purges), &a->survey))
 		return;
-	a->is_submitted = false;
+	a->is_submitted = a->is_surveyed = false;
 	refuse(a, 503, SL("too many are being counted at a time: nothing was purged"));
 }
 
@@ -454,7 +457,14 @@ void purge_show(struct admin *admin, struct reply *r)
 void purge_listed(struct admin *admin, struct reply *r)
 {
 	struct slice query = r->stream->request.query;
-	uint64_t since = query_number(query, SL("since"), UINT64_MAX - 1, 0);
-	uint64_t limit = query_number(query, SL("limit"), LIST_MAX, LIST_DEFAULT);
-	begin_listing(admin, r, since + 1, limit, 0);
+	struct arena *arena = &r->stream->arena;
+	struct slice after = query_value(query, SL("since"), arena);
+	uint64_t since = 0;
+	uint64_t limit = query_number(query, SL("limit"), LIST_MAX, 0);
+	if (after.at && (!slice_to_u64(after, &since) || since == UINT64_MAX))
+		reply_problem(r, 400, SL("since= must be the number of a purge, or 0"));
+	else if (!limit && query_value(query, SL("limit"), arena).at)
+		reply_problem(r, 400, SL("limit= must be a number from 1 to 10000"));
+	else
+		begin_listing(admin, r, since + 1, limit ? limit : LIST_DEFAULT, 0);
 }

@@ -28,6 +28,7 @@
 	X(BODY_TOO_LARGE,     PEER,     413, "", "the request body is larger than allowed") \
 	X(LINE_TOO_LONG,      PEER,     414, "", "the request line is longer than allowed") \
 	X(MISDIRECTED,        PEER,     421, "", "this connection is not for that host") \
+	X(TOO_MANY_TAGS,      PEER,     422, "", "a purge of more than 10,000 tags: send it in parts") \
 	X(BAD_PATTERN,        PEER,     422, "", "the expression or pattern cannot be read") \
 	X(TOO_EARLY,          PEER,     425, "", "not to be answered from early data") \
 	X(EXPECT_UNKNOWN,     PEER,     417, "", "the expectation is not known") \

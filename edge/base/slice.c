@@ -130,6 +130,17 @@ static size_t member_len(struct slice list)
 	return list.len;
 }
 
+bool slice_take_word(struct slice *s, struct slice *ret_word)
+{
+	size_t len = 0;
+	slice_skip_ows(s);
+	while (len < s->len && !is_ows(s->at[len]))
+		len++;
+	*ret_word = slice_first(*s, len);
+	*s = slice_from(*s, len);
+	return len > 0;
+}
+
 bool slice_take_member(struct slice *list, struct slice *ret_member)
 {
 	while (list->len > 0) {

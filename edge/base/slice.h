@@ -83,6 +83,8 @@ struct slice slice_take_token(struct slice *s);
 /* Takes `c` when it is next. */
 bool slice_take_char(struct slice *s, char c);
 void slice_skip_ows(struct slice *s);
+/* Takes the next of what OWS divides. False at the end. */
+bool slice_take_word(struct slice *s, struct slice *ret_word);
 /*
  * Takes the next member of a comma-separated list, trimmed; commas in quoted strings do not
  * divide; empty members are passed over (RFC 9110 5.6.1). False at the end.

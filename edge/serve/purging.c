@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/serve/purging.h"
 
-enum { RECEIPT_BYTES = 64 * 1024, ACTOR_BYTES = 64 };
+enum { RECEIPT_BYTES = 64 * 1024 };
 
 bool purging_is_asked(const struct trip *t)
 {
@@ -21,52 +21,82 @@ static struct slice same_key(UNUSED void *arg, struct slice url, struct arena *a
 	return arena_copy(arena, url);
 }
 
-static bool add(struct order *o, struct order_list *list, struct slice item)
+static enum err add(struct order *o, struct order_list *list, struct slice item)
 {
 	if (list->count == ORDER_ITEMS)
-		return false;
+		return ERR_TOO_MANY_TAGS;
 	list->at[list->count++] = arena_copy(&o->arena, item);
-	return !o->arena.overflow;
+	return o->arena.overflow ? ERR_NO_MEMORY : ERR_NONE;
 }
 
-static bool add_tags(struct order *o, struct slice tags)
+static bool carries_tags(const struct field *f)
 {
-	while (tags.len) {
-		struct slice tag = slice_trim(slice_take_until(&tags, ' '));
-		if (tag.len && !add(o, &o->tags, tag))
-			return false;
+	return slice_eq_nocase(f->name, SL("Surrogate-Key")) ||
+	    slice_eq_nocase(f->name, SL("xkey"));
+}
+
+/* As many tags as the lines can have: one byte each, and one between. */
+static size_t room_for_tags(const struct fields *fields)
+{
+	size_t room = 0;
+	for (uint32_t i = 0; i < fields->count; i++)
+		if (carries_tags(&fields->at[i]))
+			room += fields->at[i].value.len / 2 + 1;
+	return min_size(room, ORDER_ITEMS);
+}
+
+/* All lines of both names together: a tag that was passed over would stay served. */
+static enum err add_tags(struct order *o, const struct fields *fields)
+{
+	enum err err = ERR_NONE;
+	for (uint32_t i = 0; !err && i < fields->count; i++) {
+		struct slice rest = fields->at[i].value, tag;
+		while (!err && carries_tags(&fields->at[i]) && slice_take_word(&rest, &tag))
+			err = add(o, &o->tags, tag);
 	}
-	return true;
+	return err;
 }
 
 /* What the request says, as an order. */
-static bool fill_order(const struct trip *t, struct order *o)
+static enum err fill_order(const struct trip *t, struct order *o)
 {
-	struct slice tags = value_of(t, "Surrogate-Key"), xkey = value_of(t, "xkey");
-	size_t room = 1 + tags.len / 2 + xkey.len / 2 + 2;
+	const struct fields *fields = &t->stream->request.fields;
+	struct order_problem problem;
 	o->mode = slice_eq(value_of(t, "Fastly-Soft-Purge"), SL("1")) ? PURGE_SOFT : PURGE_HARD;
-	o->tags.at = arena_alloc(&o->arena, room * sizeof(*o->tags.at));
+	o->tags.at = arena_alloc(&o->arena, (room_for_tags(fields) + 1) * sizeof(*o->tags.at));
 	o->files.at = arena_alloc(&o->arena, sizeof(*o->files.at));
-	if (o->arena.overflow || !add_tags(o, tags) || !add_tags(o, xkey))
-		return false;
-	return o->tags.count > 0 || add(o, &o->files, t->query.key.text);
+	if (o->arena.overflow)
+		return ERR_NO_MEMORY;
+	enum err err = add_tags(o, fields);
+	if (!err && o->tags.count == 0)
+		err = add(o, &o->files, t->query.key.text);
+	return err ? err : order_prepare(o, same_key, NULL, &problem);
+}
+
+/* As edge/admin/actor.h names an address. */
+static struct slice actor_of(const struct trip *t, struct arena *arena)
+{
+	char text[IP_TEXT_MAX];
+	ip_print(t->forwarded.peer, text);
+	return arena_printf(arena, "tcp:%s", text);
 }
 
 enum err purging_begin(struct trip *t, void (*done)(struct purge *))
 {
-	struct order_problem problem;
 	if (!proxies_trust(t->plan->site.purgers, t->forwarded.peer))
 		return ERR_PURGE_REFUSED;
 	struct order *o = order_new();
-	if (!o || !fill_order(t, o) || order_prepare(o, same_key, NULL, &problem) != ERR_NONE) {
+	enum err err = o ? fill_order(t, o) : ERR_NO_MEMORY;
+	struct slice actor = o ? actor_of(t, &o->arena) : SLICE_NONE;
+	if (!err && !actor.len)
+		err = ERR_NO_MEMORY;
+	if (err) {
 		order_unref(&o);
-		return ERR_NO_MEMORY;
+		return err;
 	}
-	char *actor = arena_bytes(&o->arena, ACTOR_BYTES);
-	size_t len = actor ? address_print(t->stream->peer, actor, ACTOR_BYTES) : 0;
 	t->purge = (struct purge){
 		.order = o,
-		.actor = slice_of(actor, len),
+		.actor = actor,
 		.home = &t->worker->loop,
 		.done = done,
 	};

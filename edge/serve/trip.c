@@ -138,7 +138,9 @@ uint64_t trip_least(const struct trip *t)
 {
 	uint64_t seq;
 	struct slice text = fields_value(&t->stream->request.fields, FIELD_LARDER_MIN_SEQ);
-	return text.at && slice_to_u64(text, &seq) ? purge_number(t->worker->purges, seq) : 0;
+	/* No purge has the number 0: who has seen none yet asks for none. */
+	bool is_asked = text.at && slice_to_u64(text, &seq) && seq > 0;
+	return is_asked ? purge_number(t->worker->purges, seq) : 0;
 }
 
 /* Answers to credentials were not for everyone; those to requests without may be. */
@@ -351,7 +353,7 @@ static void reset(struct trip *t) ON_LOOP
 	t->result = RESULT_PASS;
 	t->forward = t->address = t->detail = t->target = SLICE_NONE;
 	t->forward_status = t->status = 0;
-	t->is_stored = t->is_collapsed = t->evaluates = false;
+	t->is_stored = t->is_collapsed = t->evaluates = t->was_checked = false;
 	t->head_us = -1;
 }
 

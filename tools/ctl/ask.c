@@ -20,13 +20,24 @@ _Noreturn void give_up(enum outcome outcome, const char *fmt, ...)
 	exit((int)outcome);
 }
 
-static void receive(struct link *link, struct buf *into)
+/* An order that was sent may have been done, whatever became of its answer. */
+static void check_doubt(const struct question *q)
+{
+	if (!q->in_doubt)
+		return;
+	fprintf(stderr, "larderctl: %s\n", q->in_doubt);
+	exit(OUTCOME_PARTIAL);
+}
+
+static void receive(struct link *link, struct buf *into, const struct question *q)
 {
 	for (;;) {
 		char *room = buf_room(into, 64 * KIB);
 		if (!room)
 			give_up(OUTCOME_FAILED, "the answer is too large");
 		ssize_t got = link_read(link, room, 64 * KIB);
+		if (got < 0)
+			check_doubt(q);
 		if (got < 0)
 			link_failed(errno == EAGAIN ? "no answer in time" : strerror(errno));
 		if (got == 0)
@@ -55,6 +66,18 @@ static bool parse_head(struct slice bytes, struct head *ret_head)
 	}
 	ret_head->rest = bytes;
 	return is_http;
+}
+
+/* Whether more of Larder's answer was to come. */
+static bool is_cut(struct slice answer)
+{
+	struct head head = { 0 };
+	if (!answer.len)
+		return true;
+	if (!parse_head(answer, &head))
+		return false;
+	return slice_find_slice(answer, SL("\r\n\r\n")) == answer.len ||
+	    head.rest.len < head.length;
 }
 
 static _Noreturn void not_larder(void)
@@ -106,8 +129,10 @@ struct answer ask_with(const char *method, const char *path, const struct questi
 	struct answer a = { 0 };
 	buf_init(&a.bytes, 0);
 	struct link *link = begin(method, path, q);
-	receive(link, &a.bytes);
+	receive(link, &a.bytes, q);
 	link_close(&link);
+	if (is_cut(buf_slice(&a.bytes)))
+		check_doubt(q);
 	parse_answer(&a);
 	return a;
 }
@@ -165,7 +190,8 @@ enum outcome ask_into(const char *path, const char *file)
 	struct answer a = { 0 };
 	struct head head = { 0 };
 	buf_init(&a.bytes, 0);
-	struct link *link = begin("GET", path, &(struct question){ .body = SLICE_NONE });
+	struct question q = { .body = SLICE_NONE };
+	struct link *link = begin("GET", path, &q);
 	receive_head(link, &a.bytes);
 	if (!parse_head(buf_slice(&a.bytes), &head) || head.rest.len > head.length)
 		not_larder();
@@ -173,7 +199,7 @@ enum outcome ask_into(const char *path, const char *file)
 	if (head.status == 200) {
 		outcome = copy_body(link, &head, file);
 	} else {
-		receive(link, &a.bytes);
+		receive(link, &a.bytes, &q);
 		parse_answer(&a);
 		outcome = show_problem(&a);
 	}
@@ -208,6 +234,11 @@ const char *member(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 	return text ? text : "";
+}
+
+double member_number(const json_t *object, const char *name)
+{
+	return json_number_value(json_object_get(object, name));
 }
 
 enum outcome show_problem(const struct answer *a)

@@ -19,7 +19,7 @@ enum outcome {
 	OUTCOME_CONFIG = 3,
 	OUTCOME_UNREACHED = 4,
 	OUTCOME_REFUSED = 5,
-	OUTCOME_PARTIAL = 6, /* in force, but not on disk */
+	OUTCOME_PARTIAL = 6, /* in force, but not on disk, or not known how it fared */
 	OUTCOME_EMPTY = 7,   /* nothing matched */
 };
 
@@ -38,10 +38,13 @@ struct answer {
 _Noreturn void give_up(enum outcome, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Asks; gives up when the server cannot be reached. own: the caller frees `bytes`. */
 struct answer ask(const char *method, const char *path);
-/* The same with a body. repeat_key: Idempotency-Key; NULL = none. */
+/* The same with a body. */
 struct question {
 	struct slice body;
-	const char *repeat_key;
+	const char *repeat_key; /* Idempotency-Key; NULL = none */
+	/* What to say, with OUTCOME_PARTIAL, when the connection ends before the answer does; NULL: that
+	 * Larder was not reached. */
+	const char *in_doubt;
 };
 struct answer ask_with(const char *method, const char *path, const struct question *);
 /* Asks, and shows the answer by that function. */
@@ -63,3 +66,5 @@ enum outcome show_problem(const struct answer *);
 json_t *body_json(const struct answer *);
 /* A member's text; "" when it has none. */
 const char *member(const json_t *object, const char *name);
+/* A member's number; 0 when it has none. */
+double member_number(const json_t *object, const char *name);

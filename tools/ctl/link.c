@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "edge/base/clock.h"
 #include "tools/ctl/ask.h"
 
 enum { TIMEOUT_S = 60 };
@@ -155,29 +156,39 @@ static void check_options(void)
 		give_up(OUTCOME_USAGE, "--cert and --key go together");
 }
 
+static int patience_s(void)
+{
+	return link_options.patience_s ? link_options.patience_s : TIMEOUT_S;
+}
+
+static void set_timeout(int fd, int seconds)
+{
+	struct timeval timeout = { .tv_sec = seconds };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+}
+
 struct link *link_open(void)
 {
-	int patience_s = link_options.patience_s ? link_options.patience_s : TIMEOUT_S;
-	struct timeval patience = { .tv_sec = patience_s };
 	struct link *l = must_alloc(sizeof(*l));
 	*l = (struct link){ 0 };
 	check_options();
 	if (is_unix()) {
 		l->fd = connect_unix(admin_address + 5);
-		setsockopt(l->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		set_timeout(l->fd, patience_s());
 		return l;
 	}
 	const char *port;
 	char *host = host_of(pair(), &port);
 	l->fd = connect_tcp(host, port);
-	setsockopt(l->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	set_timeout(l->fd, patience_s());
 	if (is_tls())
 		shake(l, host);
 	free(host);
 	return l;
 }
 
-ssize_t link_read(struct link *l, void *to, size_t room)
+/* fail: EAGAIN after the socket's timeout. */
+static ssize_t read_once(struct link *l, void *to, size_t room)
 {
 	if (!l->tls)
 		return read(l->fd, to, room);
@@ -189,8 +200,30 @@ ssize_t link_read(struct link *l, void *to, size_t room)
 	case SSL_ERROR_ZERO_RETURN: return 0;
 	case SSL_ERROR_WANT_READ: errno = EAGAIN; return -1;
 	case SSL_ERROR_SSL:
+		if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+			errno = ECONNRESET;
+			return -1;
+		}
 		link_failed(tls_reason(l->tls)); /* a certificate that TLS 1.3 refuses */
 	default: errno = errno ? errno : ECONNRESET; return -1;
+	}
+}
+
+ssize_t link_read(struct link *l, void *to, size_t room)
+{
+	struct mono began = mono_now();
+	if (!link_options.waiting)
+		return read_once(l, to, room);
+	set_timeout(l->fd, LINK_TICK_S);
+	for (;;) {
+		ssize_t got = read_once(l, to, room);
+		if (got >= 0 || errno != EAGAIN)
+			return got;
+		if (mono_ms_since(began, mono_now()) >= patience_s() * INT64_C(1000)) {
+			errno = EAGAIN;
+			return got;
+		}
+		link_options.waiting();
 	}
 }
 

@@ -12,9 +12,11 @@
 /* Files of --cacert, --cert and --key; NULL = not given: then the system's CAs, no certificate. */
 struct link_options {
 	const char *cacert, *cert, *key;
-	int patience_s; /* with an answer that does not go on; 0 = 60 */
+	int patience_s;        /* with an answer that does not go on; 0 = 60 */
+	void (*waiting)(void); /* called each LINK_TICK_S that nothing comes; NULL = nobody */
 };
 extern struct link_options link_options;
+enum { LINK_TICK_S = 2 };
 
 struct link;
 

@@ -5,14 +5,16 @@
 
 #include "edge/base/clock.h"
 #include "tools/ctl/link.h"
-#include "tools/ctl/number.h"
 #include "tools/ctl/object.h"
+#include "tools/ctl/receipt.h"
 #include "tools/ctl/table.h"
 
 /* Of an order, as Larder takes it: items, and their text without what goes with them. */
 enum { ITEMS_MAX = 10000, ITEMS_BYTES = 960 * 1024 };
+enum { LIST_MAX = 10000 }; /* of the log, that Larder gives at a time */
 enum { LINE_BYTES = 16 * 1024, LOOK_US = 200 * 1000, PATIENCE_MS = 2000 };
-enum { GATE_PATIENCE_S = 11 * 60 }; /* an order waits ten minutes at most */
+/* An order is held for ten minutes at most, and so long again it may be waited for. */
+enum { STAGE_S = 10 * 60, GRACE_S = 60 };
 
 static json_t *order, *gate;
 static const char *repeat_key, *since_text, *from_file;
@@ -30,7 +32,7 @@ static struct {
 
 static uint64_t bit_of(enum purge_option option)
 {
-	return UINT64_C(1) << (option - PURGE_URL);
+	return UINT64_C(1) << (option - PURGE_OPTION_URL);
 }
 
 /* An option that means nothing here is an error: its user meant something by it. */
@@ -117,203 +119,81 @@ void purge_take(enum purge_option option, const char *value)
 {
 	given |= bit_of(option);
 	switch (option) {
-	case PURGE_URL: append("files", value); break;
-	case PURGE_TAG: append_tags(value); break;
-	case PURGE_PREFIX: append("prefixes", value); break;
-	case PURGE_HOST: append("hosts", value); break;
-	case PURGE_ALL: put("everything", json_true()); break;
-	case PURGE_EXPR: put("expression", json_string(value)); break;
-	case PURGE_REGEX: put("regex", json_string(value)); break;
-	case PURGE_SOFT: put_mode("soft"); break;
-	case PURGE_HARD: put_mode("hard"); break;
-	case PURGE_DRY_RUN: put("dry_run", json_true()); break;
-	case PURGE_WAIT: waits = true; break;
-	case PURGE_REFRESH: put_refresh(value); break;
-	case PURGE_REASON: put("reason", json_string(value)); break;
-	case PURGE_DEPLOY: put("deploy_id", json_string(value)); break;
-	case PURGE_FAIL_IF_EMPTY: put("fail_if_empty", json_true()); break;
-	case PURGE_MAX: put("max_objects", json_integer(whole("max-objects", value))); break;
-	case PURGE_CONFIRM: put("confirm", json_true()); break;
-	case PURGE_WAIT_ORIGIN: put_gate("url", value); break;
-	case PURGE_FIELD: put_gate("header", value); break;
-	case PURGE_JSON: put_gate("json", value); break;
-	case PURGE_EQUALS: put_gate("equals", value); break;
-	case PURGE_TIMEOUT: put_gate("timeout", value); break;
-	case PURGE_KEY: put_key(value); break;
-	case PURGE_FROM: from_file = value; break;
-	case PURGE_SINCE: since_text = value; break;
-	case PURGE_OPTIONS_END: break;
+	case PURGE_OPTION_URL: append("files", value); break;
+	case PURGE_OPTION_TAG: append_tags(value); break;
+	case PURGE_OPTION_PREFIX: append("prefixes", value); break;
+	case PURGE_OPTION_HOST: append("hosts", value); break;
+	case PURGE_OPTION_ALL: put("everything", json_true()); break;
+	case PURGE_OPTION_EXPR: put("expression", json_string(value)); break;
+	case PURGE_OPTION_REGEX: put("regex", json_string(value)); break;
+	case PURGE_OPTION_SOFT: put_mode("soft"); break;
+	case PURGE_OPTION_HARD: put_mode("hard"); break;
+	case PURGE_OPTION_DRY_RUN: put("dry_run", json_true()); break;
+	case PURGE_OPTION_WAIT: waits = true; break;
+	case PURGE_OPTION_REFRESH: put_refresh(value); break;
+	case PURGE_OPTION_REASON: put("reason", json_string(value)); break;
+	case PURGE_OPTION_DEPLOY: put("deploy_id", json_string(value)); break;
+	case PURGE_OPTION_FAIL_IF_EMPTY: put("fail_if_empty", json_true()); break;
+	case PURGE_OPTION_MAX: put("max_objects", json_integer(whole("max-objects", value))); break;
+	case PURGE_OPTION_CONFIRM: put("confirm", json_true()); break;
+	case PURGE_OPTION_WAIT_ORIGIN: put_gate("url", value); break;
+	case PURGE_OPTION_FIELD: put_gate("header", value); break;
+	case PURGE_OPTION_JSON: put_gate("json", value); break;
+	case PURGE_OPTION_EQUALS: put_gate("equals", value); break;
+	case PURGE_OPTION_TIMEOUT: put_gate("timeout", value); break;
+	case PURGE_OPTION_KEY: put_key(value); break;
+	case PURGE_OPTION_FROM: from_file = value; break;
+	case PURGE_OPTION_SINCE: since_text = value; break;
+	case PURGE_OPTION_END: break;
 	}
 }
 
 bool purge_has_options(void)
 {
-	return given & ~(bit_of(PURGE_PREFIX) | bit_of(PURGE_HOST));
+	return given & ~(bit_of(PURGE_OPTION_PREFIX) | bit_of(PURGE_OPTION_HOST));
 }
 
-/* ---- receipts ---- */
-
-static const json_t *part(const json_t *receipt, const char *name)
-{
-	return json_object_get(receipt, name);
-}
-
-static double value_of(const json_t *object, const char *name)
-{
-	return json_number_value(json_object_get(object, name));
-}
-
-static void row(struct table *t, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static void row(struct table *t, const char *name, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	table_add(t, "%s", name);
-	table_add(t, "%s", text);
-}
-
-static void text_row(struct table *t, const char *name, const char *text)
-{
-	if (*text)
-		row(t, name, "%s", text);
-}
-
-static void matched_rows(struct table *t, const json_t *receipt)
-{
-	const json_t *matched = part(receipt, "matched");
-	const char *state = member(matched, "state");
-	char bytes[TEXT_BYTES];
-	number_print(bytes, value_of(matched, "bytes"), UNIT_BYTES);
-	if (json_object_get(matched, "objects"))
-		row(t, "matched", "%.0f objects, %.0f of them variants, %s%s",
-		    value_of(matched, "objects"), value_of(matched, "variants"), bytes,
-		    strcmp(state, "partial") == 0 ? "; the disk could not be read" : "");
-	else
-		row(t, "matched", "%s", state);
-	if (json_object_get(matched, "in_ram"))
-		row(t, "in RAM", "%.0f of them", value_of(matched, "in_ram"));
-	json_t *sample = json_object_get(matched, "sample");
-	for (size_t i = 0; i < json_array_size(sample); i++)
-		row(t, i ? "" : "such as", "%s", json_string_value(json_array_get(sample, i)));
-}
-
-static void refresh_row(struct table *t, const json_t *receipt)
-{
-	const json_t *refresh = part(receipt, "refresh");
-	const char *state = member(refresh, "state");
-	if (*state && strcmp(state, "none") != 0)
-		row(t, "refresh", "%s: %.0f of %.0f, %.0f failed", state, value_of(refresh, "done"),
-		    value_of(refresh, "queued"), value_of(refresh, "failed"));
-}
-
-static void why_rows(struct table *t, const json_t *from)
-{
-	text_row(t, "reason", member(from, "reason"));
-	text_row(t, "deploy", member(from, "deploy_id"));
-}
-
-static void preview_rows(struct table *t, const json_t *preview)
-{
-	row(t, "purge", "none: a dry run");
-	text_row(t, "mode", member(preview, "mode"));
-	matched_rows(t, preview);
-	row(t, "asked for", "%.1f requests/s now", value_of(preview, "requests_per_s"));
-	row(t, "origin", "%.0f more requests in the minute after it",
-	    value_of(preview, "origin_requests_expected_per_minute"));
-}
-
-static void receipt_rows(struct table *t, const json_t *receipt)
-{
-	row(t, "purge", "%.0f", value_of(receipt, "seq"));
-	text_row(t, "in force", member(receipt, "at"));
-	row(t, "on disk", "after %.2f ms", value_of(receipt, "took_ms"));
-	text_row(t, "mode", member(receipt, "mode"));
-	matched_rows(t, receipt);
-	text_row(t, "pattern", member(receipt, "pattern"));
-	refresh_row(t, receipt);
-	text_row(t, "by", member(receipt, "actor"));
-	why_rows(t, receipt);
-	if (json_is_false(part(receipt, "audited")))
-		row(t, "audit", "its line could not be written");
-}
-
-/* What is meant, as JSON, without how and why. own: the caller frees. */
-static char *text_of(const json_t *said)
-{
-	json_t *what = json_deep_copy(said);
-	json_object_del(what, "mode");
-	json_object_del(what, "reason");
-	json_object_del(what, "deploy_id");
-	char *text = json_dumps(what, JSON_COMPACT);
-	json_decref(what);
-	if (!text)
-		give_up(OUTCOME_FAILED, "out of memory");
-	return text;
-}
-
-/* Of a former life, or long ago: what the log has. */
-static void entry_rows(struct table *t, const json_t *entry)
-{
-	const json_t *said = part(entry, "order");
-	char *text = text_of(said);
-	row(t, "purge", "%.0f", value_of(entry, "seq"));
-	text_row(t, "in force", member(entry, "at"));
-	text_row(t, "mode", member(said, "mode"));
-	row(t, "what", "%.400s%s", text, strlen(text) > 400 ? "..." : "");
-	row(t, "matched", "not known any more");
-	text_row(t, "by", member(entry, "actor"));
-	why_rows(t, said);
-	free(text);
-}
-
-static void show_receipt(const json_t *receipt)
-{
-	struct table t;
-	table_init(&t, NULL, 2);
-	if (json_is_true(part(receipt, "dry_run")))
-		preview_rows(&t, receipt);
-	else if (part(receipt, "order"))
-		entry_rows(&t, receipt);
-	else
-		receipt_rows(&t, receipt);
-	table_show(&t);
-	table_fini(&t);
-}
+/* ---- answers ---- */
 
 /* An order among several: one line. */
 static void show_line(const json_t *receipt)
 {
-	const json_t *matched = part(receipt, "matched");
-	if (json_is_true(part(receipt, "dry_run")))
+	const json_t *matched = json_object_get(receipt, "matched");
+	if (json_is_true(json_object_get(receipt, "dry_run")))
 		printf("dry run");
 	else
-		printf("purge %.0f", value_of(receipt, "seq"));
+		printf("purge %.0f", member_number(receipt, "seq"));
 	printf(": %zu URLs, lines %zu to %zu, %s", batch.count, batch.lines[0],
 	    batch.lines[batch.count - 1], member(receipt, "mode"));
 	if (json_object_get(matched, "objects"))
-		printf(", %.0f objects", value_of(matched, "objects"));
+		printf(", %.0f objects", member_number(matched, "objects"));
 	printf("\n");
 }
 
-static bool is_final(const json_t *receipt)
-{
-	return strcmp(member(part(receipt, "matched"), "state"), "counting") != 0 &&
-	    strcmp(member(part(receipt, "refresh"), "state"), "running") != 0;
-}
+/* ---- progress: for who looks at a terminal ---- */
 
 static void show_progress(const json_t *receipt, struct mono began)
 {
-	const json_t *refresh = part(receipt, "refresh");
+	const json_t *refresh = json_object_get(receipt, "refresh");
 	if (!isatty(STDERR_FILENO) || mono_ms_since(began, mono_now()) < PATIENCE_MS)
 		return;
-	if (value_of(refresh, "queued") > 0)
-		fprintf(stderr, "\r%.0f of %.0f refreshed ", value_of(refresh, "done"),
-		    value_of(refresh, "queued"));
+	if (member_number(refresh, "queued") > 0)
+		fprintf(stderr, "\r%.0f of %.0f refreshed ", member_number(refresh, "done"),
+		    member_number(refresh, "queued"));
 	else
 		fprintf(stderr, "\rcounting what matched ");
+}
+
+static void show_waiting(void)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\rwaiting until it is counted... ");
+}
+
+static void end_progress(struct mono began)
+{
+	if (isatty(STDERR_FILENO) && mono_ms_since(began, mono_now()) >= PATIENCE_MS)
+		fprintf(stderr, "\r\033[K");
 }
 
 static void show_answer(const struct answer *a)
@@ -324,7 +204,7 @@ static void show_answer(const struct answer *a)
 	else if (batch.count > 0)
 		show_line(receipt);
 	else
-		show_receipt(receipt);
+		receipt_show(receipt);
 	json_decref(receipt);
 }
 
@@ -337,11 +217,11 @@ static enum outcome follow(uint64_t seq)
 	for (;; usleep(LOOK_US)) {
 		struct answer a = ask("GET", path);
 		json_t *receipt = a.status == 200 ? body_json(&a) : NULL;
-		bool is_over = !receipt || is_final(receipt);
+		bool is_over = !receipt || receipt_is_final(receipt);
 		if (!is_over)
 			show_progress(receipt, began);
-		else if (mono_ms_since(began, mono_now()) >= PATIENCE_MS && isatty(STDERR_FILENO))
-			fprintf(stderr, "\r\033[K");
+		else
+			end_progress(began);
 		if (receipt && is_over)
 			show_answer(&a);
 		enum outcome outcome = receipt ? OUTCOME_OK : show_problem(&a);
@@ -401,24 +281,49 @@ static enum outcome refused(const struct answer *a)
 				: outcome;
 }
 
+/* What became of an order that nobody may ask for: its number is in the answer that did not come. */
+static const char cut_short[] =
+    "the answer was cut off, or did not come in time: the purge may be in force. `larderctl purge "
+    "log` shows whether it is, and `larderctl purge receipt SEQ` what it matched (scope: read); it "
+    "does no harm to send it again";
+
+/* Larder ends its own wait after a while, and its answer is not the last word then. */
+static enum outcome show_done(const struct answer *a)
+{
+	json_t *receipt = body_json(a);
+	uint64_t seq = (uint64_t)json_integer_value(json_object_get(receipt, "seq"));
+	bool is_over = !waits || seq == 0 || receipt_is_final(receipt);
+	json_decref(receipt);
+	if (!is_over && follow(seq) == OUTCOME_OK)
+		return OUTCOME_OK;
+	show_answer(a);
+	if (is_over)
+		return OUTCOME_OK;
+	fprintf(stderr,
+	    "larderctl: it is in force, but not all of it is known yet: `larderctl purge receipt "
+	    "%" PRIu64 " --wait` shows it (scope: read)\n",
+	    seq);
+	return OUTCOME_PARTIAL;
+}
+
 static enum outcome send_order(const char *key)
 {
 	char *body = json_dumps(order_now(), JSON_COMPACT);
+	bool is_preview = json_is_true(json_object_get(order, "dry_run"));
+	struct mono began = mono_now();
 	if (!body)
 		give_up(OUTCOME_FAILED, "out of memory");
-	struct answer a = ask_with(
-	    "POST", "/v1/purge", &(struct question){ .body = slice_str(body), .repeat_key = key });
+	struct question q = { .body = slice_str(body), .repeat_key = key };
+	if (waits && !is_preview) {
+		link_options.waiting = show_waiting;
+		q.in_doubt = cut_short;
+	}
+	struct answer a = ask_with("POST", "/v1/purge", &q);
 	free(body);
-	json_t *receipt = a.status == 200 ? body_json(&a) : NULL;
-	uint64_t seq = (uint64_t)json_integer_value(json_object_get(receipt, "seq"));
-	json_decref(receipt);
-	enum outcome outcome = OUTCOME_OK;
-	if (a.status != 200)
-		outcome = refused(&a);
-	else if (waits && seq > 0)
-		outcome = follow(seq);
-	else
-		show_answer(&a);
+	if (link_options.waiting)
+		end_progress(began);
+	link_options.waiting = NULL;
+	enum outcome outcome = a.status == 200 ? show_done(&a) : refused(&a);
 	buf_fini(&a.bytes);
 	return outcome;
 }
@@ -497,7 +402,7 @@ static enum outcome send_lines(void)
 	if (outcome != OUTCOME_OK || batch.orders > 0)
 		return outcome;
 	fprintf(stderr, "larderctl: %s has no URL in it: nothing was sent\n", from_name());
-	return given & bit_of(PURGE_FAIL_IF_EMPTY) ? OUTCOME_EMPTY : OUTCOME_OK;
+	return given & bit_of(PURGE_OPTION_FAIL_IF_EMPTY) ? OUTCOME_EMPTY : OUTCOME_OK;
 }
 
 /* A field of the origin's answer is named as one of a request is elsewhere. */
@@ -511,16 +416,18 @@ static void take_header(void)
 
 enum outcome purge_run(char **args, int count)
 {
-	static const enum purge_option others[] = { PURGE_TAG, PURGE_PREFIX, PURGE_HOST, PURGE_ALL,
-		PURGE_EXPR, PURGE_REGEX };
-	allow("purge", ~bit_of(PURGE_SINCE));
+	static const enum purge_option others[] = { PURGE_OPTION_TAG, PURGE_OPTION_PREFIX,
+		PURGE_OPTION_HOST, PURGE_OPTION_ALL, PURGE_OPTION_EXPR, PURGE_OPTION_REGEX };
+	allow("purge", ~bit_of(PURGE_OPTION_SINCE));
 	for (int i = 0; i < count; i++)
 		append("files", args[i]);
 	take_header();
-	if (gate) {
+	if (gate)
 		put("wait_origin", gate);
-		link_options.patience_s = GATE_PATIENCE_S;
-	}
+	if (waits)
+		put("wait", json_true());
+	if (gate || waits)
+		link_options.patience_s = ((gate != NULL) + waits) * STAGE_S + GRACE_S;
 	if (!from_file)
 		return send_order(repeat_key);
 	for (size_t i = 0; i < COUNT_OF(others); i++)
@@ -534,7 +441,7 @@ enum outcome purge_run(char **args, int count)
 enum outcome purge_receipt_show(char **args, int count)
 {
 	uint64_t seq;
-	allow("purge receipt", bit_of(PURGE_WAIT));
+	allow("purge receipt", bit_of(PURGE_OPTION_WAIT));
 	if (count != 1 || !slice_to_u64(slice_str(args[0]), &seq))
 		give_up(OUTCOME_USAGE, "write larderctl purge receipt 17");
 	if (waits)
@@ -553,9 +460,9 @@ static void show_log(const struct answer *a)
 	struct table t;
 	table_init(&t, titles, COUNT_OF(titles));
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *one = json_array_get(list, i), *said = part(one, "order");
-		char *text = text_of(said);
-		table_add(&t, "%.0f", value_of(one, "seq"));
+		const json_t *one = json_array_get(list, i), *said = json_object_get(one, "order");
+		char *text = receipt_order_text(said);
+		table_add(&t, "%.0f", member_number(one, "seq"));
 		table_add(&t, "%s", member(one, "at"));
 		table_add(&t, "%s", member(one, "actor"));
 		table_add(&t, "%s", member(said, "mode"));
@@ -568,13 +475,35 @@ static void show_log(const struct answer *a)
 	json_decref(all);
 }
 
+/* Behind which purge so many are left. fail: the outcome, and why was shown. */
+static enum outcome find_latest(uint64_t limit, uint64_t *ret_since)
+{
+	/* A number that none has: nothing is read for this. */
+	struct answer a = ask("GET", "/v1/purges?since=9223372036854775806&limit=1");
+	json_t *all = a.status == 200 ? body_json(&a) : NULL;
+	uint64_t last = (uint64_t)json_integer_value(json_object_get(all, "last"));
+	enum outcome outcome = a.status == 200 ? OUTCOME_OK : show_problem(&a);
+	*ret_since = last > limit ? last - limit : 0;
+	json_decref(all);
+	buf_fini(&a.bytes);
+	return outcome;
+}
+
 enum outcome purge_log_show(UNUSED char **args, UNUSED int count)
 {
 	char path[128];
-	allow("purge log", bit_of(PURGE_SINCE));
-	json_int_t since = since_text ? whole("since", since_text) : 0;
-	const char *limit = object_options.limit ? object_options.limit : "100";
-	snprintf(path, sizeof(path), "/v1/purges?since=%lld&limit=%lld", (long long)since,
-	    (long long)whole("limit", limit));
+	uint64_t since = 0;
+	allow("purge log", bit_of(PURGE_OPTION_SINCE));
+	const char *limit_text = object_options.limit ? object_options.limit : "100";
+	uint64_t limit = (uint64_t)whole("limit", limit_text);
+	if (limit > LIST_MAX)
+		give_up(OUTCOME_USAGE, "-n %s: %d at most; --since SEQ goes on behind them",
+		    limit_text, LIST_MAX);
+	if (since_text && !slice_to_u64(slice_str(since_text), &since))
+		give_up(OUTCOME_USAGE, "--since %s: write a whole number", since_text);
+	enum outcome outcome = since_text ? OUTCOME_OK : find_latest(limit, &since);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	snprintf(path, sizeof(path), "/v1/purges?since=%" PRIu64 "&limit=%" PRIu64, since, limit);
 	return ask_and_show("GET", path, wants_json ? show_body : show_log);
 }

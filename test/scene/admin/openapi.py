@@ -160,12 +160,17 @@ def test_what_is_said_of_objects():
             ("/v1/object/export", "?url=http://a/none", 404),
             ("/v1/object/export", f"?url={URL}&header=a%20b:c", 400),
             ("/v1/purges", "", 200),
+            ("/v1/purges", "?since=0&limit=10000", 200),
+            *(("/v1/purges", f"?since={bad}", 400) for bad in ("abc", "-1", "", f"{2**64 - 1}")),
+            *(("/v1/purges", f"?limit={bad}", 400) for bad in ("abc", "0", "10001", "99999", "")),
             ("/v1/purge/{seq}", "", 404),
         ):
             with case(path + query):
                 answer = ask(larder, "get", path.replace("{seq}", "999") + query)
                 equal(answer[0], status, str(answer[2]))
-                check_answer(document, "get", path, answer)
+                said = check_answer(document, "get", path, answer)
+                if path == "/v1/purges" and status == 400:
+                    check(query[1:7] in said["detail"], f"it does not name the parameter: {said}")
 
 
 GATE = {"url": URL, "header": "X-No", "equals": "1", "timeout": "100ms"}
@@ -184,6 +189,9 @@ ORDERS = [
     ({"regex": "^http://a/[0-9]$", "mode": "soft"}, 200),
     ({"tags": ["t"], "refresh": True, "wait": True}, 200),
     ({"tags": ["t"], "refresh": {"origin_rps": 50}}, 200),
+    ({"tags": ["x" * 8192]}, 200),
+    ({"expression": "x" * 4096, "dry_run": True}, 200),
+    ({"regex": "x" * 1024, "dry_run": True}, 200),
 ]
 BAD = [
     {},
@@ -192,6 +200,10 @@ BAD = [
     {"tags": ["a"] * 10001},
     {"tags": "a"},
     {"tag": ["a"]},
+    {"expression": "x" * 4097},
+    {"regex": "x" * 1025},
+    *({name: ["x" * 8193]} for name in ("files", "tags", "prefixes", "hosts")),
+    {"tags": ["a"], "wait_origin": GATE | {"equals": "x" * 8193}},
     {"tags": ["a"], "mode": "purge"},
     {"tags": ["a"], "max_objects": 0},
     {"tags": ["a"], "reason": "x" * 1025},

@@ -5,23 +5,31 @@ JSON, and an exit code for each way it can end."""
 
 import json
 import os
+import pty
+import socket
+import ssl
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import scene
 from caching import is_hit, lasting, numbered, with_store
 from larder import Larder, free_port
-from origin import Origin
+from origin import CLOSE, Origin, answer, takes_body
+from purging import purged
 from scene import case, check, equal
+from secure import Authority
 
 LARDERCTL = os.environ.get("LARDERCTL") or str(Path(__file__).parents[3] / "build/larderctl")
 
 
-def run(larder, *args, stdin=""):
+def run(larder, *args, stdin="", token=None):
     """larderctl: its exit code, what it says on stdout, and on stderr."""
+    env = os.environ | ({"LARDER_TOKEN": token} if token else {})
     done = subprocess.run(
         [LARDERCTL, "--admin", f"127.0.0.1:{larder.admin_port}", *args],
-        input=stdin.encode(), capture_output=True, timeout=30, check=False,
+        input=stdin.encode(), capture_output=True, timeout=30, check=False, env=env,
     )  # fmt: skip
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -111,6 +119,143 @@ def test_receipts_and_log():
             code, out, _ = run(larder, "-o", "json", "purge", "--all", "--idempotency-key", "k")
             equal(json.loads(out)["seq"], 2)
         equal(run(larder, "purge", "--tag", "b", "--idempotency-key", "k")[0], 5)
+
+
+def test_wait_needs_no_scope_but_the_purges():
+    command = [LARDERCTL, "token", "new", "ci", "--scope", "purge:select"]
+    made = subprocess.run(command, capture_output=True, timeout=30, check=True)
+    token = made.stdout.decode().strip()
+    with Origin(reply()) as origin:
+        larder = Larder(origin)
+        (larder.path / "tokens").write_bytes(made.stderr)
+        listen = {"listen": f"127.0.0.1:{larder.admin_port}", "tokens": str(larder.path / "tokens")}
+        larder.configure({"store": {"path": str(larder.path / "store")}, "admin": listen})
+        check_waits(larder, token)
+
+
+def check_waits(larder, token):
+    with larder:
+        for target in ("/1", "/2", "/3"):
+            larder.get(target)
+        code, out, errors = run(larder, "purge", "--tag", "all", "--wait", token=token)
+        equal(code, 0, out + errors)
+        check("3 objects" in out, out)
+
+
+class Stub:
+    """What stands where the admin listener should. `said`: what a POST gets, and then each GET."""
+
+    def __init__(self, *said):
+        self.left, self.heard = list(said), []
+        self.origin = Origin(takes_body(lambda *came: self.reply(*came)))
+        self.admin_port = self.origin.port
+
+    def reply(self, request, wire):
+        wire.read_body(request, "none")
+        self.heard.append((request.target, request.body))
+        return self.left.pop(0), CLOSE
+
+
+def receipt_said(state, status="200 OK"):
+    receipt = {"seq": 7, "mode": "soft", "matched": {"state": state}, "detail": "not for you"}
+    if state == "complete":
+        receipt["matched"] |= {"objects": 3, "variants": 0, "bytes": 100}
+    return answer(json.dumps(receipt).encode(), status=status)
+
+
+def test_wait():
+    full, open_still = receipt_said("complete"), receipt_said("counting")
+    refused = receipt_said("", "403 Forbidden")
+    table = [
+        ("the answer is the receipt", (full,), 0, "3 objects", 1),
+        ("it took too long for one answer", (open_still, open_still, full), 0, "3 objects", 3),
+        ("and may not be asked for", (open_still, refused), 6, "purge receipt 7", 2),
+        ("cut before an answer", (b"",), 6, "may be in force", 1),
+        ("cut in an answer", (full[:-5],), 6, "larderctl purge log", 1),
+        ("no Larder", (b"220 mail.example\r\n",), 1, "does not answer as Larder does", 1),
+    ]
+    for name, said, wanted, word, questions in table:
+        with case(name):
+            stub = Stub(*said)
+            with stub.origin:
+                code, out, errors = run(stub, "purge", "--tag", "a", "--wait")
+            equal(code, wanted, out + errors)
+            check(word in out + errors, out + errors)
+            equal(len(stub.heard), questions)
+            equal(json.loads(stub.heard[0][1]), {"tags": ["a"], "wait": True})
+    with case("a dry run has nothing to wait for"):
+        stub = Stub(b"")
+        with stub.origin:
+            equal(run(stub, "purge", "--tag", "a", "--wait", "--dry-run")[0], 1)
+
+
+def test_progress():
+    """Who looks at a terminal is told of a wait that is long; a program is not."""
+
+    def later(request, wire):
+        wire.read_body(request, "none")
+        time.sleep(2.4)
+        return receipt_said("complete"), CLOSE
+
+    with Origin(takes_body(later)) as origin:
+        theirs, ours = pty.openpty()
+        command = [LARDERCTL, "--admin", f"127.0.0.1:{origin.port}", "purge", "--all", "--wait"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=ours, timeout=30, check=False)
+        os.close(ours)
+        told = os.read(theirs, 4096).decode()
+        os.close(theirs)
+        equal(done.returncode, 0)
+        check("waiting until it is counted" in told, told)
+        check(told.endswith("\r\x1b[K"), f"{told!r} is left on the screen")
+        origin.admin_port = origin.port
+        code, _, errors = run(origin, "purge", "--all", "--wait")
+        equal((code, errors), (0, ""))
+
+
+def test_cut_over_tls():
+    """Without close_notify, after a wait that is longer than one look at the link."""
+
+    def accept_one(door, context):
+        sock, _ = door.accept()
+        with context.wrap_socket(sock, server_side=True) as link:
+            link.recv(4096)
+            time.sleep(2.4)
+            link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")
+
+    with Authority() as ca, socket.create_server(("127.0.0.1", 0)) as door:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*ca.pair("127.0.0.1"))
+        server = threading.Thread(target=accept_one, args=(door, context))
+        server.start()
+        command = [LARDERCTL, "--admin", f"https://127.0.0.1:{door.getsockname()[1]}",
+                   "--cacert", ca.file, "purge", "--all", "--wait"]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+        server.join()
+        equal(done.returncode, 6, done.stderr.decode())
+        check(b"may be in force" in done.stderr, done.stderr.decode())
+
+
+def test_log_shows_the_latest():
+    def shown(*words):
+        code, out, errors = run(larder, "-o", "json", "purge", "log", *words)
+        equal(code, 0, errors)
+        return [purge["seq"] for purge in json.loads(out)["purges"]]
+
+    with Origin(reply()) as origin, with_store(origin) as larder:
+        equal(shown(), [])
+        for number in range(1, 106):
+            equal(purged(larder, tags=[f"t{number}"])["seq"], number)
+        equal(shown(), list(range(6, 106)))
+        equal(shown("-n", "2"), [104, 105])
+        equal(shown("-n", "1000"), list(range(1, 106)))
+        equal(shown("--since", "0", "-n", "3"), [1, 2, 3])
+        equal(shown("--since", "0"), list(range(1, 101)))
+        equal(shown("--since", "103"), [104, 105])
+        equal(shown("--since", "105"), [])
+        equal(run(larder, "purge", "log", "--since", "x")[0], 2)
+        equal(run(larder, "purge", "log", "-n", "10001")[0], 2)
+        code, out, _ = run(larder, "purge", "log", "-n", "1")
+        check('"t105"' in out and '"t104"' not in out, out)
 
 
 scene.run()

@@ -36,7 +36,7 @@ def test_a_url():
         receipt = json.loads(got.body)
         equal((receipt["seq"], receipt["mode"], receipt["durable"]), (1, "hard", True))
         equal(got.get("Larder-Seq"), "1")
-        equal(receipt["actor"], "127.0.0.1")
+        equal(receipt["actor"], "tcp:127.0.0.1", "an address is told from a token of that name")
         for value in ("x", "y"):
             says(larder.get("/1?b=2", f"Foo: {value}"), fwd="vary-miss", stored=True)
         check(is_hit(larder.get("/2")), "another URL is as it was")
@@ -54,6 +54,33 @@ def test_tags():
                 check(is_hit(larder.get("/")), "it has another tag")
                 equal(purge(larder, "/elsewhere", f"{field}: three  TWO").status, 200)
                 says(larder.get("/"), fwd="uri-miss", stored=True)
+
+
+def test_tags_in_many_ways():
+    """All lines of both names count, and tabs divide as spaces do."""
+    for lines in (
+        ("Surrogate-Key: one", "Surrogate-Key: two"),
+        ("xkey: one", "xkey: two"),
+        ("Surrogate-Key: one", "xkey: three", "surrogate-key: four", "XKEY: \t five  two "),
+        ("Surrogate-Key: one\ttwo",),
+        ("xkey: one \t two\tthree",),
+    ):
+        with case(f"{lines}"), Origin(tagged("Surrogate-Key: two")) as origin:
+            with Larder(origin, config=MAY) as larder:
+                larder.get("/")
+                equal(purge(larder, "/elsewhere", *lines).status, 200)
+                says(larder.get("/"), fwd="uri-miss", stored=True)
+
+
+def test_as_many_tags_as_an_order_may_have():
+    with Origin(tagged("Surrogate-Key: t")) as origin, Larder(origin, config=MAY) as larder:
+        larder.get("/")
+        got = purge(larder, "/", "Surrogate-Key: t" + " a" * 5000, "xkey:" + " b" * 5000)
+        equal(got.status, 422)
+        check(b"more than 10,000 tags" in got.body, str(got.body))
+        check(is_hit(larder.get("/")), "all of it is done or nothing")
+        equal(purge(larder, "/", "Surrogate-Key: t" + " a" * 4999, "xkey:" + " b" * 5000).status, 200)
+        says(larder.get("/"), fwd="uri-miss", stored=True)
 
 
 def test_soft():
@@ -92,9 +119,9 @@ def test_min_seq():
         # What was asked for behind the purge is new enough.
         check(is_hit(larder.get("/", f"Larder-Min-Seq: {seq}")), "it was just fetched")
         check(is_hit(larder.get("/other")), "others are not asked")
-        for bad in ("x", "-1", "1.5", ""):
-            with case(bad):
-                check(is_hit(larder.get("/other", f"Larder-Min-Seq: {bad}")), "it says nothing")
+        for none in ("0", "00", "x", "-1", "1.5", ""):
+            with case(none):
+                check(is_hit(larder.get("/other", f"Larder-Min-Seq: {none}")), "it says nothing")
         # The origin fails: rather nothing than what is too old.
         seq = purge(larder, "/nothing").get("Larder-Seq")
         origin.reply = answer(b"", status="500 E")

@@ -468,6 +468,9 @@ static void test_life(void)
 	struct life l = fence_life(life, &soft);
 	CU_ASSERT(l.fresh_until.ms == 4000 && l.swr_until.ms == 7000 && l.sie_until.ms == 54000);
 	CU_ASSERT(l.keep_until.ms == 90000 && !l.immutable && !l.no_cache && !l.must_revalidate);
+	/* A loop's clock may be a moment behind the purge's. */
+	CU_ASSERT(!life_is_fresh(&l, (struct wall){ 3999 }));
+	CU_ASSERT(life_is_fresh(&life, (struct wall){ 3999 }));
 	/* It was stale before: nothing is longer than it was. */
 	soft.soft_at.ms = 11000;
 	l = fence_life(life, &soft);

@@ -33,9 +33,22 @@ static void sweep(struct sweeping *w)
 	ask(&w->asking, w->order, w->pattern.number);
 }
 
+/* What a sweep put down is on disk when a pattern is retired: the table may have lost it by then. */
+static void on_retired(UNUSED void *arg, enum err err, UNUSED uint64_t number, UNUSED uint64_t seq)
+{
+	CU_ASSERT_EQUAL(err, ERR_NONE);
+	CU_ASSERT(!cache.cold || cold_note_depth(cache.cold) <= 1); /* its own */
+	told++;
+}
+
 static void retire(struct sweeping *w)
 {
 	CU_ASSERT_EQUAL(w->asking.survey.err, ERR_NONE);
+	told = 0;
+	cache_begin_retirement(
+	    &cache, &(struct cache_retirement){ w->pattern.number, on_retired, NULL });
+	while (!told)
+		usleep(500);
 	cache_retire(&cache, w->pattern.number);
 	survey_fini(&w->asking.survey);
 	order_unref(&w->order);
@@ -216,6 +229,58 @@ static void test_no_disk(void)
 	CU_ASSERT(mono_ms_since(began, mono_now()) < 5000);
 }
 
+/* All of many: more than are written in one go. */
+static void test_many_on_disk(void)
+{
+	enum { MANY = 3000 };
+	fresh_dir();
+	begin(RAM | DISK);
+	for (unsigned n = 0; n < MANY; n++)
+		put(answer(url_of(n), "all", 10), DISK);
+	settle(cache.cold);
+	CU_ASSERT_EQUAL(sweep_out("{\"regex\":\"/p/\",\"mode\":\"hard\"}"), MANY);
+	for (unsigned n = 0; n < MANY; n++) {
+		struct purge_mark mark;
+		role_worker();
+		CU_ASSERT_TRUE(cold_recall(cache.cold, scope_url(slice_str(url_of(n))), &mark));
+		CU_ASSERT(mark.numbers[PURGE_HARD] > 0);
+	}
+	end_all();
+}
+
+/* A preview counts what is on disk alone after a pattern was retired, too. */
+static void test_preview_after(void)
+{
+	fresh_dir();
+	begin(RAM | DISK);
+	put_many(300, DISK);
+	CU_ASSERT_EQUAL(previewed(THIRD), 100);
+	CU_ASSERT_EQUAL(sweep_out("{\"regex\":\"nothing\",\"mode\":\"hard\"}"), 0);
+	CU_ASSERT_EQUAL(previewed(THIRD), 100);
+	end_all();
+}
+
+/* The disk is ill: the pattern may not be retired, but what is in RAM is counted, and can be refreshed. */
+static void test_an_ill_disk(void)
+{
+	struct sweeping w;
+	char path[sizeof(dir)];
+	memcpy(path, dir, sizeof(path));
+	snprintf(dir, sizeof(dir), "/proc/larder-nowhere");
+	begin(RAM | DISK);
+	memcpy(dir, path, sizeof(path));
+	put_many(30, RAM);
+	add_pattern(&w, SEVENS);
+	w.asking.survey.hottest = 10;
+	sweep(&w);
+	CU_ASSERT_EQUAL(w.asking.survey.err, ERR_STORE_IO);
+	CU_ASSERT_EQUAL(w.asking.survey.objects, 3);
+	CU_ASSERT_EQUAL(w.asking.survey.item_count, 3);
+	survey_fini(&w.asking.survey);
+	order_unref(&w.order);
+	end_all();
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -225,6 +290,9 @@ int main(void)
 		{ "sweep behind", test_sweep_behind },
 		{ "sweep while writing", test_sweep_while_writing },
 		{ "no disk", test_no_disk },
+		{ "many on disk", test_many_on_disk },
+		{ "a preview after", test_preview_after },
+		{ "an ill disk", test_an_ill_disk },
 		CU_TEST_INFO_NULL,
 	};
 	return run_store_tests("sweep", tests);
