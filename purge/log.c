@@ -68,6 +68,8 @@ enum err purge_log_start(struct purge_log *log)
 
 void purge_log_stop(struct purge_log *log)
 {
+	if (!log)
+		return;
 	tallies_stop(log->tallies);
 	crew_free(&log->crew);
 }

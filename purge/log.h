@@ -54,7 +54,8 @@ struct purge_log *purge_log_new(struct cache *, struct loop *control);
 bool purge_log_set_audit(struct purge_log *, struct audit *);
 /* The cache is open: what goes on behind purges begins. fail: ERR_SYSTEM. */
 enum err purge_log_start(struct purge_log *) ON_LOOP;
-/* Ends what goes on behind purges; none is submitted any more. Before the cache is closed. */
+/* Ends what goes on behind purges; none is submitted any more. Before the cache is closed.
+ * Accepts NULL. */
 void purge_log_stop(struct purge_log *) ON_LOOP;
 /* After the cache was closed; who submitted must be there still, or be told of it. */
 void purge_log_free(struct purge_log **);

@@ -134,11 +134,15 @@ static enum outcome watch(const char *path)
 {
 	json_t *before = NULL;
 	struct mono last = { 0 };
+	enum outcome outcome = OUTCOME_OK;
 	for (;; sleep(1)) {
 		struct answer a = ask("GET", path);
 		struct mono now = mono_now();
-		if (a.status != 200)
-			return show_problem(&a);
+		if (a.status != 200) {
+			outcome = show_problem(&a);
+			buf_fini(&a.bytes);
+			break;
+		}
 		json_t *seen = show_stat(&a, before, (double)(now.us - last.us) / 1e6);
 		json_decref(before);
 		before = seen;
@@ -150,7 +154,7 @@ static enum outcome watch(const char *path)
 		fflush(stdout);
 	}
 	json_decref(before);
-	return OUTCOME_OK;
+	return outcome;
 }
 
 static enum outcome run_stat(char **prefixes, int count)

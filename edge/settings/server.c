@@ -528,7 +528,7 @@ static bool bring_up(struct server *s, enum exit_code *ret_code) ON_LOOP
 	return true;
 }
 
-static void stop_workers(struct server *s)
+static void stop_workers(struct server *s) ON_LOOP
 {
 	for (unsigned i = 0; i < s->worker_count; i++)
 		if (s->seats[i].is_running)
@@ -536,6 +536,8 @@ static void stop_workers(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++)
 		if (s->seats[i].is_running)
 			loop_join(&s->seats[i].worker.loop);
+		else if (s->seats[i].worker.front.home) /* the start failed */
+			worker_close(&s->seats[i].worker);
 }
 
 static void take_down(struct server *s) ON_LOOP
@@ -549,8 +551,7 @@ static void take_down(struct server *s) ON_LOOP
 	crew_free(&s->taggers);
 	watchdog_fini(&s->watchdog);
 	access_close(&s->access);
-	if (s->purges)
-		purge_log_stop(s->purges);
+	purge_log_stop(s->purges);
 	if (s->cache.hot)
 		cache_fini(&s->cache);
 	purge_log_free(&s->purges);
@@ -561,8 +562,7 @@ static void take_down(struct server *s) ON_LOOP
 		worker_fini(&s->seats[i].worker);
 	keeper_stop(&s->keeper);
 	metrics_fini(&s->metrics);
-	if (s->control.ev)
-		loop_fini(&s->control);
+	loop_fini(&s->control);
 	pid_file_drop(&s->pid_file);
 	premises_unref(&s->premises);
 	keyring_fini(&s->keyring);

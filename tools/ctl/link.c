@@ -114,7 +114,8 @@ static const char *tls_reason(const SSL *tls)
 static SSL_CTX *make_context(void)
 {
 	const struct link_options *o = &link_options;
-	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	static SSL_CTX *context; /* whoever ends the process on the way leaves it behind */
+	context = SSL_CTX_new(TLS_client_method());
 	if (!context || !SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION))
 		give_up(OUTCOME_FAILED, "TLS: %s", tls_reason(NULL));
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
