@@ -436,14 +436,15 @@ static uint64_t number_of(const struct fence *f, struct scope scope)
 
 uint64_t fence_number(const struct fence *f, struct slice url)
 {
-	uint64_t number = max_u64(f->newest[SCOPE_ALL], f->newest_pattern);
+	uint64_t now = fence_now(f), number = max_u64(f->newest[SCOPE_ALL], f->newest_pattern);
 	for (enum scope_kind kind = SCOPE_HOST; kind <= SCOPE_URL; kind++) {
 		struct scope scopes[SCOPES_OF_URL];
 		size_t count = f->newest[kind] > 0 ? scopes_of_url(url, kind, scopes) : 0;
 		for (size_t i = 0; i < count; i++)
 			number = max_u64(number, number_of(f, scopes[i]));
 	}
-	return number;
+	/* One that is being put down does not hold yet: who asks now need not ask alone. */
+	return min_u64(number, now);
 }
 
 /* ---- what follows ---- */

@@ -75,8 +75,8 @@ bool fence_readd(struct fence *, const struct fence_pattern *);
  * What was asked for before it and is not looked at yet has to be validated. */
 void fence_retire(struct fence *, uint64_t number);
 
-/* The newest number of the scopes of a URL, whatever its tags: a request that comes now must not
- * wait for an answer that was asked for before. */
+/* The newest number that holds for the scopes of a URL, whatever its tags: a request that comes now
+ * must not wait for an answer that was asked for before. */
 uint64_t fence_number(const struct fence *, struct slice url);
 /* Whether an object stands. It remembers what was found. */
 struct fence_ruling fence_judge(struct fence *, struct object *);

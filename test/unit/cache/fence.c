@@ -156,18 +156,32 @@ static void test_numbers(void)
 	fence_free(&f);
 }
 
-static void note_number(void *arg, uint64_t number)
+struct then {
+	struct fence *fence;
+	uint64_t number, held; /* the one that comes, and what held for the URL meanwhile */
+};
+
+static void note_then(void *arg, uint64_t number)
 {
-	*(uint64_t *)arg = number;
+	struct then *then = arg;
+	then->number = number;
+	then->held = fence_number(then->fence, SL(URL));
 }
 
+/* While a number is written, it does not hold: who asks meanwhile waits with the others. */
 static void test_then(void)
 {
 	struct fence *f = fence_new(1);
-	uint64_t noted = 0;
-	struct scope all = scope_all();
-	uint64_t number = fence_raise(f, &all, 1, act_of(PURGE_SOFT, 0), note_number, &noted);
-	CU_ASSERT_EQUAL(noted, number);
+	struct then then = { .fence = f };
+	struct scope scopes[] = { scope_all(), scope_url(SL(URL)) };
+	for (size_t i = 0; i < COUNT_OF(scopes); i++) {
+		uint64_t before = fence_number(f, SL(URL));
+		uint64_t number = fence_raise(
+		    f, &scopes[i], 1, act_of(PURGE_SOFT, 0), note_then, &then);
+		CU_ASSERT_EQUAL(then.number, number);
+		CU_ASSERT(then.held < number && then.held >= before);
+		CU_ASSERT_EQUAL(fence_number(f, SL(URL)), number);
+	}
 	fence_free(&f);
 }
 
@@ -379,10 +393,10 @@ static void test_patterns(void)
 	struct pattern_test red = { "red", &count };
 	struct fence_pattern p = { act_of(PURGE_SOFT, 300), has_tag, &red, 0 };
 	struct object *o = answer(URL, "darkred", 1), *blue = answer(URL, "blue", 1);
-	uint64_t noted = 0;
+	struct then then = { .fence = f };
 	CU_ASSERT(fence_judge(f, o).stands);
-	CU_ASSERT(fence_add(f, &p, note_number, &noted));
-	CU_ASSERT(p.number == 2 && noted == 2 && fence_now(f) == 2);
+	CU_ASSERT(fence_add(f, &p, note_then, &then));
+	CU_ASSERT(p.number == 2 && then.number == 2 && then.held < 2 && fence_now(f) == 2);
 	struct fence_ruling ruling = fence_judge(f, o);
 	CU_ASSERT(!ruling.stands && ruling.mode == PURGE_SOFT && ruling.soft_at.ms == 300);
 	CU_ASSERT(fence_judge(f, blue).stands);
@@ -444,10 +458,11 @@ static void test_many_patterns(void)
 	CU_ASSERT(stands_new(f, URL, "red", 500));
 	for (int i = 1; i < FENCE_PATTERNS; i++)
 		CU_ASSERT(fence_add(f, &p, NULL, NULL));
-	uint64_t now = fence_now(f), noted = 0;
-	CU_ASSERT(!fence_add(f, &p, note_number, &noted));
+	uint64_t now = fence_now(f);
+	struct then then = { .fence = f };
+	CU_ASSERT(!fence_add(f, &p, note_then, &then));
 	CU_ASSERT(!fence_readd(f, &p));
-	CU_ASSERT(noted == 0 && fence_now(f) == now);
+	CU_ASSERT(then.number == 0 && fence_now(f) == now);
 	/* A place for each that goes; the others stay in force. */
 	fence_retire(f, 500);
 	CU_ASSERT_EQUAL(judge_new(f, URL, "red", 1000).mode, PURGE_HARD);
