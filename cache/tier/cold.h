@@ -62,7 +62,7 @@ struct cold_load {
 	struct mail mail;
 	struct store *store;
 	struct object *object; /* crew to home */
-	uint32_t moment;       /* see store.h: nothing asked to forget it since */
+	uint32_t moment;       /* see forgets.h: nothing asked to forget it since */
 };
 
 /* Who the store is for. thread: cold_open's, later the writer's. */
