@@ -10,7 +10,7 @@ static struct forgets *f;
 /* The n-th hash of one and the same slot. */
 static struct hash128 neighbour(uint64_t n)
 {
-	return (struct hash128){ .hi = 7 + n * FORGET_SLOTS, .lo = n };
+	return (struct hash128){ .hi = 7 + n * FORGET_SLOTS, .lo = n * 5 };
 }
 
 static bool is_found(uint64_t n)
