@@ -192,11 +192,14 @@ class Killer:
         self.slowest_start_s = self.oldest_lost_s = 0
 
     def run(self, rounds, shortest_s, longest_s):
+        """On a slow machine more rounds, until the store is full and evicts."""
         config = {"limits": {"requests": 0}}
         with Origin(self.catalog.reply) as origin, with_store(
             origin, config=config, workers=2, **self.store
         ) as larder:  # fmt: skip
-            for number in range(rounds):
+            for number in range(4 * rounds):
+                if number >= rounds and self.counts["MiB evicted"] > 0:
+                    break
                 faults = self.round(larder, self.chance.uniform(shortest_s, longest_s))
                 for kind, said in faults:
                     self.say(f"    round {number}: {kind}: {said}")
