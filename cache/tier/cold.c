@@ -34,6 +34,7 @@ const struct cold_times *cold_times(const struct cold *c)
 void cold_measure(struct cold *c)
 {
 	meter_set(&c->store.meters.reads_queued, crew_depth(c->store.readers));
+	meter_set(&c->store.meters.notes_queued, journal_depth(c->store.journal));
 	meter_set(&c->store.meters.budget, c->store.sizes.disk_bytes);
 }
 
