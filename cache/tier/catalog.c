@@ -82,7 +82,7 @@ static const struct object *find_one(struct catalog *look, struct hash128 hash) 
 	struct rocks_value value;
 	struct record record;
 	uint32_t moment;
-	if (!store_moment(s, hash, &moment))
+	if (!forgets_moment(&s->forgets, hash, &moment))
 		return NULL;
 	enum rocks_look found = store_get(s, ROCKS_META, KEY_SLICE(key), &value);
 	if (found == ROCKS_FAILED)
@@ -145,7 +145,7 @@ static bool meet(struct catalog *look, struct slice value) ON_WORKER
 	uint32_t moment;
 	bool fits = record_read(value, &record) == ERR_NONE &&
 	    key_fits(&look->filter, record.key) && counts(look->store, &record) &&
-	    store_moment(look->store, look->from, &moment);
+	    forgets_moment(&look->store->forgets, look->from, &moment);
 	return !fits || keep(look, &record, look->from);
 }
 

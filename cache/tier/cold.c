@@ -34,6 +34,7 @@ const struct cold_times *cold_times(const struct cold *c)
 void cold_measure(struct cold *c)
 {
 	meter_set(&c->store.meters.reads_queued, crew_depth(c->store.readers));
+	meter_set(&c->store.meters.notes_queued, journal_depth(c->store.journal));
 	meter_set(&c->store.meters.budget, c->store.sizes.disk_bytes);
 }
 
@@ -186,7 +187,7 @@ enum cold_probe cold_probe(struct cold *c, struct hash128 hash)
 {
 	struct store *s = &c->store;
 	uint32_t moment;
-	if (!store_moment(s, hash, &moment) || !health_may(&s->health, HEALTH_READS) ||
+	if (!forgets_moment(&s->forgets, hash, &moment) || !health_may(&s->health, HEALTH_READS) ||
 	    !gate_enter(&s->gate))
 		return COLD_ABSENT;
 	enum cold_probe found = probe(s, hash);
@@ -200,7 +201,7 @@ static void on_loaded(struct mail *mail)
 	struct cold_load *load = CONTAINER_OF(mail, struct cold_load, mail);
 	struct object *object = load->object;
 	load->object = NULL;
-	if (object && !store_is_still(load->store, load->hash, load->moment))
+	if (object && !forgets_are_still(&load->store->forgets, load->hash, load->moment))
 		object_unref(&object);
 	load->loaded(load, object);
 }
@@ -211,7 +212,7 @@ bool cold_load(struct cold *c, struct cold_load *load)
 	load->object = NULL;
 	load->job = (struct job){ .work = loader_work };
 	mail_init(&load->mail, on_loaded);
-	return store_moment(&c->store, load->hash, &load->moment) &&
+	return forgets_moment(&c->store.forgets, load->hash, &load->moment) &&
 	    health_may(&c->store.health, HEALTH_READS) && crew_post(c->store.readers, &load->job);
 }
 
@@ -333,7 +334,7 @@ void cold_forget(struct cold *c, struct hash128 hash)
 bool cold_is_forgotten(struct cold *c, struct hash128 hash)
 {
 	uint32_t unused;
-	return store_moment(&c->store, hash, &unused);
+	return forgets_moment(&c->store.forgets, hash, &unused);
 }
 
 struct store *cold_store_of(struct cold *c)

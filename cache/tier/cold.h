@@ -62,7 +62,7 @@ struct cold_load {
 	struct mail mail;
 	struct store *store;
 	struct object *object; /* crew to home */
-	uint32_t moment;       /* see store.h: nothing asked to forget it since */
+	uint32_t moment;       /* see forgets.h: nothing asked to forget it since */
 };
 
 /* Who the store is for. thread: cold_open's, later the writer's. */
@@ -182,6 +182,7 @@ bool cold_recall(struct cold *, struct scope, struct purge_mark *ret_mark);
 	X(state, GAUGE, "store_state", "", "0 ok, 1 read-only, 2 off.") \
 	X(queue_bytes, GAUGE, "store_queue_bytes", "", "Bytes waiting to be written.") \
 	X(reads_queued, GAUGE, "store_queue_reads", "", "Reads waiting for a thread.") \
+	X(notes_queued, GAUGE, "store_queue_notes", "", "Purges and invalidations that wait to be noted on disk.") \
 	X(given_bodies, COUNTER, "store_given_bytes_total", "what=\"bodies\"", "Bytes given to the database to be written.") \
 	X(given_records, COUNTER, "store_given_bytes_total", "what=\"records\"", "Bytes given to the database to be written.") \
 	X(disk_bodies, COUNTER, "store_disk_written_bytes_total", "what=\"bodies\"", "Bytes written to files of the database, those written again included; to a hundredth of a GiB.") \

@@ -92,7 +92,7 @@ static enum outcome fill_next_chunk(struct reading *r) ON_WORKER
 	struct slice bytes;
 	uint64_t id;
 	struct flow *body = r->object->body;
-	if (spool_find(r->spool, r->next, NULL, &id) != SPOOL_THERE)
+	if (spool_find(r->spool, (uint64_t)r->next * CHUNK_BYTES, NULL, &id) != SPOOL_THERE)
 		return ABSENT;
 	enum err err = store_chunk(r->store, id, r->object->hash.lo, r->next, &value, &bytes);
 	if (err)

@@ -85,7 +85,7 @@ static void work(struct job *job)
 		uint64_t id;
 		if (flow_is_full_bell(p->into, &p->bell))
 			return;
-		switch (spool_find(p->spool, p->at / CHUNK_BYTES, &p->wait, &id)) {
+		switch (spool_find(p->spool, p->at, &p->wait, &id)) {
 		case SPOOL_THERE: err = bring(p, id); break;
 		case SPOOL_LATER: return;
 		case SPOOL_NEVER:

@@ -170,14 +170,13 @@ static bool id_of_locked(const struct spool *s, uint64_t chunk, uint64_t *ret_id
 	return false;
 }
 
-enum spool_look spool_find(
-    struct spool *s, uint64_t chunk, struct spool_wait *wait, uint64_t *ret_id)
+enum spool_look spool_find(struct spool *s, uint64_t at, struct spool_wait *wait, uint64_t *ret_id)
 {
 	enum spool_look look = SPOOL_NEVER;
 	lock_take(&s->lock);
 	if (spool_state(s) == FLOW_FAILED)
 		look = SPOOL_NEVER;
-	else if (id_of_locked(s, chunk, ret_id))
+	else if (at < s->filled && id_of_locked(s, at / CHUNK_BYTES, ret_id))
 		look = SPOOL_THERE;
 	else if (spool_state(s) == FLOW_FILLING)
 		look = SPOOL_LATER;

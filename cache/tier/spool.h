@@ -58,14 +58,12 @@ void spool_fail(struct spool *);
 struct extents spool_extents(const struct spool *);
 
 enum spool_look {
-	SPOOL_THERE, /* the chunk is on disk under *ret_id */
+	SPOOL_THERE, /* its chunk is on disk under *ret_id */
 	SPOOL_LATER, /* `wait` is rung once there is more, or an end */
-	SPOOL_NEVER, /* it failed, or there is no such chunk */
+	SPOOL_NEVER, /* it failed, or ends before */
 };
-/* Looks for a chunk. ret_end: when it is not there, how long the body is, if that is known.
- * thread: any. */
-enum spool_look spool_find(
-    struct spool *, uint64_t chunk, struct spool_wait *wait, uint64_t *ret_id);
+/* Looks for the byte at an offset of the body. thread: any. */
+enum spool_look spool_find(struct spool *, uint64_t at, struct spool_wait *wait, uint64_t *ret_id);
 
 /* Whether it can be read to its end, as far as is known: not failed, nothing of it evicted, nor about
  * to be. thread: any. */

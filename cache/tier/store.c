@@ -145,33 +145,3 @@ enum err store_chunk(struct store *s, uint64_t id, uint64_t owner, uint64_t inde
 	store_tell(s, HEALTH_READS, ERR_STORE_CORRUPT);
 	return ERR_STORE_CORRUPT;
 }
-
-/* ---- what is to be forgotten ---- */
-
-static struct forget_slot *slot_of(struct store *s, struct hash128 hash)
-{
-	return &s->forgets[hash.hi % FORGET_SLOTS];
-}
-
-void store_forget_begin(struct store *s, struct hash128 hash)
-{
-	atomic_fetch_add_explicit(&slot_of(s, hash)->asked, 1, memory_order_acq_rel);
-}
-
-void store_forget_end(struct store *s, struct hash128 hash)
-{
-	atomic_fetch_add_explicit(&slot_of(s, hash)->done, 1, memory_order_acq_rel);
-}
-
-bool store_moment(struct store *s, struct hash128 hash, uint32_t *ret_moment)
-{
-	/* done first: if a removal begins and ends between the two, they differ, which is a miss. */
-	uint32_t done = atomic_load_explicit(&slot_of(s, hash)->done, memory_order_acquire);
-	*ret_moment = atomic_load_explicit(&slot_of(s, hash)->asked, memory_order_acquire);
-	return *ret_moment == done;
-}
-
-bool store_is_still(struct store *s, struct hash128 hash, uint32_t moment)
-{
-	return atomic_load_explicit(&slot_of(s, hash)->asked, memory_order_acquire) == moment;
-}

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "cache/tier/cold.h"
+#include "cache/tier/forgets.h"
 #include "cache/tier/gate.h"
 #include "cache/tier/health.h"
 #include "cache/tier/ledger.h"
@@ -17,13 +18,7 @@
 #include "cache/tier/sizes.h"
 #include "cache/tier/tenant.h"
 
-enum { FORGET_SLOTS = 16 * 1024, CHUNK_HEAD_BYTES = 24 };
-
-/* A hash that is to be forgotten must not be found from this moment on, though its record goes
- * later. Hashes share slots: the cost is a miss. */
-struct forget_slot {
-	_Atomic uint32_t asked, done;
-};
+enum { CHUNK_HEAD_BYTES = 24 };
 
 struct store {
 	/* fixed */
@@ -46,7 +41,7 @@ struct store {
 	meter states[COLD_STATES * TROUBLE_COUNT];
 	meter tenant_bytes[TENANTS]; /* of bodies in files */
 	struct cold_times times;
-	struct forget_slot forgets[FORGET_SLOTS];
+	struct forgets forgets;
 	/* writer */
 	struct mono measured_at;
 	bool is_measured; /* since something was written */
@@ -103,12 +98,3 @@ bool store_stands(struct store *, struct object *);
 /* Judges an object from the disk before anybody sees it: what is left of its life. False: it is gone.
  * Inside the gate. */
 bool store_admits(struct store *, struct object *) ON_WORKER;
-
-/* From now on a hash is not found. thread: any. */
-void store_forget_begin(struct store *, struct hash128);
-/* Its record is gone. thread: writer. */
-void store_forget_end(struct store *, struct hash128);
-/* Names this moment for a hash; false while it is being forgotten. thread: any. */
-bool store_moment(struct store *, struct hash128, uint32_t *ret_moment);
-/* Whether nothing asked to forget it since that moment. thread: any. */
-bool store_is_still(struct store *, struct hash128, uint32_t moment);

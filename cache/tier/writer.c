@@ -95,7 +95,7 @@ void writer_forget(struct writer *w, struct hash128 hash)
 {
 	struct entry *e = must_alloc(sizeof(*e));
 	*e = (struct entry){ .hash = hash };
-	store_forget_begin(w->store, hash);
+	forgets_begin(&w->store->forgets, hash);
 	must(enqueue(w, e));
 }
 
@@ -170,7 +170,7 @@ static void mark_stored(struct writer *w, const struct entry *e)
 static void mark_forgotten(struct writer *w, const struct entry *e)
 {
 	meter_add_shared(&w->store->meters.forgotten, 1);
-	store_forget_end(w->store, e->hash);
+	forgets_end(&w->store->forgets, e->hash);
 }
 
 /* ---- bodies that come ---- */

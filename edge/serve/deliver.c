@@ -75,15 +75,17 @@ static enum source_state peek_body(struct delivery *d, struct iovec *iov, int ma
 	return d->has_failed ? SOURCE_FAIL : SOURCE_END;
 }
 
-/* From RAM to the disk, at the same byte. */
+/* From RAM to the disk, at the same byte. Who has taken all there is holds nobody up any more, and may
+ * be at the end: it stays, until it is told again. */
 static void move(struct delivery *d)
 {
-	const struct flow *from = d->reader.flow;
 	uint64_t at = d->reader.offset;
 	uint64_t end = d->left == UINT64_MAX ? UINT64_MAX : at + d->skip + d->left;
 	d->is_leaving = false;
-	if (flow_state(from) != FLOW_FILLING && at == flow_filled(from))
-		return; /* that was all */
+	if (at == flow_filled(d->reader.flow)) {
+		flow_may_leave(&d->reader, &d->leave);
+		return;
+	}
 	flow_detach(&d->reader);
 	d->has_failed |= !object_attach(d->object, at, end, &d->reader, d->home);
 }
@@ -94,7 +96,7 @@ void delivery_leave(struct delivery *d)
 	if (!d->is_leaving || d->source.is_lent)
 		return;
 	move(d);
-	/* Who has taken all there was waits for the body in RAM, which tells it nothing any more. */
+	/* A session may wait for the body in RAM, which tells nothing any more to who has left it. */
 	mail_post(d->home, &d->wake);
 }
 

@@ -5,8 +5,8 @@ times and tools/bench/killer many.
 Clients read (whole, in part, anew) and write while the store is full and evicts. A body is made of
 its object's number and revision and its digest is in a field of its own, so what is torn, mixed or
 another's is found out. A write gives its object the next revision; once its answer is here, no
-request that is sent afterwards may get an older one; nor, if the answer was here for GRACE_S, after
-Larder was killed.
+request that is sent afterwards may get an older one; nor, if the write was noted by then, after Larder
+was killed.
 """
 
 import hashlib
@@ -33,11 +33,6 @@ def body_of(number, revision, size):
 
 def digest_of(number, revision, body):
     return hashlib.sha1(b"%d %d " % (number, revision) + body).hexdigest()
-
-
-# What a write has overtaken is marked on disk a moment after its answer, behind what is being written
-# at that time: a kill in between loses the mark.
-GRACE_S = 0.25
 
 
 class Catalog:
@@ -192,11 +187,14 @@ class Killer:
         self.slowest_start_s = self.oldest_lost_s = 0
 
     def run(self, rounds, shortest_s, longest_s):
+        """On a slow machine more rounds, until the store is full and evicts."""
         config = {"limits": {"requests": 0}}
         with Origin(self.catalog.reply) as origin, with_store(
             origin, config=config, workers=2, **self.store
         ) as larder:  # fmt: skip
-            for number in range(rounds):
+            for number in range(4 * rounds):
+                if number >= rounds and self.counts["MiB evicted"] > 0:
+                    break
                 faults = self.round(larder, self.chance.uniform(shortest_s, longest_s))
                 for kind, said in faults:
                     self.say(f"    round {number}: {kind}: {said}")
@@ -204,8 +202,9 @@ class Killer:
                 origin.forget()
 
     def round(self, larder, seconds):
+        born = time.monotonic()
         load = Load(larder, self.catalog, self.clients, self.chance.random())
-        time.sleep(seconds)
+        noted = self.last_noted(larder, born, seconds)
         self.note_meters(larder)
         load.is_killed = True
         larder.child.kill()
@@ -216,12 +215,23 @@ class Killer:
         self.slowest_start_s = max(self.slowest_start_s, time.monotonic() - begin)
         found, lost, faults = check_stored(larder, self.catalog)
         ages = [killed - self.catalog.written_at[number] for number, _ in lost]
-        faults += [fault for number, fault in lost
-                   if killed - self.catalog.written_at[number] > GRACE_S]  # fmt: skip
+        faults += [fault for number, fault in lost if self.catalog.written_at[number] < noted]
         self.oldest_lost_s = max([self.oldest_lost_s, *ages])
         self.found.append(found)
         self.counts += load.counts
         return load.faults + faults
+
+    @staticmethod
+    def last_noted(larder, born, seconds):
+        """Lets the load go on; up to when all writes whose answers were here are noted on disk. A
+        write's answer does not wait for that: a kill in between loses the note. Nothing waits in a
+        life that begins."""
+        noted, end = born, born + seconds
+        while (now := time.monotonic()) < end:
+            if larder.metric("store_queue_notes") == 0:
+                noted = now
+            time.sleep(max(0, min(0.02, end - time.monotonic())))
+        return noted
 
     def note_meters(self, larder):
         """What this life has done; the next one counts from 0."""

@@ -7,6 +7,7 @@ does not allow a sender to write. Nothing here is shared with Larder.
 
 import re
 import socket
+import threading
 from dataclasses import dataclass, field
 
 PATIENCE = 20  # seconds a read may wait: long, since only a test that fails waits for it
@@ -85,6 +86,7 @@ class Wire:
     def __init__(self, sock):
         self.sock = sock
         self.kept = b""  # read and not taken yet
+        self.sending = threading.Lock()  # OpenSSL takes one write at a time
         sock.settimeout(PATIENCE)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -104,7 +106,8 @@ class Wire:
         self.sock.close()
 
     def send(self, *parts):
-        self.sock.sendall(b"".join(parts))
+        with self.sending:
+            self.sock.sendall(b"".join(parts))
 
     def finish(self):
         """Says that nothing more will be sent."""

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import scene
@@ -189,6 +190,16 @@ def test_wait():
             equal(run(stub, "purge", "--tag", "a", "--wait", "--dry-run")[0], 1)
 
 
+def screen(terminal):
+    """All that came to a terminal whose other end is closed."""
+    said = b""
+    with suppress(OSError):
+        while some := os.read(terminal, 4096):
+            said += some
+    os.close(terminal)
+    return said.decode()
+
+
 def test_progress():
     """Who looks at a terminal is told of a wait that is long; a program is not."""
 
@@ -202,8 +213,7 @@ def test_progress():
         command = [LARDERCTL, "--admin", f"127.0.0.1:{origin.port}", "purge", "--all", "--wait"]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=ours, timeout=30, check=False)
         os.close(ours)
-        told = os.read(theirs, 4096).decode()
-        os.close(theirs)
+        told = screen(theirs)
         equal(done.returncode, 0)
         check("waiting until it is counted" in told, told)
         check(told.endswith("\r\x1b[K"), f"{told!r} is left on the screen")

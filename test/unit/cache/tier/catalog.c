@@ -126,9 +126,9 @@ static void test_walk(void)
 	CU_ASSERT_EQUAL(walk_all(c, 1000, all, 100), 0);
 	CU_ASSERT_EQUAL(walk_all(c, 1000, all, 500), 400);
 	struct store *s = store_of(c);
-	store_forget_begin(s, sample_hash(200));
+	forgets_begin(&s->forgets, sample_hash(200));
 	CU_ASSERT_EQUAL(walk_all(c, 1000, all, 500), 399);
-	store_forget_end(s, sample_hash(200));
+	forgets_end(&s->forgets, sample_hash(200));
 	CU_ASSERT_EQUAL(walk_all(c, 1000, all, 500), 400);
 	cold_close(&c);
 }

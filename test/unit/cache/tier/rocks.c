@@ -149,9 +149,11 @@ static struct store *inside(void)
 static bool has_forgotten(void)
 {
 	size_t poked = sample_hash(POKED).hi % FORGET_SLOTS; /* by `becomes` */
-	for (size_t i = 0; i < FORGET_SLOTS; i++)
-		if (i != poked && inside()->forgets[i].asked != inside()->forgets[i].done)
+	for (size_t i = 0; i < FORGET_SLOTS; i++) {
+		struct forget_slot *slot = &inside()->forgets.slots[i];
+		if (i != poked && slot->asked >> 32 != slot->done)
 			return false;
+	}
 	return true;
 }
 

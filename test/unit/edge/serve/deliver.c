@@ -4,7 +4,7 @@
 #include "edge/loop/loop.h"
 #include "test/unit/cache/samples.h"
 
-enum { WINDOW = 100000 };
+enum { WINDOW = 100000, SOME = 1000 };
 
 static struct loop home;
 
@@ -37,26 +37,66 @@ static enum source_state take(struct delivery *d)
 	return state;
 }
 
-/* The letter to leave may come when the reader has taken all there was and waits for more. Nobody else
- * tells it that it stands elsewhere now. */
+static void write_some(struct object *o) ON_LOOP
+{
+	static const char bytes[SOME];
+	CU_ASSERT_EQUAL(flow_write(o->body, slice_of(bytes, sizeof(bytes))), ERR_NONE);
+}
+
+static void end(struct delivery *d, struct object *o) ON_LOOP
+{
+	delivery_end(d);
+	object_unref(&o);
+	loop_fini(&home);
+}
+
+/* The letter to leave may come to a session that waits: nobody else tells it that it stands elsewhere
+ * now. */
 static void test_leaving_wakes_who_waits(void)
 {
 	role_loop();
 	struct delivery d;
 	struct object *o;
 	begin_passing(&d, &o);
-	static const char bytes[1000];
-	CU_ASSERT_EQUAL(flow_write(o->body, slice_of(bytes, sizeof(bytes))), ERR_NONE);
+	write_some(o);
 	CU_ASSERT_EQUAL(take(&d), SOURCE_WAIT);
-	CU_ASSERT_FALSE(mail_is_posted(&d.wake));
+	write_some(o);
 	delivery_leave(&d);
 	CU_ASSERT_TRUE(mail_is_posted(&d.wake));
 	/* It is not on disk either. */
 	CU_ASSERT_EQUAL(take(&d), SOURCE_FAIL);
-	delivery_end(&d);
 	flow_fail(o->body, ERR_ORIGIN_TRUNCATED);
-	object_unref(&o);
-	loop_fini(&home);
+	end(&d, o);
+}
+
+/* Who has taken all there was by then stays: more may come, or the end, behind which the disk has
+ * nothing. When it is behind again, it is told again. */
+static void test_staying(void)
+{
+	role_loop();
+	struct delivery d;
+	struct object *o;
+	begin_passing(&d, &o);
+	flow_shed(o->body);
+	write_some(o);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(take(&d), SOURCE_WAIT);
+		delivery_leave(&d);
+		CU_ASSERT_EQUAL(take(&d), SOURCE_WAIT);
+		write_some(o);
+	}
+	CU_ASSERT_EQUAL(take(&d), SOURCE_WAIT);
+	CU_ASSERT_EQUAL(d.reader.offset, 3 * SOME);
+	CU_ASSERT_FALSE(mail_is_posted(&d.leave));
+	for (int i = 0; i < WINDOW / SOME; i++)
+		write_some(o);
+	CU_ASSERT_TRUE(flow_is_full(o->body, NULL, &home));
+	CU_ASSERT_TRUE(mail_is_posted(&d.leave));
+	CU_ASSERT_EQUAL(take(&d), SOURCE_WAIT);
+	delivery_leave(&d);
+	flow_finish(o->body, SLICE_NONE);
+	CU_ASSERT_EQUAL(take(&d), SOURCE_END);
+	end(&d, o);
 }
 
 /* One that has gone, or has all, is not woken. */
@@ -73,8 +113,7 @@ static void test_leaving_late(void)
 	delivery_end(&d);
 	delivery_leave(&d);
 	CU_ASSERT_FALSE(mail_is_posted(&d.wake));
-	object_unref(&o);
-	loop_fini(&home);
+	end(&d, o);
 }
 
 int main(void)
@@ -82,6 +121,7 @@ int main(void)
 	CU_initialize_registry();
 	CU_pSuite suite = CU_add_suite("deliver", NULL, NULL);
 	CU_ADD_TEST(suite, test_leaving_wakes_who_waits);
+	CU_ADD_TEST(suite, test_staying);
 	CU_ADD_TEST(suite, test_leaving_late);
 	CU_basic_run_tests();
 	unsigned failed = CU_get_number_of_failures();
