@@ -91,6 +91,8 @@ enum err order_read(struct slice json, struct order **ret_order, struct order_pr
 
 /* Writes the text of a URL's key, in the arena; empty: it is no URL. */
 typedef struct slice order_key_f(void *arg, struct slice url, struct arena *);
+/* Of a URL that is a key's text already. */
+order_key_f order_same_key;
 /* Makes of an order what objects are asked by. fail: as order_read. */
 enum err order_prepare(struct order *, order_key_f *, void *arg, struct order_problem *);
 
