@@ -43,8 +43,8 @@ static bool is_in_use(const struct cache *c, struct hash_secret secret)
 	return memcmp(&now, &secret, sizeof(now)) == 0;
 }
 
-/* A store that is new takes our secret, and numbers above all that we gave out: what it will hold has
- * those, and the next life's are to be larger still. */
+/* A store that is new takes our secret, and numbers above all that we gave out: what it will hold
+ * has those, and the next life's are to be larger still. */
 static void on_store_seed(void *arg, struct hash_secret *ret_secret, uint32_t *ret_epoch)
 {
 	const struct cache *c = arg;
@@ -78,10 +78,10 @@ static enum err note_early(struct cache *c, struct cold *cold, uint64_t first)
 }
 
 /*
- * The store is open, at the start or later, and nothing of it can be found yet. One that has our secret
- * is new, or was open before in this life: what was purged until now waits to be noted in it. Another
- * has what former lives stored, with all that they purged; what this life purged before says nothing
- * about that: then everything there is overtaken, once.
+ * The store is open, at the start or later, and nothing of it can be found yet. One that has our
+ * secret is new, or was open before in this life: what was purged until now waits to be noted in
+ * it. Another has what former lives stored, with all that they purged; what this life purged before
+ * says nothing about that: then everything there is overtaken, once.
  */
 static enum err on_store_open(void *arg, struct cold *cold)
 {

@@ -8,9 +8,9 @@
  * for all variants alike. The fence's numbers are noted in the cold tier, so that what was
  * overtaken stays so after a restart.
  *
- * Hashes are made with a secret of the store's. One that opens late may have another than the one in
- * use: from then on the store's is used, and what RAM has under the former is not found any more and
- * ages out. Nothing that was invalidated before comes back from that store: see on_store_open.
+ * Hashes are made with a secret of the store's. One that opens late may have another than the one
+ * in use: from then on the store's is used, and what RAM has under the former is not found any more
+ * and ages out. Nothing that was invalidated before comes back from that store: see on_store_open.
  */
 #pragma once
 
@@ -47,9 +47,9 @@ struct cache_options {
 	uint64_t hot_bytes;
 	uint64_t memory_bytes;     /* ceiling of the process: the cold tier's buffers obey it */
 	uint64_t max_object_bytes; /* 0 = a sixteenth of the store; of RAM without one */
-	/* A store that opens has a pattern in force: it is to be added again (fence_readd), and retired
-	 * in the end. thread: cache_init's, or the store's. NULL = it is not known here: all that is
-	 * older has to be validated. */
+	/* A store that opens has a pattern in force: it is to be added again (fence_readd), and
+	 * retired in the end. thread: cache_init's, or the store's. NULL = it is not known here:
+	 * all that is older has to be validated. */
 	void (*pattern)(void *arg, struct cache *, uint64_t number, struct slice text);
 	void *pattern_arg;
 };

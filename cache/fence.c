@@ -115,9 +115,10 @@ static struct cell *cell_for(struct set *set, uint64_t id)
 }
 
 /*
- * Readers take no lock. They read a cell's id, its numbers, its id again, and the set's `lost` last;
- * here `lost` comes first and the id is taken away before the numbers change hands. So who does not
- * find its scope any more finds its number in `lost`, and who finds it has no other's numbers.
+ * Readers take no lock. They read a cell's id, its numbers, its id again, and the set's `lost`
+ * last; here `lost` comes first and the id is taken away before the numbers change hands. So who
+ * does not find its scope any more finds its number in `lost`, and who finds it has no other's
+ * numbers.
  */
 static struct cell *claim_cell_locked(struct fence *f, uint64_t id)
 {
@@ -319,8 +320,8 @@ static void ask_patterns(struct inquiry *q)
 		if (p->number > q->since && p->matches(p->what, q->object))
 			find(q, p->act.mode, p->act.at);
 	}
-	/* What matched it and was stored by then is put down elsewhere. In RAM alone may be what was
-	 * not; what is on disk is looked at before it is written. */
+	/* What matched it and was stored by then is put down elsewhere. In RAM alone may be what
+	 * was not; what is on disk is looked at before it is written. */
 	if (f->retired > q->since && !q->recall)
 		find(q, PURGE_INVALID, WALL_NEVER);
 	pthread_rwlock_unlock(&f->looking);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fence: which stored answers a purge has overtaken. Every purge gets the next number and is put
- * down at the scopes that it is for (cache/rule/scope.h); every object carries the number that held
- * when its origin request started. An object stands when none of its scopes has a newer number: so
- * an answer that was fetched before a purge and arrives after it is never taken for fresh, however
- * late it comes, and what a purge costs does not depend on how much it is for.
+ * The fence: which stored answers a purge has overtaken. Every purge gets the next number and is
+ * put down at the scopes that it is for (cache/rule/scope.h); every object carries the number that
+ * held when its origin request started. An object stands when none of its scopes has a newer
+ * number: so an answer that was fetched before a purge and arrives after it is never taken for
+ * fresh, however late it comes, and what a purge costs does not depend on how much it is for.
  *
- * An object also remembers up to which number it was looked at (object.checked). As long as there is
- * none newer, that is all a hit asks. No list is gone through per request.
+ * An object also remembers up to which number it was looked at (object.checked). As long as there
+ * is none newer, that is all a hit asks. No list is gone through per request.
  *
- * Scopes are kept in a table of a fixed size: sets of eight, a scope's set chosen by its hash. When a
- * ninth comes, the set's oldest is left out, and its number goes into the set's `lost`: of what is
- * older than that the table is not sure any more. Then the disk is asked, which has all numbers
+ * Scopes are kept in a table of a fixed size: sets of eight, a scope's set chosen by its hash. When
+ * a ninth comes, the set's oldest is left out, and its number goes into the set's `lost`: of what
+ * is older than that the table is not sure any more. Then the disk is asked, which has all numbers
  * (cache.h); without one, such an object is validated before it is used.
  *
- * What no number of scopes can say, a pattern does: a function that an object is asked by, once. There
- * are few at a time: each is in force only until all that is stored was gone through, and then
- * retired. What arrives after that and began before it is validated before use.
+ * What no number of scopes can say, a pattern does: a function that an object is asked by, once.
+ * There are few at a time: each is in force only until all that is stored was gone through, and
+ * then retired. What arrives after that and began before it is validated before use.
  *
  * thread: any, all of it.
  */
@@ -80,8 +80,9 @@ void fence_retire(struct fence *, uint64_t number);
 uint64_t fence_number(const struct fence *, struct slice url);
 /* Whether an object stands. It remembers what was found. */
 struct fence_ruling fence_judge(struct fence *, struct object *);
-/* As fence_judge; what the table is not sure of is recalled: of an object from the disk, or of one that
- * was in RAM for long. It remembers what was found. known: the disk has all numbers up to this one. */
+/* As fence_judge; what the table is not sure of is recalled: of an object from the disk, or of one
+ * that was in RAM for long. It remembers what was found. known: the disk has all numbers up to this
+ * one. */
 struct fence_ruling fence_recall(
     struct fence *, struct object *, fence_recall_f *, void *arg, uint64_t known) ON_WORKER;
 /* From which number on the table knows of all scopes; objects of former lives are older. */

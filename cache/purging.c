@@ -48,7 +48,8 @@ static bool begin_noting(
 	return true;
 }
 
-/* What a pattern is for, in force before its scopes are: of all there is, only this may be refused. */
+/* What a pattern is for, in force before its scopes are: of all there is, only this may be
+ * refused. */
 static enum err add_pattern(struct cache *c, const struct cache_purge *p)
 {
 	struct noting n;
@@ -80,7 +81,8 @@ static enum err purge(struct cache *c, const struct cache_purge *p, uint64_t *re
 
 enum err cache_purge(struct cache *c, const struct cache_purge *p, uint64_t *ret_number)
 {
-	/* Before we look: a store that opens now either sees it, or has its numbers in use already. */
+	/* Before we look: a store that opens now either sees it, or has its numbers in use
+	 * already. */
 	remember_early(c, p->act.mode);
 	enum err err = purge(c, p, ret_number);
 	if (!err && !c->cold && p->told)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The audit log: who purged what, when and why, as lines of JSON that are only ever appended, each
- * on disk before audit_append returns. Each line names the SHA-256 of the line before it, so what was
- * changed, removed or put elsewhere is found by audit_verify, and by anybody with sha256sum:
+ * on disk before audit_append returns. Each line names the SHA-256 of the line before it, so what
+ * was changed, removed or put elsewhere is found by audit_verify, and by anybody with sha256sum:
  *
  *	{"prev":"<64 hex digits>","line":1,"at":"2026-11-21T10:00:00.123Z","who":"ci",...}
  *
@@ -60,6 +60,6 @@ struct audit_verdict {
 	char why[160];            /* what is wrong with the next one, when !is_whole */
 };
 
-/* Checks the chain of a file. anchor: a hash noted before; NULL = none. False when the file cannot be
- * read: errno tells. thread: it blocks. */
+/* Checks the chain of a file. anchor: a hash noted before; NULL = none. False when the file cannot
+ * be read: errno tells. thread: it blocks. */
 bool audit_verify(const char *path, const char *anchor, struct audit_verdict *ret);

@@ -8,11 +8,11 @@
  *	term       = factor *( AND factor )
  *	factor     = NOT factor / "(" expression ")" / tag
  *
- * AND, OR and NOT are operators in any case. A tag is a run of bytes without white space, quotes and
- * parentheses, or stands in double quotes, where \" and \\ are a quote and a backslash: so a tag may
- * be named "AND". Control bytes are refused everywhere, single quotes outside of double ones: who
- * writes 'a' means a tag without them. Two tags beside each other are an error: whether a list means
- * all of them or any is not to be guessed at by what deletes.
+ * AND, OR and NOT are operators in any case. A tag is a run of bytes without white space, quotes
+ * and parentheses, or stands in double quotes, where \" and \\ are a quote and a backslash: so a
+ * tag may be named "AND". Control bytes are refused everywhere, single quotes outside of double
+ * ones: who writes 'a' means a tag without them. Two tags beside each other are an error: whether a
+ * list means all of them or any is not to be guessed at by what deletes.
  *
  * Tags compare as everywhere, by scope_tag_id: without regard to ASCII case.
  *
@@ -44,7 +44,8 @@ enum err expr_parse(struct slice text, struct expr **ret, struct expr_problem *r
 
 /* Whether an answer with these tags is meant. tag_ids: of scope_tag_id, ascending. */
 bool expr_matches(const struct expr *, const uint64_t *tag_ids, size_t count);
-/* Whether answers without any tag are meant, too: "NOT a" is allowed, and takes nearly everything. */
+/* Whether answers without any tag are meant, too: "NOT a" is allowed, and takes nearly
+ * everything. */
 bool expr_matches_untagged(const struct expr *);
 
 /* Writes the canonical text: of at most EXPR_TEXT bytes, and it parses to the same. */

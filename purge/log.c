@@ -215,11 +215,6 @@ bool purge_list(struct purge_log *log, struct purge_listing *l)
 
 /* ---- patterns of former lives ---- */
 
-static struct slice same_key(UNUSED void *arg, struct slice url, struct arena *arena)
-{
-	return arena_copy(arena, url);
-}
-
 /* What an entry's text says: when, and the order. fail: NULL. own: order_unref. */
 static struct order *read_entry(struct slice text, struct wall *ret_at)
 {
@@ -231,7 +226,7 @@ static struct order *read_entry(struct slice text, struct wall *ret_at)
 	text = slice_from(text, slice_find_slice(text, SL(ORDER_MEMBER)) + strlen(ORDER_MEMBER));
 	text.len -= text.len > 0;
 	if (order_read(text, &order, &problem) == ERR_NONE &&
-	    order_prepare(order, same_key, NULL, &problem) == ERR_NONE)
+	    order_prepare(order, order_same_key, NULL, &problem) == ERR_NONE)
 		return order;
 	order_unref(&order);
 	return NULL;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log is the one door that purges come through. An order that is submitted gets its number of the
- * fence and is in force at once; it gets its sequence number when it is on disk, and then who asked
- * is told. The log is read back in the order of the sequence numbers. Where entries come from is this
- * file's business alone: a fleet that shares one log changes nothing but that.
+ * The log is the one door that purges come through. An order that is submitted gets its number of
+ * the fence and is in force at once; it gets its sequence number when it is on disk, and then who
+ * asked is told. The log is read back in the order of the sequence numbers. Where entries come from
+ * is this file's business alone: a fleet that shares one log changes nothing but that.
  *
  *	purge_submit -> in force -> on disk -> in the audit log -> done -> counted -> refreshed
  *
- * Of the latest a receipt is kept, which goes on to tell how it fared; of those before, what the log
- * has.
+ * Of the latest a receipt is kept, which goes on to tell how it fared; of those before, what the
+ * log has.
  *
  * thread: any, but for purge_log_new and _free; `done` comes to the purge's home.
  */
@@ -48,9 +48,10 @@ struct purge {
  * fail: NULL.
  */
 struct purge_log *purge_log_new(struct cache *, struct loop *control);
-/* From the first purge on, each that took force gets its line there before `done`, also one that is not
- * on disk; one that fails is said in the receipt. What it matched is a later line. Before the first purge. own: the log stays the
- * caller's, until purge_log_free. fail: false, without memory. */
+/* From the first purge on, each that took force gets its line there before `done`, also one that is
+ * not on disk; one that fails is said in the receipt. What it matched is a later line. Before the
+ * first purge. own: the log stays the caller's, until purge_log_free. fail: false, without
+ * memory. */
 bool purge_log_set_audit(struct purge_log *, struct audit *);
 /* The cache is open: what goes on behind purges begins. fail: ERR_SYSTEM. */
 enum err purge_log_start(struct purge_log *) ON_LOOP;
@@ -65,8 +66,8 @@ void purge_submit(struct purge_log *, struct purge *);
 /* Who counts, for those who ask before they purge. */
 struct surveyor *purge_surveyor(const struct purge_log *);
 /*
- * What is to be refreshed after a soft purge: `refresh` gets it, on the control loop, most asked for
- * first, lent for the call. It tells how that goes by purge_refreshed.
+ * What is to be refreshed after a soft purge: `refresh` gets it, on the control loop, most asked
+ * for first, lent for the call. It tells how that goes by purge_refreshed.
  */
 typedef void purge_refresh_f(
     void *arg, uint64_t seq, uint64_t origin_rps, const struct survey_item *, size_t count);

@@ -341,6 +341,11 @@ struct slice order_other_scheme(struct slice url, struct arena *arena)
 	return arena_printf(arena, "%s%.*s", is_https ? "http" : "https", SLICE_ARG(rest));
 }
 
+struct slice order_same_key(UNUSED void *arg, struct slice url, struct arena *arena)
+{
+	return arena_copy(arena, url);
+}
+
 static bool prepare_files(struct reading *r, order_key_f *key, void *arg)
 {
 	struct order *o = r->order;

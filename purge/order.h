@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An order is what somebody wants to have purged, and how. It is read from JSON, whole or not at all:
- * every defect is named with the field that it is in, and nothing is done. What it means is the same
- * on every node and in every life, so the log keeps it as text (order_write) and reads it back.
+ * An order is what somebody wants to have purged, and how. It is read from JSON, whole or not at
+ * all: every defect is named with the field that it is in, and nothing is done. What it means is
+ * the same on every node and in every life, so the log keeps it as text (order_write) and reads it
+ * back.
  *
  *	{"files":["https://shop.example/p/1"], "tags":["product-1"], "prefixes":["shop.example/img"],
  *	 "hosts":["shop.example"], "everything":true, "expression":"sale AND NOT draft",
@@ -13,11 +14,13 @@
  *	 "wait_origin":{"url":"https://shop.example/version","header":"X-Version","equals":"42",
  *	                "timeout":"60s"}}
  *
- * A file is a URL with all its variants; what a URL's key is, the caller knows (order_key_f). A prefix
- * is "host/path", with http:// or https:// before it or without, or "/path" on all hosts. The mode is
- * soft unless only files are named: those are gone by default, as with every other cache's PURGE.
+ * A file is a URL with all its variants; what a URL's key is, the caller knows (order_key_f). A
+ * prefix is "host/path", with http:// or https:// before it or without, or "/path" on all hosts.
+ * The mode is soft unless only files are named: those are gone by default, as with every other
+ * cache's PURGE.
  *
- * Life: order_read, order_prepare; counted: the log, the fence's patterns and who counts all hold it.
+ * Life: order_read, order_prepare; counted: the log, the fence's patterns and who counts all hold
+ * it.
  */
 #pragma once
 
@@ -88,6 +91,8 @@ enum err order_read(struct slice json, struct order **ret_order, struct order_pr
 
 /* Writes the text of a URL's key, in the arena; empty: it is no URL. */
 typedef struct slice order_key_f(void *arg, struct slice url, struct arena *);
+/* Of a URL that is a key's text already. */
+order_key_f order_same_key;
 /* Makes of an order what objects are asked by. fail: as order_read. */
 enum err order_prepare(struct order *, order_key_f *, void *arg, struct order_problem *);
 
@@ -95,8 +100,8 @@ enum err order_prepare(struct order *, order_key_f *, void *arg, struct order_pr
 bool order_matches(const struct order *, const struct object *);
 /* Whether scopes alone say what is meant; else a pattern has to. */
 bool order_has_pattern(const struct order *);
-/* A key's URL with the other scheme, which is purged, too: who purges a page does not mean the page of
- * one scheme. Empty when the arena is full. */
+/* A key's URL with the other scheme, which is purged, too: who purges a page does not mean the page
+ * of one scheme. Empty when the arena is full. */
 struct slice order_other_scheme(struct slice url, struct arena *);
 /* Whether it is for certain URLs and nothing else. */
 bool order_is_of_files(const struct order *);

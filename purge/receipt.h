@@ -26,7 +26,8 @@ struct receipt {
 	uint64_t queued, refreshed, failed;
 };
 
-/* Whether there is nothing to wait for any more: it was counted, and what was queued was refreshed. */
+/* Whether there is nothing to wait for any more: it was counted, and what was queued was
+ * refreshed. */
 bool receipt_is_final(const struct receipt *);
 /* Writes what an order would do, as JSON: of a survey of all that stands. */
 void preview_write(const struct order *, const struct survey *, struct buf *);

@@ -42,7 +42,8 @@ uint64_t receipts_number(struct receipts *all, uint64_t seq)
 {
 	uint64_t number = 0, nearest = UINT64_MAX;
 	lock_take(&all->lock);
-	/* Numbers ascend as sequence numbers do: the next one that is known will do, if not the same. */
+	/* Numbers ascend as sequence numbers do: the next one that is known will do, if not the
+	 * same. */
 	for (size_t i = 0; i < RECEIPTS && nearest != seq; i++) {
 		const struct receipt *r = &all->of[(seq + i) % RECEIPTS];
 		if (r->seq >= seq && r->seq < nearest) {

@@ -5,11 +5,11 @@
  *
  * PCRE2's own limits do not bound a match: they are counted anew from each byte where a match may
  * begin, and know nothing of the bytes that one step reads. `(?=(a+))a*[bc]` on 8,000 bytes took
- * 27 ms under a match limit of 10,000, `(?<k>a*)\k<k>[bc]` 877 ms. So every item of the pattern calls
- * out (PCRE2_AUTO_CALLOUT), and pays there from a budget of REGEX_STEPS: one for itself, and one for
- * each 32 bytes that were read since. That takes a simple pattern from 0.1 us to 0.2 us, and the worst
- * one found to 0.6 ms. What could read much without getting to the next item is refused: back references,
- * and repeats above REGEX_REPEAT.
+ * 27 ms under a match limit of 10,000, `(?<k>a*)\k<k>[bc]` 877 ms. So every item of the pattern
+ * calls out (PCRE2_AUTO_CALLOUT), and pays there from a budget of REGEX_STEPS: one for itself, and
+ * one for each 32 bytes that were read since. That takes a simple pattern from 0.1 us to 0.2 us,
+ * and the worst one found to 0.6 ms. What could read much without getting to the next item is
+ * refused: back references, and repeats above REGEX_REPEAT.
  *
  * A match that runs out of its budget, or of memory, counts as a match, and is counted: to fetch an
  * answer once more than was needed is safe, to keep one that was to be purged is not.
@@ -18,11 +18,12 @@
  * executable, which the unit of systemd denies for good reason; and the same order should purge the
  * same answers on every machine.
  *
- * The syntax is PCRE2's of bytes, not of UTF-8. `.` is any byte, `$` the end alone; only named groups
- * capture, which nothing can see. A match anywhere in the URL will do: anchors are the pattern's own.
+ * The syntax is PCRE2's of bytes, not of UTF-8. `.` is any byte, `$` the end alone; only named
+ * groups capture, which nothing can see. A match anywhere in the URL will do: anchors are the
+ * pattern's own.
  *
- * It is compiled once and never changes but for its counter: all threads may ask it. Each thread that
- * does keeps up to REGEX_HEAP_KIB until it ends.
+ * It is compiled once and never changes but for its counter: all threads may ask it. Each thread
+ * that does keeps up to REGEX_HEAP_KIB until it ends.
  */
 #pragma once
 

@@ -162,8 +162,8 @@ static void put_down(struct surveyor *s, struct survey *v, const struct object *
 	cold_note(c->cold, e);
 }
 
-/* What the store's writer had in hands when the pattern came is on disk when this returns: a removal of
- * nothing went all the way behind it. */
+/* What the store's writer had in hands when the pattern came is on disk when this returns: a
+ * removal of nothing went all the way behind it. */
 static void await_writer(struct surveyor *s, struct survey *v)
 {
 	struct cold *cold = s->cache->cold;
@@ -173,7 +173,8 @@ static void await_writer(struct surveyor *s, struct survey *v)
 		return;
 	if (cold_state(cold) == COLD_OK)
 		cold_forget(cold, nothing);
-	/* A disk that is not well may not be waited for: others wait, too, and some for RAM alone. */
+	/* A disk that is not well may not be waited for: others wait, too, and some for RAM
+	 * alone. */
 	while (!v->is_unsettled && !v->is_cancelled && !s->is_ending) {
 		if (cold_state(cold) != COLD_OK || mono_ms_since(began, mono_now()) > SETTLE_MS)
 			v->is_unsettled = true;

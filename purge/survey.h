@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A survey goes through all that is stored, in RAM and then on disk, and tells what an order is for: for
- * its receipt, for a preview, for the refresh. What a purge is for is in force long before. Certain URLs
- * are looked up instead.
+ * A survey goes through all that is stored, in RAM and then on disk, and tells what an order is
+ * for: for its receipt, for a preview, for the refresh. What a purge is for is in force long
+ * before. Certain URLs are looked up instead.
  *
- * A surveyor is a thread that goes for all who wait at a time in one go. One is prompt, for those whom
- * somebody waits for. The other is patient: it takes only what time the processors have left, and rests
- * between two goes for ten times as long as the one before took; so no request waits for a receipt's
- * figures.
+ * A surveyor is a thread that goes for all who wait at a time in one go. One is prompt, for those
+ * whom somebody waits for. The other is patient: it takes only what time the processors have left,
+ * and rests between two goes for ten times as long as the one before took; so no request waits for
+ * a receipt's figures.
  *
- * A sweep does more: it puts what a pattern matches down at scopes of its own, so that the pattern can
- * be retired (cache/fence.h). Nothing slips through: what the store's writer had in hands is waited for
- * first, and what it takes into its hands later it asks about itself.
+ * A sweep does more: it puts what a pattern matches down at scopes of its own, so that the pattern
+ * can be retired (cache/fence.h). Nothing slips through: what the store's writer had in hands is
+ * waited for first, and what it takes into its hands later it asks about itself.
  *
- * How often objects are asked for is known for those in RAM alone: their hits, over the time since they
- * came. From that, and as if requests came at random, it is estimated
+ * How often objects are asked for is known for those in RAM alone: their hits, over the time since
+ * they came. From that, and as if requests came at random, it is estimated
  *
  *	requests_per_s           the sum of what is asked for now
  *	origin_per_minute        what would reach the origin in the minute after all of it were purged:
@@ -61,8 +61,8 @@ enum surveyor_kind { SURVEYOR_PROMPT, SURVEYOR_PATIENT };
 struct surveyor *surveyor_new(struct cache *, enum surveyor_kind);
 /* Ends: what waits is told ERR_CANCELLED, by letters to homes that must be there still. */
 void surveyor_free(struct surveyor **);
-/* False: too many wait already for a patient one; what sweeps is never refused. fail: ERR_NO_MEMORY in
- * `err`, later: the hottest are not known. thread: any. */
+/* False: too many wait already for a patient one; what sweeps is never refused. fail: ERR_NO_MEMORY
+ * in `err`, later: the hottest are not known. thread: any. */
 bool survey_begin(struct surveyor *, struct survey *);
 /* `done` comes soon. thread: any. */
 void survey_cancel(struct survey *);

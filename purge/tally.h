@@ -5,8 +5,8 @@
  *
  *	tallies_begin -> survey -> counted -> [the pattern is retired]
  *
- * A pattern stays in force until the disk could be read to its end, and has all that was put down for
- * the pattern: that is tried again. Those of
+ * A pattern stays in force until the disk could be read to its end, and has all that was put down
+ * for the pattern: that is tried again. Those of
  * former lives are swept as soon as the cache is open.
  *
  * thread: any, where nothing else is said.
@@ -40,14 +40,14 @@ void tallies_free(struct tallies **);
 /* Who counts; NULL before tallies_start. */
 struct surveyor *tallies_surveyor(const struct tallies *);
 
-/* Keeps an order that is a pattern, for as long as it is in force. The result is tallies', until the
- * order is dropped or swept. fail: NULL without memory. */
+/* Keeps an order that is a pattern, for as long as it is in force. The result is tallies', until
+ * the order is dropped or swept. fail: NULL without memory. */
 struct fence_pattern *tallies_keep(struct tallies *, struct order *, struct purge_act);
 /* The pattern did not come in force. */
 void tallies_drop(struct tallies *, const struct order *);
 /* Whether a pattern of that number is in force. */
 bool tallies_has(struct tallies *, uint64_t number);
 
-/* Counts what was asked for before `number`, and sweeps the order if it is kept as a pattern. Without
- * memory nothing is counted; a pattern stays then, until the next life sweeps it. */
+/* Counts what was asked for before `number`, and sweeps the order if it is kept as a pattern.
+ * Without memory nothing is counted; a pattern stays then, until the next life sweeps it. */
 void tallies_begin(struct tallies *, struct order *, uint64_t seq, uint64_t number);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A scope is a set of stored answers that can be purged at once: everything, a host, a path and all
- * below it, a URL, those with a tag. Each is named by a number, a hash of its text, so that an answer
- * of which the text is known can be asked for each set that it is in.
+ * below it, a URL, those with a tag. Each is named by a number, a hash of its text, so that an
+ * answer of which the text is known can be asked for each set that it is in.
  *
  *	SCOPE_HOST    "shop.example" holds for every port, "shop.example:8080" for that one
  *	SCOPE_PREFIX  by segment: "/a/b" has /a/b, /a/b/ and /a/b/c, not /a/bc. Of one host, or of all

@@ -32,9 +32,10 @@ enum vary_outcome vary_spec(const struct fields *answer, struct arena *, struct 
  */
 struct slice vary_values(const struct fields *request, struct slice spec, struct arena *);
 /*
- * The way back: adds to a request, empty so far, lines that give these values. Names are the spec's,
- * borrowed. False: the arena is full, or no such lines were found (what stands behind a quote that
- * never ends, or a parameter that reads like a weight does here, cannot be told apart any more).
+ * The way back: adds to a request, empty so far, lines that give these values. Names are the
+ * spec's, borrowed. False: the arena is full, or no such lines were found (what stands behind a
+ * quote that never ends, or a parameter that reads like a weight does here, cannot be told apart
+ * any more).
  */
 bool vary_request(
     struct slice spec, struct slice values, struct fields *request, struct arena *arena);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The catalogue: what is on disk, for people who look at it. A look reads records, never bodies, on
- * a thread of the store's read crew, a bounded number of them at a time, and mails home what counts:
+ * a thread of the store's read crew, a bounded number of them at a time, and mails home what
+ * counts:
  *
  *	catalog_find    the records at given hashes, and those of the variants that a marker among
  *	                them leads to

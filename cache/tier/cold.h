@@ -9,9 +9,9 @@
  * Loops never block on it: cold_probe looks in RocksDB's memory alone, cold_load hands the reading
  * to a crew, cold_store and cold_forget hand objects to the writer's bounded queue.
  *
- * Failure: a disk that is full, gone or corrupt turns into the state cold_state shows, for the reason
- * in cold_why; probes then answer "absent" and stores are dropped and counted. Larder goes on from
- * RAM, and the store comes back by itself when the disk does:
+ * Failure: a disk that is full, gone or corrupt turns into the state cold_state shows, for the
+ * reason in cold_why; probes then answer "absent" and stores are dropped and counted. Larder goes
+ * on from RAM, and the store comes back by itself when the disk does:
  *
  *	ok
  *	read-only  writing fails: what is stored is found, nothing new comes
@@ -75,8 +75,8 @@ struct cold_host {
 	enum err (*opened)(void *arg, struct cold *);
 	/* Whether an object was not purged since it was asked for. thread: any that may block */
 	bool (*stands)(void *arg, struct object *);
-	/* What is left of an object's life, before anybody sees it; may call cold_recall. False: it is
-	 * gone. thread: the store's readers' */
+	/* What is left of an object's life, before anybody sees it; may call cold_recall. False: it
+	 * is gone. thread: the store's readers' */
 	bool (*admits)(void *arg, struct object *);
 };
 
@@ -146,8 +146,8 @@ uint64_t cold_noted(const struct cold *);
 /* Shows the patterns that are in force: number and text. thread: cold_host's opened. */
 enum err cold_patterns(
     struct cold *, void (*show)(void *arg, uint64_t number, struct slice text), void *arg);
-/* Shows entries of the log from `seq` on, until `show` answers false. fail: ERR_STORE_IO, also while
- * the store is not open; ERR_STORE_CORRUPT. thread: any that may block */
+/* Shows entries of the log from `seq` on, until `show` answers false. fail: ERR_STORE_IO, also
+ * while the store is not open; ERR_STORE_CORRUPT. thread: any that may block */
 enum err cold_read_log(struct cold *, uint64_t seq,
     bool (*show)(void *arg, uint64_t seq, uint64_t number, struct slice text), void *arg);
 /* The last sequence number of the log. */

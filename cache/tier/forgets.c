@@ -58,7 +58,8 @@ void forgets_end(struct forgets *f, struct hash128 hash)
 bool forgets_moment(struct forgets *f, struct hash128 hash, uint32_t *ret_moment)
 {
 	struct forget_slot *s = slot_of(f, hash);
-	/* done first: if a removal begins and ends between the two, they differ: at worst a miss. */
+	/* done first: if a removal begins and ends between the two, they differ: at worst a
+	 * miss. */
 	uint32_t done = atomic_load_explicit(&s->done, memory_order_acquire);
 	struct asked a = read_asked(s);
 	*ret_moment = a.count;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is to be forgotten is not found from the moment on when that is asked, though its record goes
- * later. Hashes share slots, of which each knows one hash: two in one slot that are asked for at a
- * time, or a third while something is read, cost a miss, never a find.
+ * What is to be forgotten is not found from the moment on when that is asked, though its record
+ * goes later. Hashes share slots, of which each knows one hash: two in one slot that are asked for
+ * at a time, or a third while something is read, cost a miss, never a find.
  *
  * thread: any, all of it.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ghosts: hashes that left a shard of the hot tier without having been asked for again, or were read
- * from the disk and not taken. One slot a place of the shard's table, the latest comer has it; and
- * one is believed while less than a span of units was remembered after it. thread: under the shard's
- * lock.
+ * Ghosts: hashes that left a shard of the hot tier without having been asked for again, or were
+ * read from the disk and not taken. One slot a place of the shard's table, the latest comer has it;
+ * and one is believed while less than a span of units was remembered after it. thread: under the
+ * shard's lock.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the store does, in three lanes: opening it, reading, writing. After a failure nobody tries for
- * a while, each time a longer one; then the next one who comes tries again, and its success makes
- * the lane well. So a disk that was full heals by itself, and one that is gone is not asked at every
- * request. What ails a lane is logged when it changes, with what to do about it.
+ * How the store does, in three lanes: opening it, reading, writing. After a failure nobody tries
+ * for a while, each time a longer one; then the next one who comes tries again, and its success
+ * makes the lane well. So a disk that was full heals by itself, and one that is gone is not asked
+ * at every request. What ails a lane is logged when it changes, with what to do about it.
  *
  * thread: any to ask; one at a time to tell (store_tell sees to it).
  */

@@ -389,8 +389,8 @@ bool hot_place_is_end(const struct hot_place *at)
 	return at->shard >= SHARDS;
 }
 
-/* The place after this one; 0 = there is none. Counts from the top bit down: when the table doubles, a
- * place that was met has become two that count as met, and so on. */
+/* The place after this one; 0 = there is none. Counts from the top bit down: when the table
+ * doubles, a place that was met has become two that count as met, and so on. */
 static uint32_t place_after(uint32_t place, uint32_t places)
 {
 	for (uint32_t bit = places / 2; bit > 0; bit /= 2) {

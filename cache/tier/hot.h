@@ -9,12 +9,12 @@
  * guarantee loses nothing to others, who is over its most makes room for itself. Among all who may
  * lose, the next to go is the one that S3-FIFO would take if there were no tenants.
  *
- * What is read from the disk enters at the second time that it is read within the ghosts' memory, or
- * while there is room.
+ * What is read from the disk enters at the second time that it is read within the ghosts' memory,
+ * or while there is room.
  *
  * An object may be in the tier while its body is still filling. One larger than a sixteenth of the
- * budget (and 64 KiB for its head) is not taken. Locks are leaves: no callback runs and no object is freed
- * under them.
+ * budget (and 64 KiB for its head) is not taken. Locks are leaves: no callback runs and no object
+ * is freed under them.
  *
  * thread: any, all of it.
  */

@@ -314,8 +314,8 @@ static void hold(struct journal *j, enum err err)
 	}
 }
 
-/* Takes what was added. Under `writing`; `lock` is held for a moment only: who adds never waits for the
- * disk. */
+/* Takes what was added. Under `writing`; `lock` is held for a moment only: who adds never waits for
+ * the disk. */
 static void take_added(struct journal *j)
 {
 	lock_take(&j->lock);
@@ -353,8 +353,8 @@ static bool note_number(void *arg, UNUSED uint64_t seq, uint64_t number, UNUSED 
 	return true;
 }
 
-/* A batch that failed may be there all the same, when it was written and not synced: what it has is not
- * logged again. That is what is behind the last that was told. */
+/* A batch that failed may be there all the same, when it was written and not synced: what it has is
+ * not logged again. That is what is behind the last that was told. */
 static enum err end_found(struct journal *j) ON_WORKER
 {
 	uint64_t number = 0;

@@ -5,8 +5,8 @@
 
 #include "cache/tier/tenant.h"
 
-/* Formats 1 to 3 kept other marks of what was purged, and records of versions 1 and 2. They are opened,
- * and are 4 from then on: their records are taken for absent, and go. */
+/* Formats 1 to 3 kept other marks of what was purged, and records of versions 1 and 2. They are
+ * opened, and are 4 from then on: their records are taken for absent, and go. */
 enum { FORMAT = 4, COUNT_BITS = 40, EPOCH_BITS = 18, PARTING = 50 };
 
 uint32_t ledger_epoch_of(uint64_t id)
@@ -302,8 +302,8 @@ enum err ledger_raise(struct ledger *l, struct rocks *rocks, unsigned number, ui
 	struct log *log = &l->logs[number];
 	struct mark_name name = mark_of("low", number);
 	must(low >= log->low && low <= log->next);
-	/* Here first: whoever looks from now on takes nothing that is about to go. On disk it may be
-	 * behind after a crash; then records name chunks that are gone, which is a miss, too. */
+	/* Here first: whoever looks from now on takes nothing that is about to go. On disk it may
+	 * be behind after a crash; then records name chunks that are gone, which is a miss, too. */
 	atomic_store_explicit(&log->low, low, memory_order_release);
 	struct rocks_batch *batch = rocks_batch_new();
 	batch_fixed(batch, rocks, slice_str(name.text), &low, sizeof(low));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ledger knows what of the logs counts. Each opening of the store is an epoch; a chunk's id is
- * its log, its epoch and a count within it, so the ids of a log only grow. Two marks of its log decide
- * about a span:
+ * its log, its epoch and a count within it, so the ids of a log only grow. Two marks of its log
+ * decide about a span:
  *
  *	low       everything below was evicted: it only rises, first here, later on disk
  *	past[e]   the last id of a former epoch that had reached the disk when it ended, found at
@@ -13,8 +13,8 @@
  * scan is needed at the opening. That holds for each log by itself: the memtables of one reach the
  * disk in their order, whatever those of others do, and a body is in one log.
  *
- * Log 0 is everybody's. Each other one is a tenant's, whose name is kept with it: numbers of tenants
- * are of a process, those of logs are for ever.
+ * Log 0 is everybody's. Each other one is a tenant's, whose name is kept with it: numbers of
+ * tenants are of a process, those of logs are for ever.
  *
  * The ledger also keeps the store's secret and its format's number.
  */
@@ -48,8 +48,8 @@ struct ledger_seed {
 	uint32_t epoch;            /* the new epoch is above this one, too */
 };
 
-/* Reads the marks into a zeroed ledger and begins an epoch, durably. own: ledger_close, also after a
- * failure, which zeroes it. fail:
+/* Reads the marks into a zeroed ledger and begins an epoch, durably. own: ledger_close, also after
+ * a failure, which zeroes it. fail:
  * ERR_STORE_IO; ERR_STORE_CORRUPT; ERR_STORE_NEWER: the format is newer than this program. */
 enum err ledger_open(struct ledger *, struct rocks *, const struct ledger_seed *);
 /* A seed of random bytes. fail: ERR_SYSTEM. */

@@ -233,8 +233,8 @@ static enum trouble trouble_of_opening(enum err err, const char *words)
 	if (err == ERR_STORE_NEWER)
 		return TROUBLE_NEWER;
 	enum trouble trouble = trouble_of(err, words);
-	/* The directory is there, and can be written: if a file is not, or makes no sense to RocksDB,
-	 * the database is broken. */
+	/* The directory is there, and can be written: if a file is not, or makes no sense to
+	 * RocksDB, the database is broken. */
 	bool is_broken = trouble == TROUBLE_CORRUPT || strstr(words, strerrordesc_np(ENOENT)) ||
 	    slice_starts(slice_str(words), SL("Invalid argument"));
 	return is_broken ? TROUBLE_CORRUPT : trouble;
@@ -298,8 +298,8 @@ static bool is_moved(struct mount *m, struct mono now)
 	return !is_same_directory(m);
 }
 
-/* Whether writing failed, may be tried again, and the disk can be written. Until it can, what is stored
- * is there for those who read. */
+/* Whether writing failed, may be tried again, and the disk can be written. Until it can, what is
+ * stored is there for those who read. */
 static bool may_write_again(struct store *s)
 {
 	if (health_is_well(&s->health, HEALTH_WRITES) || !health_may(&s->health, HEALTH_WRITES))

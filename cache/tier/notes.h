@@ -20,8 +20,8 @@ void notes_put_text(
 void notes_put_pattern(struct rocks_batch *, struct rocks *, uint64_t number, struct slice text);
 void notes_drop_pattern(struct rocks_batch *, struct rocks *, uint64_t number);
 
-/* Reads what there is of a scope. Inside the gate, or while the store opens, as those below. False: it
- * failed. */
+/* Reads what there is of a scope. Inside the gate, or while the store opens, as those below. False:
+ * it failed. */
 bool notes_recall(struct store *, struct scope, struct purge_mark *ret_mark) ON_WORKER;
 /* The number of a record of ROCKS_FENCE; 0: it is none. */
 uint64_t notes_number(struct slice value);

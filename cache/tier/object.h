@@ -78,8 +78,8 @@ struct object {
 };
 
 /*
- * Makes an object with its texts, and room for `variants` hashes, in one allocation; the caller fills
- * in the rest before it publishes. own: object_unref. fail: NULL without memory.
+ * Makes an object with its texts, and room for `variants` hashes, in one allocation; the caller
+ * fills in the rest before it publishes. own: object_unref. fail: NULL without memory.
  */
 struct object *object_new(enum object_kind, struct key, struct object_texts, uint32_t variants);
 struct object *object_ref(struct object *);
@@ -87,10 +87,12 @@ void object_unref(struct object **);
 /* Gives `to`, not yet published, the body of `from` and what is known of it on disk. */
 void object_share_body(struct object *to, const struct object *from);
 
-/* Tags by themselves: the bytes that they take, and writing them there. The text stays where it is. */
+/* Tags by themselves: the bytes that they take, and writing them there. The text stays where it
+ * is. */
 size_t object_tags_bytes(struct slice text);
 void object_tags_write(struct object_tags *, struct slice text);
-/* The same answer with these tags, not yet published. own: object_unref. fail: NULL without memory. */
+/* The same answer with these tags, not yet published. own: object_unref. fail: NULL without
+ * memory. */
 struct object *object_with_tags(const struct object *, struct slice tags);
 /* Its tags, one a line; empty = none. */
 static inline struct slice object_tags(const struct object *o)

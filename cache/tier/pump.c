@@ -56,7 +56,8 @@ static enum err bring(struct pump *p, uint64_t id) ON_WORKER
 	return err;
 }
 
-/* Whether all that was asked for was brought. A body of unknown length ends where its spool does. */
+/* Whether all that was asked for was brought. A body of unknown length ends where its spool
+ * does. */
 static bool is_through(const struct pump *p)
 {
 	if (p->at == p->end)

@@ -11,8 +11,8 @@
 
 /*
  * Attaches a reader to the part of a spool from `first` to `end` (bytes, UINT64_MAX = to its end),
- * and starts bringing it. owner: the hash's low half, which marks its chunks. False when the readers
- * are too busy, or there is no memory. thread: the reader's.
+ * and starts bringing it. owner: the hash's low half, which marks its chunks. False when the
+ * readers are too busy, or there is no memory. thread: the reader's.
  */
 bool pump_start(struct spool *, uint64_t owner, uint64_t first, uint64_t end,
     struct flow_reader *reader, struct loop *home);

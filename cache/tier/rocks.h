@@ -77,7 +77,8 @@ struct rocks_value {
 	void *pin;
 };
 
-/* Looks a key up. in_memory: never blocks, and may be unsure. own: rocks_unpin after ROCKS_FOUND. */
+/* Looks a key up. in_memory: never blocks, and may be unsure. own: rocks_unpin after
+ * ROCKS_FOUND. */
 enum rocks_look rocks_get(struct rocks *, enum rocks_family, struct slice key, bool in_memory,
     struct rocks_value *ret_value, enum err *ret_err);
 void rocks_unpin(struct rocks_value *);
@@ -127,11 +128,11 @@ uint64_t rocks_memtable_bytes(struct rocks *, enum rocks_family);
 uint64_t rocks_key_estimate(struct rocks *, enum rocks_family);
 /* Bytes in the cache of blocks, filters and index. thread: any. */
 uint64_t rocks_cached_bytes(struct rocks *);
-/* What flushes and compactions of a family wrote since the opening, to a hundredth of a GiB: for the
- * exact number RocksDB's statistics would have to be on, at a fifth of a probe's time. */
+/* What flushes and compactions of a family wrote since the opening, to a hundredth of a GiB: for
+ * the exact number RocksDB's statistics would have to be on, at a fifth of a probe's time. */
 uint64_t rocks_written_bytes(struct rocks *, enum rocks_family);
-/* The files of all logs, of each the oldest first, in the order of last_id. own: free(). NULL: there is
- * none. */
+/* The files of all logs, of each the oldest first, in the order of last_id. own: free(). NULL:
+ * there is none. */
 struct rocks_file *rocks_files(struct rocks *, size_t *ret_count);
 /* Deletes those files of a log that hold ids below `end` only. */
 enum err rocks_delete_below(struct rocks *, enum rocks_family, uint64_t end);

@@ -47,8 +47,9 @@ static rocksdb_options_t *control_settings(const struct rocks_options *o)
 	rocksdb_options_set_max_total_wal_size(s, o->sizes->log_bytes);
 	rocksdb_options_set_bytes_per_sync(s, 1 * MIB);
 	rocksdb_options_set_wal_bytes_per_sync(s, 512 * KIB);
-	/* What is written was in the hot tier a moment ago: a second copy in the page cache would cost
-	 * memory, and as much time as all else that is done to store it. Reads fill the page cache. */
+	/* What is written was in the hot tier a moment ago: a second copy in the page cache would
+	 * cost memory, and as much time as all else that is done to store it. Reads fill the page
+	 * cache. */
 	rocksdb_options_set_use_direct_io_for_flush_and_compaction(s, o->direct_writes);
 	rocksdb_options_set_max_manifest_file_size(s, o->sizes->manifest_bytes);
 	rocksdb_options_set_stats_dump_period_sec(s, 0);
@@ -117,8 +118,9 @@ static rocksdb_options_t *body_settings(const struct rocks_options *o)
 
 	/* The page cache is a better place for bodies than a block cache of ours. */
 	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
-	/* A small object costs the reading, checking and copying of its block: most want one of their
-	 * own. The index, which is always in RAM, is 10 bytes a block when its keys are packed. */
+	/* A small object costs the reading, checking and copying of its block: most want one of
+	 * their own. The index, which is always in RAM, is 10 bytes a block when its keys are
+	 * packed. */
 	rocksdb_block_based_options_set_block_size(t, 4 * KIB);
 	rocksdb_block_based_options_set_index_block_restart_interval(t, 16);
 	rocksdb_block_based_options_set_format_version(t, 5);

@@ -2,7 +2,8 @@
 #include "cache/tier/sizes.h"
 
 /*
- * What may be on the disk and is not counted when the writer looks, in buffers of bodies or records:
+ * What may be on the disk and is not counted when the writer looks, in buffers of bodies or
+ * records:
  *
  *	bodies	four memtables that are being written to tables, and what comes between two looks
  *		and before the files that went are deleted: a step each, and a group

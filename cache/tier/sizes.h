@@ -14,5 +14,6 @@ struct sizes {
 	uint64_t group_bytes; /* written in one go */
 };
 
-/* disk: bytes. memory: the ceiling of the process, of which it takes a quarter at most; 0 = none. */
+/* disk: bytes. memory: the ceiling of the process, of which it takes a quarter at most; 0 =
+ * none. */
 struct sizes sizes_of(uint64_t disk, uint64_t memory);

@@ -3,13 +3,15 @@
  * A spool is a body that is only on disk: too large for RAM, or read from there for one reader.
  * While it comes from the origin the writer lengthens it chunk by chunk (writer_spool), and whoever
  * comes too late to follow the flow in RAM reads what is written already and waits for the rest.
- * One that is whole stays as it is; its chunks may be evicted at any moment, which a reader notices.
+ * One that is whole stays as it is; its chunks may be evicted at any moment, which a reader
+ * notices.
  *
  *	chunks    all of CHUNK_BYTES but the last
  *	extents   where they are in the log: runs of ids, ascending, as other bodies are written
  *	          between the parts of this one
  *
- * Life: spool_new -> spool_grow ... -> spool_finish | spool_fail; or spool_of_record, whole. Counted.
+ * Life: spool_new -> spool_grow ... -> spool_finish | spool_fail; or spool_of_record, whole.
+ * Counted.
  */
 #pragma once
 
@@ -65,8 +67,8 @@ enum spool_look {
 /* Looks for the byte at an offset of the body. thread: any. */
 enum spool_look spool_find(struct spool *, uint64_t at, struct spool_wait *wait, uint64_t *ret_id);
 
-/* Whether it can be read to its end, as far as is known: not failed, nothing of it evicted, nor about
- * to be. thread: any. */
+/* Whether it can be read to its end, as far as is known: not failed, nothing of it evicted, nor
+ * about to be. thread: any. */
 bool spool_is_readable(struct spool *);
 
 static inline enum flow_state spool_state(const struct spool *s)

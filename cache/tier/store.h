@@ -68,8 +68,8 @@ struct chunk_head {
 };
 _Static_assert(sizeof(struct chunk_head) == CHUNK_HEAD_BYTES, "written as it is");
 
-/* Tells how a call to the store went: counts, and judges the disk's health. What is read and does not
- * check says nothing about the disk. thread: any. */
+/* Tells how a call to the store went: counts, and judges the disk's health. What is read and does
+ * not check says nothing about the disk. thread: any. */
 void store_tell(struct store *, enum health_lane, enum err);
 /* As that, of what was found out otherwise. */
 void store_tell_trouble(struct store *, enum health_lane, enum trouble, const char *words);
@@ -87,14 +87,15 @@ enum err store_write(struct store *, struct rocks_batch *, enum rocks_safety) ON
 /* Sets what only the database knows of itself, once a second at most. thread: writer. */
 void store_measure(struct store *, struct mono now) ON_WORKER;
 /*
- * Reads a chunk of a body, and checks that it is that. own: rocks_unpin the value, which bytes point
- * into. Inside the gate. fail: ERR_STORE_IO, also when it is not there any more; ERR_STORE_CORRUPT.
+ * Reads a chunk of a body, and checks that it is that. own: rocks_unpin the value, which bytes
+ * point into. Inside the gate. fail: ERR_STORE_IO, also when it is not there any more;
+ * ERR_STORE_CORRUPT.
  */
 enum err store_chunk(struct store *, uint64_t id, uint64_t owner, uint64_t index,
     struct rocks_value *ret_value, struct slice *ret_bytes) ON_WORKER;
 
 /* Whether an object was not purged since it was asked for. thread: any. */
 bool store_stands(struct store *, struct object *);
-/* Judges an object from the disk before anybody sees it: what is left of its life. False: it is gone.
- * Inside the gate. */
+/* Judges an object from the disk before anybody sees it: what is left of its life. False: it is
+ * gone. Inside the gate. */
 bool store_admits(struct store *, struct object *) ON_WORKER;

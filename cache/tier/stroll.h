@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stroll goes through all answers on disk on the caller's own thread, part by part, so that the store
- * can be closed in between. Each is shown as an object that is there for the call alone: its texts,
- * tags, life and number; no body.
+ * A stroll goes through all answers on disk on the caller's own thread, part by part, so that the
+ * store can be closed in between. Each is shown as an object that is there for the call alone: its
+ * texts, tags, life and number; no body.
  */
 #pragma once
 
@@ -23,8 +23,8 @@ void stroll_fini(struct stroll *);
 
 /* It may be judged. */
 typedef void stroll_f(void *arg, struct object *, uint64_t body_bytes);
-/* Shows what is in the next `records` records, and moves on; is_over tells that it was the last part.
- * fail: ERR_STORE_IO, also while the store is not open; ERR_NO_MEMORY. */
+/* Shows what is in the next `records` records, and moves on; is_over tells that it was the last
+ * part. fail: ERR_STORE_IO, also while the store is not open; ERR_NO_MEMORY. */
 enum err stroll_on(struct cold *, struct stroll *, unsigned records, stroll_f *, void *arg)
     ON_WORKER;
 /* Shows the answer at a hash, if there is one. fail: as stroll_on. */

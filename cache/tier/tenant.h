@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tenants: whose an object is, where operators give several a share of the tiers each. A tenant is a
- * name in the settings and a small number everywhere else; a number is given out once and stays with
- * its name for as long as the process runs, so that objects from before a reload are still known.
- * Number 0 is everybody's who has no share. thread: any, all of it.
+ * Tenants: whose an object is, where operators give several a share of the tiers each. A tenant is
+ * a name in the settings and a small number everywhere else; a number is given out once and stays
+ * with its name for as long as the process runs, so that objects from before a reload are still
+ * known. Number 0 is everybody's who has no share. thread: any, all of it.
  */
 #pragma once
 
@@ -11,8 +11,8 @@
 
 enum { TENANTS = 64 };
 
-/* The number of a name; an empty one is 0. So is one too many: there are TENANTS in all, and that is
- * logged once. */
+/* The number of a name; an empty one is 0. So is one too many: there are TENANTS in all, and that
+ * is logged once. */
 uint8_t tenant_of(struct slice name);
 /* The name of a number that was given out; empty = none. */
 struct slice tenant_name(uint8_t);

@@ -62,7 +62,8 @@ struct writer {
 static bool enqueue(struct writer *w, struct entry *e)
 {
 	lock_take(&w->lock);
-	/* An object larger than the queue may wait alone. What brings no body of its own may always. */
+	/* An object larger than the queue may wait alone. What brings no body of its own may
+	 * always. */
 	bool fits = w->queue_bytes == 0 ||
 	    w->queue_bytes + e->bytes <= w->store->sizes.queue_bytes || e->bytes == 0;
 	if (fits) {

@@ -194,7 +194,8 @@ void admin_reloaded(struct admin_reload **reload_now, bool is_ok, struct slice e
 /* ---- requests ---- */
 
 /* A page in a browser says where it comes from. Only our own may change something: a listener
- * without tokens trusts whoever reaches it, and a browser on this machine reaches it for anybody. */
+ * without tokens trusts whoever reaches it, and a browser on this machine reaches it for
+ * anybody. */
 static bool is_foreign(const struct request *request)
 {
 	struct slice origin = fields_value(&request->fields, FIELD_ORIGIN);

@@ -23,9 +23,9 @@
  *	POST /v1/certs/reload    200, or 422 with what could not be read, which stays as it was
  *
  * Each endpoint names the scope that it needs, in the table; the first three need none. See actor.h
- * for who has which: without tokens and clients' certificates, who may connect may do all of it, and
- * the address should be a loopback one, or a unix socket for its group. A browser is no such person:
- * a page of another site may not send what changes something (403).
+ * for who has which: without tokens and clients' certificates, who may connect may do all of it,
+ * and the address should be a loopback one, or a unix socket for its group. A browser is no such
+ * person: a page of another site may not send what changes something (403).
  *
  * What admin cannot know it asks its owner for, through functions given at the start.
  * thread: everything here runs on the control loop.
@@ -73,7 +73,8 @@ struct admin_options {
 	void (*certs)(void *owner, struct buf *);
 	/* Writes how the store does, as JSON. */
 	void (*store)(void *owner, struct buf *);
-	/* The policy that a request for that authority and path would get. Borrowed for the call. */
+	/* The policy that a request for that authority and path would get. Borrowed for the
+	 * call. */
 	const struct cache_policy *(*policy)(
 	    void *owner, struct slice authority, struct slice path);
 	/* A hold on what is served by now, as a worker has it. The caller drops it. */

@@ -13,7 +13,8 @@
  *
  * A marker that the key varies ("kind":"vary") has its fields and "variants"; a key that was
  * uncacheable a moment ago ("uncacheable") has its reason and "until". hits and memory_bytes are
- * there with the hot tier alone, disk_place with the cold; tags, the first 100 of them, not in lists.
+ * there with the hot tier alone, disk_place with the cold; tags, the first 100 of them, not in
+ * lists.
  */
 #pragma once
 

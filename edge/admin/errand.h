@@ -26,8 +26,8 @@ struct errand {
 	    struct errand *); /* the reply has gone; may end it. NULL = nothing to do yet */
 };
 
-/* Begins an errand of `bytes` bytes, zeroed, for a reply. own: errand_end. fail: NULL; the reply was
- * sent. */
+/* Begins an errand of `bytes` bytes, zeroed, for a reply. own: errand_end. fail: NULL; the reply
+ * was sent. */
 void *errand_new(struct admin *, struct reply *, size_t bytes, void (*drop)(struct errand *))
     ON_LOOP;
 /* Ends it: drops what it holds and frees it. The reply, if it was not sent, stays. */

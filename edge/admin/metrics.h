@@ -10,8 +10,8 @@
  *	metrics_init -> metrics_add_* for each struct of each loop -> metrics_text, metrics_json
  *
  * Everything is added and read on the control loop. Reading other threads' meters is a relaxed load
- * of each: a scrape may see one counter a moment before another, never a torn one. A series is found
- * when it is added, so a scrape only walks an array that is in the order it is printed in.
+ * of each: a scrape may see one counter a moment before another, never a torn one. A series is
+ * found when it is added, so a scrape only walks an array that is in the order it is printed in.
  */
 #pragma once
 

@@ -10,8 +10,8 @@
  *
  * Looking changes nothing: it counts as no hit and brings nothing from disk to RAM. What one call
  * costs is bounded: a page may be short, or empty, although more follows, and a few objects longer
- * than its limit; the cursor tells. The hot tier comes first, then the disk, without what was in RAM when the page was made. What moves
- * between the tiers while one pages may come twice, or not.
+ * than its limit; the cursor tells. The hot tier comes first, then the disk, without what was in
+ * RAM when the page was made. What moves between the tiers while one pages may come twice, or not.
  */
 #pragma once
 

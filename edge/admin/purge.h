@@ -11,9 +11,9 @@
  * An order that is wide (everything, in whatever words; a regular expression) needs the scope
  * purge:all.
  *
- * Idempotency-Key: an order that is sent again under the same key is not done again; the answer is the
- * receipt of the first. Under the same key another order is refused with 409. A key is its actor's (see
- * edge/admin/actor.h): nobody sees by it what another one did.
+ * Idempotency-Key: an order that is sent again under the same key is not done again; the answer is
+ * the receipt of the first. Under the same key another order is refused with 409. A key is its
+ * actor's (see edge/admin/actor.h): nobody sees by it what another one did.
  */
 #pragma once
 

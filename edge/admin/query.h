@@ -7,8 +7,8 @@
 
 #include "edge/base/arena.h"
 
-/* Takes the next parameter off the front, its value decoded. False at the end, and when the arena is
- * full. What is no escape stays as it is. */
+/* Takes the next parameter off the front, its value decoded. False at the end, and when the arena
+ * is full. What is no escape stays as it is. */
 bool query_take(
     struct slice *query, struct arena *, struct slice *ret_name, struct slice *ret_value);
 /* The value of the first parameter of that name; SLICE_NONE when there is none. */

@@ -35,7 +35,8 @@ void reply_free(struct reply *);
 
 /* Sends what was written into `text`. The reply may be gone when this returns. */
 void reply_send(struct reply *, uint16_t status, const char *type) ON_LOOP;
-/* Sends a problem in place of the text. detail: one line for people; "" = the status says it all. */
+/* Sends a problem in place of the text. detail: one line for people; "" = the status says it
+ * all. */
 void reply_problem(struct reply *, uint16_t status, struct slice detail) ON_LOOP;
 /* As reply_problem, with a field line in the head: "Name: value\r\n". */
 void reply_problem_with(struct reply *, uint16_t status, struct slice detail, struct slice line)

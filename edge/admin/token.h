@@ -66,8 +66,8 @@ struct tokens *tokens_ref(struct tokens *);
 /* Accepts NULL. */
 void tokens_unref(struct tokens **);
 
-/* Finds the token that was shown; NULL = none of them. It takes as long for each, and tells nothing of
- * how much of it was right. */
+/* Finds the token that was shown; NULL = none of them. It takes as long for each, and tells nothing
+ * of how much of it was right. */
 struct token *tokens_find(struct tokens *, struct slice shown);
 /* Takes one call from its rate; a second's worth may come at once. 0, or how many ms to wait. */
 int64_t token_spend(struct token *, struct mono now);

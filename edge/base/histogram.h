@@ -4,9 +4,9 @@
  * for a hit from RAM and for an origin that is about to time out, and the same everywhere, so that
  * histograms of loops, nodes and versions can be summed.
  *
- * A histogram belongs to one loop, as a meter does; the scraper sums them. A bucket counts what fell
- * into it alone: the running sums that Prometheus wants are made when they are read, so that the
- * count and the buckets of one reading always agree.
+ * A histogram belongs to one loop, as a meter does; the scraper sums them. A bucket counts what
+ * fell into it alone: the running sums that Prometheus wants are made when they are read, so that
+ * the count and the buckets of one reading always agree.
  */
 #pragma once
 

@@ -36,8 +36,8 @@ static inline void list_prepend(struct list *head, struct list *link)
 }
 static inline void list_drop(struct list *link)
 {
-	/* NOLINTBEGIN(clang-analyzer-unix.Malloc): it takes a member freed after its drop for one that
-	 * is still linked. */
+	/* NOLINTBEGIN(clang-analyzer-unix.Malloc): it takes a member freed after its drop for one
+	 * that is still linked. */
 	link->prev->next = link->next;
 	link->next->prev = link->prev;
 	list_init(link);

@@ -67,6 +67,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 		len += (size_t)snprintf(
 		    line + len, sizeof(line) - len, " (and %" PRIu64 " like it before)", left);
 	line[len++] = '\n';
-	/* One write a line, so that lines of several threads do not mix. Nothing to do if it fails. */
+	/* One write a line, so that lines of several threads do not mix. Nothing to do if it
+	 * fails. */
 	UNUSED ssize_t done = write(STDERR_FILENO, line, len);
 }

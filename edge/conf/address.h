@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Addresses as operators write them: "http://host:port" or "https://host:port" for listeners and
- * origins, "host:port" or "unix:/path" for the admin listener (or https://), "10.0.0.0/8" for blocks. A host is a
- * name, an IPv4 address or an IPv6 address in brackets. Syntax only: names are resolved by who
- * connects.
+ * origins, "host:port" or "unix:/path" for the admin listener (or https://), "10.0.0.0/8" for
+ * blocks. A host is a name, an IPv4 address or an IPv6 address in brackets. Syntax only: names are
+ * resolved by who connects.
  */
 #pragma once
 
@@ -16,8 +16,8 @@ struct host_port {
 	bool is_https; /* of a URL: "https://" */
 };
 
-/* Reads "http://host:port" or "https://host:port"; without a port it is 80 or 443. Slices point into
- * the text. */
+/* Reads "http://host:port" or "https://host:port"; without a port it is 80 or 443. Slices point
+ * into the text. */
 MUST_USE bool address_of_url(struct slice url, struct host_port *ret);
 /* Reads "host:port". */
 MUST_USE bool address_of_pair(struct slice pair, struct host_port *ret);

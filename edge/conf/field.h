@@ -46,8 +46,8 @@ struct status_ttl {
 /* Checks a string. NULL, or why it is refused, to be read after the value: "has no port". */
 typedef const char *conf_check_f(struct slice);
 
-/* Checks a filled section. NULL, or why it is refused, to be read after the table's name: "a tag rule"
- * "has no source; write one of path, field and json". */
+/* Checks a filled section. NULL, or why it is refused, to be read after the table's name: "a tag
+ * rule" "has no source; write one of path, field and json". */
 typedef const char *conf_check_section_f(const void *filled);
 
 struct conf_table;

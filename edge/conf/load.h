@@ -50,7 +50,8 @@ void conf_errors_fini(struct conf_errors *);
 
 /* Reads the sources and merges them, later ones over earlier ones. own: conf_load_end. */
 void conf_load_begin(struct conf_load *, struct arena *, const struct conf_source *, size_t count);
-/* Fills a zeroed struct of the table's type. Once in a loading; nothing when the text is no YAML. */
+/* Fills a zeroed struct of the table's type. Once in a loading; nothing when the text is no
+ * YAML. */
 void conf_load_fill(struct conf_load *, const struct conf_table *, void *dest);
 /* Adds a problem at a place, or at the nearest thing around it that the text names. */
 void conf_problem(struct conf_load *, struct conf_path, const char *fmt, ...) PRINTF_LIKE(3, 4);

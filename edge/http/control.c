@@ -114,7 +114,8 @@ static void apply(struct control *c, const struct directive *d, struct argument 
 	}
 }
 
-/* Cache-Control's names come in any case (RFC 9111 5.2), keys of Structured Fields in lower case. */
+/* Cache-Control's names come in any case (RFC 9111 5.2), keys of Structured Fields in lower
+ * case. */
 static const struct directive *directive_of(struct slice name)
 {
 	for (size_t i = 0; i < COUNT_OF(directives); i++)

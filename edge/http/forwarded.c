@@ -44,7 +44,8 @@ static struct slice unquoted(struct slice s)
 	return quoted ? slice_of(s.at + 1, s.len - 2) : s;
 }
 
-/* The parameter of one Forwarded element, without quotes; SLICE_NONE when it has none of the name. */
+/* The parameter of one Forwarded element, without quotes; SLICE_NONE when it has none of the
+ * name. */
 static struct slice element_value(struct slice element, struct slice name)
 {
 	while (element.len > 0) {

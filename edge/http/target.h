@@ -30,7 +30,8 @@ enum err target_parse(
  */
 struct slice authority_normalise(struct slice authority, struct slice scheme, struct arena *);
 
-/* The host of an authority: without its port and a final dot; an IPv6 address keeps its brackets. */
+/* The host of an authority: without its port and a final dot; an IPv6 address keeps its
+ * brackets. */
 struct slice authority_host(struct slice authority);
 
 /*

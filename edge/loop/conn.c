@@ -71,8 +71,8 @@ void conn_open(struct conn *c, struct loop *home, int fd, conn_ready_f *ready)
 void conn_move(struct conn *to, struct conn *from, conn_ready_f *ready)
 {
 	ev_io_stop(from->home->ev, &from->io);
-	/* The watcher is copied, not made: libev knows by it whether the descriptor is news, or one that
-	 * the kernel watches already. */
+	/* The watcher is copied, not made: libev knows by it whether the descriptor is news, or one
+	 * that the kernel watches already. */
 	*to = *from;
 	to->ready = ready;
 	to->wanted = 0;

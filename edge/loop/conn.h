@@ -58,8 +58,8 @@ struct conn_layer {
 	bool (*has_unread)(const struct conn *);
 	/* Tells the peer that we have finished writing, once what is held has gone. */
 	void (*shut)(struct conn *);
-	/* Frees its state; the socket is closed after that. is_reset: the peer must not take what it
-	 * got for the whole, so nothing is said to it. */
+	/* Frees its state; the socket is closed after that. is_reset: the peer must not take what
+	 * it got for the whole, so nothing is said to it. */
 	void (*close)(struct conn *, bool is_reset);
 };
 

@@ -72,8 +72,8 @@ static void adjust(struct crew *c, bool is_short)
 	lock_drop(&c->lock);
 }
 
-/* Runs a job and those behind it, and posts their letters when the batch, or the queue, is over. One
- * that has waited for long ends it: others are to take what is queued. */
+/* Runs a job and those behind it, and posts their letters when the batch, or the queue, is over.
+ * One that has waited for long ends it: others are to take what is queued. */
 static void run_batch(struct crew *c, struct job *job)
 {
 	struct mono began = mono_now(), before = began;

@@ -348,8 +348,8 @@ static void give_back_locked(struct flow *f)
 	if (!flow_outgrew(f))
 		return;
 	uint64_t slowest = slowest_locked(f);
-	/* The last piece stays: the filler may be writing into it. So does one that the slowest reader
-	 * has just read to its end: the reader still stands on it. */
+	/* The last piece stays: the filler may be writing into it. So does one that the slowest
+	 * reader has just read to its end: the reader still stands on it. */
 	while (f->first && f->first->next && fill->first_offset + f->first->used < slowest) {
 		struct flow_piece *p = f->first;
 		fill->first_offset += p->used;
@@ -367,8 +367,8 @@ static void give_back_locked(struct flow *f)
 		bell->ring(bell);
 }
 
-/* Nobody can come any more to see what is left of a body that passed through; or need, if it is kept
- * elsewhere. */
+/* Nobody can come any more to see what is left of a body that passed through; or need, if it is
+ * kept elsewhere. */
 static void give_back_all_locked(struct flow *f)
 {
 	struct flow_fill *fill = f->fill;

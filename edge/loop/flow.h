@@ -102,8 +102,8 @@ void flow_wrote(struct flow *, size_t bytes);
 bool flow_is_full(struct flow *, struct mail *wait, struct loop *home);
 /* The same for a filler without a loop. */
 bool flow_is_full_bell(struct flow *, struct bell *);
-/* Rings `bell` on this thread when the next bytes would be more than is kept: before anybody can take
- * them. Once. thread: filler. */
+/* Rings `bell` on this thread when the next bytes would be more than is kept: before anybody can
+ * take them. Once. thread: filler. */
 void flow_on_outgrow(struct flow *, struct bell *);
 /* Bytes that the slowest reader has not taken yet. thread: filler. */
 uint64_t flow_unread(struct flow *);
@@ -135,8 +135,8 @@ bool flow_wait(struct flow_reader *, struct mail *wait);
 bool flow_wait_bell(struct flow_reader *, struct bell *, uint64_t bytes);
 
 /*
- * Somebody keeps the body elsewhere, where a slow reader can go on: `leave` is posted to the home of
- * one that holds up the filler of such a flow. It should detach soon.
+ * Somebody keeps the body elsewhere, where a slow reader can go on: `leave` is posted to the home
+ * of one that holds up the filler of such a flow. It should detach soon.
  */
 void flow_shed(struct flow *);
 void flow_may_leave(struct flow_reader *, struct mail *leave);

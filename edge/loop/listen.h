@@ -25,9 +25,9 @@ struct listener {
  */
 bool listener_is_free(struct slice address);
 
-/* Binds and listens, beside the other loops of this process. address: "http://HOST:PORT" or "HOST:PORT", HOST a literal address.
- * fail: ERR_SYSTEM (errno tells), ERR_CONF when the text is not an address. thread: before the loop
- * runs, or on it. */
+/* Binds and listens, beside the other loops of this process. address: "http://HOST:PORT" or
+ * "HOST:PORT", HOST a literal address. fail: ERR_SYSTEM (errno tells), ERR_CONF when the text is
+ * not an address. thread: before the loop runs, or on it. */
 enum err listener_open(
     struct listener *, struct loop *, struct slice address, listener_accept_f *accept, void *owner);
 /* As listener_open, on a unix socket with this mode. An old socket in the way is removed. */

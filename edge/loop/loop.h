@@ -49,7 +49,8 @@ void loop_join(struct loop *);
 
 /* The loop whose thread this is; NULL on other threads. */
 struct loop *loop_current(void);
-/* Rings a bell once, when this round is over: for what is not worth waking a thread for each time. */
+/* Rings a bell once, when this round is over: for what is not worth waking a thread for each
+ * time. */
 void loop_ring_later(struct loop *, struct bell *) ON_LOOP;
 /* The Date field's value now. Borrowed until the loop's next round. */
 const char *loop_date(struct loop *) ON_LOOP;

@@ -32,9 +32,9 @@ static inline void mail_init(struct mail *m, mail_f *deliver)
 void mail_post(struct loop *to, struct mail *);
 
 /*
- * Between the two, letters that this thread posts are kept, a few of them, and then posted together:
- * a loop is woken once for what a thread without a loop of its own does in one go. One that is kept
- * counts as posted. thread: its own.
+ * Between the two, letters that this thread posts are kept, a few of them, and then posted
+ * together: a loop is woken once for what a thread without a loop of its own does in one go. One
+ * that is kept counts as posted. thread: its own.
  */
 void mail_hold(void);
 void mail_release(void);

@@ -552,8 +552,9 @@ enum err exchange_start(
 		return e;
 	}
 	deadline_set(o->home, &x->total, o->options.total_ms);
-	/* It begins at the end of the round, as session.c answers: requests to the origin then leave in
-	 * a burst, which wakes its processor once. And so no event comes before this has returned. */
+	/* It begins at the end of the round, as session.c answers: requests to the origin then
+	 * leave in a burst, which wakes its processor once. And so no event comes before this has
+	 * returned. */
 	x->step = STEP_ADMIT;
 	mail_post(o->home, &x->wake);
 	*ret_exchange = x;

@@ -48,8 +48,9 @@ struct exchange_events {
 	 */
 	struct flow *(*on_head)(void *owner, const struct response *);
 	/*
-	 * Over: exactly once, last call. ERR_NONE: the answer is complete and its flow finished. Else
-	 * the flow, if there is one, has failed with this. Never called from within exchange_start.
+	 * Over: exactly once, last call. ERR_NONE: the answer is complete and its flow finished.
+	 * Else the flow, if there is one, has failed with this. Never called from within
+	 * exchange_start.
 	 */
 	void (*on_end)(void *owner, enum err);
 };
@@ -60,8 +61,8 @@ struct exchange_spec {
 	struct slice host;
 	struct flow *
 	    body; /* the request's body or NULL; with request->upgrade, the tunnel's. The exchange attaches as its reader */
-	/* Ask this address and no other, on a connection of its own that serves nobody else: what a new
-	 * request would meet there now. A pool of the same origin; NULL = whose turn it is. */
+	/* Ask this address and no other, on a connection of its own that serves nobody else: what a
+	 * new request would meet there now. A pool of the same origin; NULL = whose turn it is. */
 	struct pool *only;
 	const struct exchange_events *events;
 	void *owner;

@@ -5,8 +5,9 @@
 #include "edge/origin/download.h"
 #include "edge/origin/exchange.h"
 
-/* One address as the operator wrote it. A literal has one pool, a name one for each of the addresses
- * that it has now; pools of addresses that it had stay until their last connection closes. */
+/* One address as the operator wrote it. A literal has one pool, a name one for each of the
+ * addresses that it has now; pools of addresses that it had stay until their last connection
+ * closes. */
 struct endpoint {
 	struct lookup lookup; /* first use: of a name */
 	struct origin *origin;
@@ -210,7 +211,8 @@ static void secure_pools(struct endpoint *e, struct slice host)
 		pool_secure(&e->pools[k], &o->tls, slice_str(e->server_name));
 }
 
-/* What the group before knows of this name: better than to wait for a resolver that may not answer. */
+/* What the group before knows of this name: better than to wait for a resolver that may not
+ * answer. */
 static void inherit(struct endpoint *e, struct host_port at, const struct origin *before) ON_LOOP
 {
 	for (unsigned i = 0; before && i < before->endpoint_count; i++) {

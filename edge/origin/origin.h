@@ -86,14 +86,15 @@ struct origin *origin_new(struct loop *, const struct origin_options *, struct o
     const struct origin_tls *tls, const struct origin *before) ON_LOOP;
 /* One more owner. own: origin_free. */
 struct origin *origin_keep(struct origin *) ON_LOOP;
-/* With the last owner kept connections are closed; exchanges under way go on and the group goes with
- * the last. Nulls. */
+/* With the last owner kept connections are closed; exchanges under way go on and the group goes
+ * with the last. Nulls. */
 void origin_free(struct origin **) ON_LOOP;
 
 /* ---- for the probe ---- */
 
-/* A name of it whose addresses are not known, as nobody has told them yet or it has none; SLICE_NONE =
- * no such: the listed pools are all that traffic may reach. Borrowed from the origin. */
+/* A name of it whose addresses are not known, as nobody has told them yet or it has none;
+ * SLICE_NONE = no such: the listed pools are all that traffic may reach. Borrowed from the
+ * origin. */
 struct slice origin_unknown(const struct origin *) ON_LOOP;
 
 /* ---- for the exchange ---- */

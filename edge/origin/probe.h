@@ -41,8 +41,8 @@ enum {
 struct probe_result {
 	bool is_ok;                /* every address has shown it */
 	unsigned addresses, shown; /* that the origin has now; that have shown it */
-	/* What each was last seen with, those that hold up the probe first: "10.0.0.2:8000: X-Version:
-	 * 41". Without control characters. */
+	/* What each was last seen with, those that hold up the probe first: "10.0.0.2:8000:
+	 * X-Version: 41". Without control characters. */
 	const struct slice *lines;
 	unsigned line_count;
 };
@@ -57,7 +57,8 @@ struct probe_spec {
 	struct slice equals; /* what is wanted */
 	int64_t timeout_ms;  /* not negative */
 	int64_t interval_ms; /* 0 = PROBE_INTERVAL_MS */
-	/* Over: once, last call, never from within probe_start. The result is borrowed for the call. */
+	/* Over: once, last call, never from within probe_start. The result is borrowed for the
+	 * call. */
 	void (*on_end)(void *owner, const struct probe_result *);
 	void *owner;
 };

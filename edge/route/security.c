@@ -95,7 +95,8 @@ void security_lines(
     const struct security *s, bool is_secure, const struct fields *fields, struct buf *out)
 {
 	static const struct slice hsts = { "Strict-Transport-Security", 25 };
-	/* RFC 6797 7.2: never over plain http. RFC 6797 7.1: one such field; the origin's goes first. */
+	/* RFC 6797 7.2: never over plain http. RFC 6797 7.1: one such field; the origin's goes
+	 * first. */
 	if (s->hsts_ms > 0 && is_secure && !fields_find_name(fields, hsts))
 		buf_addf(out, "%.*s: max-age=%" PRIi64 "%s%s\r\n", SLICE_ARG(hsts),
 		    s->hsts_ms / 1000, s->hsts_subdomains ? "; includeSubDomains" : "",

@@ -15,7 +15,8 @@ enum {
 	CLOSE_MS = 2000,
 	POLL_MS = 100,
 	FILE_CHUNK_BYTES = 1024 * 1024,
-	/* Values are cut at these: six times their sum, which is what escapes may need, fits a line. */
+	/* Values are cut at these: six times their sum, which is what escapes may need, fits a
+	 * line. */
 	PATH_BYTES = 4096,
 	TEXT_BYTES = 1024,
 	NAME_BYTES = 256,

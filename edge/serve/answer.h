@@ -2,8 +2,8 @@
 /*
  * Turns an object, or a failure, into the head of an answer: evaluates the client's conditions and
  * ranges against what is stored (RFC 9110 13, 14), picks the field lines that such an answer
- * carries, and adds our own: Age, Cache-Status, Proxy-Status, X-Cache, and what the route's security
- * asks for.
+ * carries, and adds our own: Age, Cache-Status, Proxy-Status, X-Cache, and what the route's
+ * security asks for.
  */
 #pragma once
 

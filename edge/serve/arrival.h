@@ -14,7 +14,7 @@
 #include "edge/tls/local.h"
 #include "edge/wire/front.h"
 
-/* Takes a connected client socket. local: the loop's; may be NULL when the entrance is plain. Over the
- * limit of connections a plain one is told 503, and it is closed. */
+/* Takes a connected client socket. local: the loop's; may be NULL when the entrance is plain. Over
+ * the limit of connections a plain one is told 503, and it is closed. */
 void arrival_accept(struct front *, struct tls_local *local, const struct entrance *, int fd,
     const struct address *peer) ON_LOOP;

@@ -75,8 +75,8 @@ static enum source_state peek_body(struct delivery *d, struct iovec *iov, int ma
 	return d->has_failed ? SOURCE_FAIL : SOURCE_END;
 }
 
-/* From RAM to the disk, at the same byte. Who has taken all there is holds nobody up any more, and may
- * be at the end: it stays, until it is told again. */
+/* From RAM to the disk, at the same byte. Who has taken all there is holds nobody up any more, and
+ * may be at the end: it stays, until it is told again. */
 static void move(struct delivery *d)
 {
 	uint64_t at = d->reader.offset;
@@ -96,7 +96,8 @@ void delivery_leave(struct delivery *d)
 	if (!d->is_leaving || d->source.is_lent)
 		return;
 	move(d);
-	/* A session may wait for the body in RAM, which tells nothing any more to who has left it. */
+	/* A session may wait for the body in RAM, which tells nothing any more to who has left
+	 * it. */
 	mail_post(d->home, &d->wake);
 }
 
@@ -155,7 +156,8 @@ static bool begin(struct delivery *d, struct object *object, const struct ranges
 	const struct range *first = &ranges->at[0];
 	d->ranges = *ranges;
 	d->left = 0;
-	/* A body at rest is entered where the first range begins; so is one on its way to the disk. */
+	/* A body at rest is entered where the first range begins; so is one on its way to the
+	 * disk. */
 	return object_attach(object, first->first, first->last + 1, &d->reader, home) ||
 	    object_attach(object, 0, UINT64_MAX, &d->reader, home);
 }

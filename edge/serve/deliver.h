@@ -35,8 +35,8 @@ struct delivery {
  */
 bool delivery_begin(struct delivery *, struct object *, const struct ranges *,
     struct slice *part_heads, struct loop *home);
-/* The letter `leave` came: reads on from the disk, as soon as the session holds nothing; `wake` then
- * comes, for a session that waits. */
+/* The letter `leave` came: reads on from the disk, as soon as the session holds nothing; `wake`
+ * then comes, for a session that waits. */
 void delivery_leave(struct delivery *);
 /* Leaves the body. Safe on one that never began. */
 void delivery_end(struct delivery *);

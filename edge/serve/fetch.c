@@ -117,8 +117,8 @@ static const struct exchange_events events = {
 /* ---- starting and leaving ---- */
 
 /*
- * What was found may have been purged since, or while it was loaded: what is gone is not confirmed by
- * an origin. After `seq` is known: of what comes later, that tells.
+ * What was found may have been purged since, or while it was loaded: what is gone is not confirmed
+ * by an origin. After `seq` is known: of what comes later, that tells.
  */
 static void drop_if_gone(struct fetch *f)
 {

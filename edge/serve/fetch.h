@@ -22,8 +22,8 @@ enum fetch_kind { FETCH_SHARED, FETCH_REFRESH, FETCH_PRIVATE };
 struct fetch_result {
 	struct object *object; /* a ref for the receiver; NULL = failed */
 	enum err failure;      /* without an object */
-	/* Why it is stored or not; STALE_IF_ERROR when a stale copy covers; STORED, and not is_stored:
-	 * it will be, if its body tells its tags (tagging.h). */
+	/* Why it is stored or not; STALE_IF_ERROR when a stale copy covers; STORED, and not
+	 * is_stored: it will be, if its body tells its tags (tagging.h). */
 	enum reason reason;
 	uint16_t status; /* of the origin's answer; 0 = none came */
 	bool is_stored;

@@ -83,7 +83,8 @@ static enum gate judge_certificate(
 
 enum gate gate_judge(struct stream *stream, const struct security *security, enum err *ret_why)
 {
-	/* The scheme that the client spoke: behind a trusted proxy that is not this connection's. */
+	/* The scheme that the client spoke: behind a trusted proxy that is not this
+	 * connection's. */
 	bool is_https = slice_eq(stream->request.scheme, SL("https"));
 	if (!is_https && security->https == HTTPS_REDIRECT)
 		return GATE_REDIRECT;

@@ -125,7 +125,7 @@ static enum step miss(struct trip *t, struct slice forward, enum reason reason)
 	if (t->control.no_store)
 		return pass(t, forward, REASON_REQUEST_NO_STORE);
 	/* RFC 9110 14.2 lets a range go unheeded; but a client that wants the end of a film should
-	 * not wait for its beginning. So a range of what is not stored is the origin's to answer. */
+	 * not wait for its beginning. A range of what is not stored is the origin's. */
 	if (!t->query.object && fields_find(&request->fields, FIELD_RANGE))
 		return pass(t, forward, REASON_PARTIAL_REQUEST);
 	t->forward = forward;

@@ -287,7 +287,8 @@ static struct object *own_copy(
 	return own;
 }
 
-/* Remembers that this key does not collapse, so that those who come next do not wait for nothing. */
+/* Remembers that this key does not collapse, so that those who come next do not wait for
+ * nothing. */
 void outcome_remember_pass(struct fetch *f, enum reason reason) ON_LOOP
 {
 	int64_t ms = f->route->cache.uncacheable_ms;
@@ -422,8 +423,8 @@ static void invalidate_groups(struct fetch *f, const struct response *response) 
 		fence_raise(f->worker->cache->fence, scopes, count, purge.act, NULL, NULL);
 }
 
-/* A final answer to a write: what it changed is not served any more (RFC 9111 4.4). Returns the fence's
- * number; 0 when nothing was changed. */
+/* A final answer to a write: what it changed is not served any more (RFC 9111 4.4). Returns the
+ * fence's number; 0 when nothing was changed. */
 static uint64_t invalidate(struct fetch *f, const struct response *response) ON_LOOP
 {
 	static const enum field_id references[] = { FIELD_LOCATION, FIELD_CONTENT_LOCATION };
@@ -445,14 +446,15 @@ static uint64_t invalidate(struct fetch *f, const struct response *response) ON_
 	return number;
 }
 
-/* A HEAD's answer says the same as the stored one, or that the stored one is old (RFC 9111 4.3.5). */
+/* A HEAD's answer says the same as the stored one, or that the stored one is old (RFC 9111
+ * 4.3.5). */
 static void update_by_head(struct fetch *f, const struct response *response) ON_LOOP
 {
 	struct fields stored;
 	struct response merged = { .status = 200, .version = response->version };
 	uint64_t length = 0;
-	/* What a write has overtaken is not made young again by a HEAD; and an origin that fails, or
-	 * answers the client's own condition, says nothing of what is stored. */
+	/* What a write has overtaken is not made young again by a HEAD; and an origin that fails,
+	 * or answers the client's own condition, says nothing of what is stored. */
 	if (!f->stored || f->stored->status != 200 || response->status == 304 ||
 	    response->status >= 500 || !object_is_complete(f->stored) ||
 	    !object_length(f->stored, &length) || !object_fields(f->stored, &stored, &f->arena) ||

@@ -54,7 +54,8 @@ bool outcome_refresh(struct fetch *, struct response *) ON_LOOP;
 bool outcome_cover(struct fetch *, uint16_t status) ON_LOOP;
 /* Tells the client how it went. Takes the result's object. */
 void outcome_tell(struct fetch *, struct fetch_result *) ON_LOOP;
-/* Remembers that this key does not collapse, so that those who come next do not wait for nothing. */
+/* Remembers that this key does not collapse, so that those who come next do not wait for
+ * nothing. */
 void outcome_remember_pass(struct fetch *, enum reason) ON_LOOP;
 /* A write without an answer may have been done all the same: what is stored is not trusted. */
 void outcome_suspect_write(struct fetch *) ON_LOOP;

@@ -16,11 +16,6 @@ static struct slice value_of(const struct trip *t, const char *name)
 	return f ? f->value : SLICE_NONE;
 }
 
-static struct slice same_key(UNUSED void *arg, struct slice url, struct arena *arena)
-{
-	return arena_copy(arena, url);
-}
-
 static enum err add(struct order *o, struct order_list *list, struct slice item)
 {
 	if (list->count == ORDER_ITEMS)
@@ -70,7 +65,7 @@ static enum err fill_order(const struct trip *t, struct order *o)
 	enum err err = add_tags(o, fields);
 	if (!err && o->tags.count == 0)
 		err = add(o, &o->files, t->query.key.text);
-	return err ? err : order_prepare(o, same_key, NULL, &problem);
+	return err ? err : order_prepare(o, order_same_key, NULL, &problem);
 }
 
 /* As edge/admin/actor.h names an address. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The PURGE method, as frameworks' plugins send it to any cache: from addresses that are allowed to.
+ * The PURGE method, as frameworks' plugins send it to any cache: from addresses that are allowed
+ * to.
  *
  *	PURGE /p/1                          that URL with all its variants: gone
  *	PURGE / + Surrogate-Key: a b        what has one of these tags; xkey means the same, and so do

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A refresher has one stored answer fetched again, as a purge wants it (refreshing.h): by its key, and
- * for a variant by the request that it was for. It is a letter from the control loop to a worker, and
- * back:
+ * A refresher has one stored answer fetched again, as a purge wants it (refreshing.h): by its key,
+ * and for a variant by the request that it was for. It is a letter from the control loop to a
+ * worker, and back:
  *
  *	refresher_send -> worker: look -> [load] -> claim -> fetch -> home: done
  *
- * The worker does what it would do for a client whose answer is stale: it looks in RAM and on disk, asks
- * the origin with the validators of what it found, and stores the answer under the fence's number of
- * now. But nobody waits, and what stands as fresh by now is left alone: somebody was faster.
+ * The worker does what it would do for a client whose answer is stale: it looks in RAM and on disk,
+ * asks the origin with the validators of what it found, and stores the answer under the fence's
+ * number of now. But nobody waits, and what stands as fresh by now is left alone: somebody was
+ * faster.
  *
- * Who a variant was for is not known, but what the origin told them apart by: those fields go out as
- * they came then, others do not.
+ * Who a variant was for is not known, but what the origin told them apart by: those fields go out
+ * as they came then, others do not.
  *
- * `done` comes once, whatever happens, as long as both loops turn; a worker that closes answers what
- * it has, and stops when that is done.
+ * `done` comes once, whatever happens, as long as both loops turn; a worker that closes answers
+ * what it has, and stops when that is done.
  */
 #pragma once
 

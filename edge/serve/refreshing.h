@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Refreshing is what follows a soft purge that asks for it: what it made stale is fetched again before
- * somebody asks for it, what is asked for most first, and no faster than the origin may be asked.
+ * Refreshing is what follows a soft purge that asks for it: what it made stale is fetched again
+ * before somebody asks for it, what is asked for most first, and no faster than the origin may be
+ * asked.
  *
  *	refreshing_begin -> a letter to one worker after the other (refresher.h) -> progress ... over
  *
- * Each refresh has a rate of its own, and goes on beside others. At most as many are on their way as the
- * rate allows for two seconds: an origin that gets slow is not asked for more meanwhile. What a tick
- * of the clock leaves over is not saved up for long, so that a loop that was busy does not make up
- * for it in one go.
+ * Each refresh has a rate of its own, and goes on beside others. At most as many are on their way
+ * as the rate allows for two seconds: an origin that gets slow is not asked for more meanwhile.
+ * What a tick of the clock leaves over is not saved up for long, so that a loop that was busy does
+ * not make up for it in one go.
  *
- * The memory of all lists together is bounded: what is over that is left out of the list, which is the
- * coldest of it.
+ * The memory of all lists together is bounded: what is over that is left out of the list, which is
+ * the coldest of it.
  *
- * Life: refreshing_new, refreshing_add for each worker, refreshing_stop (nothing new goes out), and when
- * the workers have ended refreshing_free, which takes with it the letters that nobody gets any more.
+ * Life: refreshing_new, refreshing_add for each worker, refreshing_stop (nothing new goes out), and
+ * when the workers have ended refreshing_free, which takes with it the letters that nobody gets any
+ * more.
  *
  * thread: the control loop, all of it.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A tagging searches the body of an answer for tags, and stores the answer when it has them. Before
- * that nobody finds it in the cache: a purge of a tag that is not known yet would miss it. The client
- * that asked gets the bytes as they come; those who joined wait for the claim until all is known.
+ * that nobody finds it in the cache: a purge of a tag that is not known yet would miss it. The
+ * client that asked gets the bytes as they come; those who joined wait for the claim until all is
+ * known.
  *
  *	tagging_new       the head has come; the body is kept in RAM, tagging_room at most
  *	tagging_read      it is whole: a job for the worker's taggers, then a letter back, and it is

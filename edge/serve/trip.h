@@ -91,22 +91,24 @@ void trip_keep_target(struct trip *);
 struct fetch_spec trip_fetch_spec(struct trip *, enum fetch_kind);
 /* Takes down what a fetch tells of the origin, for the log and for Cache-Status. */
 void trip_keep_origin(struct trip *, const struct fetch_result *);
-/* The fence's number that the client asks for by Larder-Min-Seq: what was asked for before it is too old
- * for it. 0 = it asks for none. */
+/* The fence's number that the client asks for by Larder-Min-Seq: what was asked for before it is
+ * too old for it. 0 = it asks for none. */
 uint64_t trip_least(const struct trip *);
 /* Whether what is known to be uncacheable is so for this request. */
 bool trip_is_uncacheable(const struct trip *);
-/* Whether what was found may be served (fresh.h), after what was purged and what the client asks. */
+/* Whether what was found may be served (fresh.h), after what was purged and what the client
+ * asks. */
 enum fresh_verdict trip_judge(const struct trip *, enum reason *ret_reason);
 /* Why the origin must not see this request, or not yet (RFC 8470 5.2). */
 enum err trip_bars_origin(struct trip *) ON_LOOP;
-/* Whether the disk is asked about what was found, once: on_checked comes, then it is looked up again. */
+/* Whether the disk is asked about what was found, once: on_checked comes, then it is looked up
+ * again. */
 bool trip_asks_disk(struct trip *) ON_LOOP;
 /* Whether RAM has something now that it had not when it was looked up. */
 bool trip_sees_newer(struct trip *);
-/* Whether an answer that others asked for will do. What was purged by what nobody knew before its head
- * came is not for those who came after that; what covers an error was stored before, and is as old as
- * it may be. */
+/* Whether an answer that others asked for will do. What was purged by what nobody knew before its
+ * head came is not for those who came after that; what covers an error was stored before, and is as
+ * old as it may be. */
 bool trip_may_take(const struct trip *, struct object *, enum reason);
 /* When a claim for it begins, and which are too old to join. */
 struct claim_times trip_claim_times(const struct trip *);
@@ -119,6 +121,6 @@ bool trip_asks_for_all(const struct trip *);
 /* What composing the answer works with. The lines of an earlier form are gone. */
 struct answer_form trip_form(struct trip *);
 
-/* Frees the closing worker's spare trips. The loop stops with the last, the last refresher and tagging: until
- * then some wait for their letters. */
+/* Frees the closing worker's spare trips. The loop stops with the last, the last refresher and
+ * tagging: until then some wait for their letters. */
 void trip_close_all(struct worker *) ON_LOOP;

@@ -78,8 +78,8 @@ struct worker {
 	struct histogram request_seconds, origin_seconds;
 };
 
-/* Makes the threads that search bodies for tags: one crew for all workers. own: crew_free, when they
- * have stopped. fail: NULL. */
+/* Makes the threads that search bodies for tags: one crew for all workers. own: crew_free, when
+ * they have stopped. fail: NULL. */
 struct crew *taggers_new(void);
 /* Readies a worker that does not run yet. fail: ERR_SYSTEM, ERR_NO_MEMORY. */
 enum err worker_init(struct worker *, unsigned index, struct cache *, struct crew *taggers,
@@ -92,7 +92,7 @@ enum err worker_set_site(struct worker *, const struct site *) ON_LOOP;
 void worker_open(struct worker *) ON_LOOP;
 /* Takes no more; `on_drained` is called when the last client has gone. */
 void worker_drain(struct worker *, void (*on_drained)(struct front *)) ON_LOOP;
-/* Lets go of everything, then stops the loop: not before the last letter to a trip or a refresher has
- * come, such as a load's, which nobody else would take. */
+/* Lets go of everything, then stops the loop: not before the last letter to a trip or a refresher
+ * has come, such as a load's, which nobody else would take. */
 void worker_close(struct worker *) ON_LOOP;
 void worker_fini(struct worker *);

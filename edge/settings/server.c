@@ -357,7 +357,7 @@ static void deliver_site(struct mail *m)
 	free(letter);
 }
 
-/* Puts new premises in force: for new connections at once, for open ones with their next request. */
+/* Puts new premises in force: for new connections at once, for open ones with the next request. */
 static void move_in(struct server *s, struct premises *next) ON_LOOP
 {
 	for (unsigned i = 0; i < s->worker_count; i++) {

@@ -218,7 +218,8 @@ static void check_listeners(struct conf_load *load, const struct settings *s)
 	}
 }
 
-/* What the list that browsers are shipped with asks for (hstspreload.org). False when it was told. */
+/* What the list that browsers are shipped with asks for (hstspreload.org). False when it was
+ * told. */
 static bool check_preload(
     struct conf_load *load, struct conf_path path, const struct security *security)
 {

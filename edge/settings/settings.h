@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The whole configuration as one immutable, counted snapshot. A reload builds a new one and swaps
- * it whole, or, when anything is wrong, not at all; journeys under way keep the one they began with.
+ * it whole, or, when anything is wrong, not at all; journeys under way keep the one they began
+ * with.
  */
 #pragma once
 
@@ -68,8 +69,8 @@ extern const struct conf_table settings_table;
 
 /*
  * Loads sources, later ones over earlier ones, fills defaults and checks the whole: that routes
- * name origins, that https has a certificate, that nothing is there twice. One origin without routes
- * gets a route for everything. Text only: certificates are read by who uses them.
+ * name origins, that https has a certificate, that nothing is there twice. One origin without
+ * routes gets a route for everything. Text only: certificates are read by who uses them.
  * own: settings_unref. fail: NULL, every problem in `errors`.
  */
 struct settings *settings_load(

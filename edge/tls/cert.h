@@ -23,8 +23,8 @@ struct cert {
 	STACK_OF(X509) * chain; /* without the leaf; may be empty */
 	EVP_PKEY *key;
 	int key_type; /* EVP_PKEY_RSA, EVP_PKEY_EC, EVP_PKEY_ED25519 */
-	/* Of the subject alternative names, lower case: "*.shop.example", "192.0.2.1", "2001:db8::1".
-	 * The common name only when there are no alternative names at all. */
+	/* Of the subject alternative names, lower case: "*.shop.example", "192.0.2.1",
+	 * "2001:db8::1". The common name only when there are no alternative names at all. */
 	struct slice *names;
 	size_t name_count;
 	struct wall not_before, not_after;

@@ -46,8 +46,8 @@ static inline bool duct_has_room(const struct duct *d)
 void duct_add(struct duct *, const char *bytes, size_t len) ON_LOOP;
 /* Sends what is in the pad; the rest is held. IO_AGAIN: something is held. */
 enum io duct_push(struct duct *) ON_LOOP;
-/* Holds what is in the pad, though the socket might take it: more is about to be sealed, and both may
- * leave in one write. It goes out by itself if nothing comes. */
+/* Holds what is in the pad, though the socket might take it: more is about to be sealed, and both
+ * may leave in one write. It goes out by itself if nothing comes. */
 void duct_hold(struct duct *) ON_LOOP;
 /* Puts what duct_hold has held back into the pad, in front of what is sealed next. */
 void duct_resume(struct duct *) ON_LOOP;

@@ -98,7 +98,8 @@ static enum io stopped(struct tls_line *l, int returned)
 		return l->server ? IO_EOF : IO_BROKEN;
 	case SSL_ERROR_ZERO_RETURN: return IO_EOF;
 	default:
-		/* After our close_notify OpenSSL refuses to go on with what would need an answer. */
+		/* After our close_notify OpenSSL refuses to go on with what would need an
+		 * answer. */
 		return l->has_notified && !l->duct.is_broken ? IO_EOF : IO_BROKEN;
 	}
 }
@@ -533,8 +534,8 @@ enum shake tls_line_shake(struct conn *c)
 	l->is_starved = false;
 	enum shake shake = shake_on(l);
 	ERR_clear_error();
-	/* A client's first request mostly comes with the end of its handshake: then the ticket leaves
-	 * with the answer. */
+	/* A client's first request mostly comes with the end of its handshake: then the ticket
+	 * leaves with the answer. */
 	if (shake == SHAKE_DONE && l->server && SSL_has_pending(l->ssl))
 		duct_hold(&l->duct);
 	else

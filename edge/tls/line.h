@@ -12,8 +12,9 @@
  * itself.
  *
  * How a peer ends: close_notify is IO_EOF. The connection's end without it is IO_EOF from a client,
- * many of which are in a hurry and whose requests say where they end; from an origin it is IO_BROKEN,
- * since an answer that ends with the connection might have been cut by anybody (RFC 8446 6.1).
+ * many of which are in a hurry and whose requests say where they end; from an origin it is
+ * IO_BROKEN, since an answer that ends with the connection might have been cut by anybody (RFC 8446
+ * 6.1).
  *
  * With early data SHAKE_DONE comes when there is early data to read: `secure.is_early` is
  * true until the client's Finished has been read.
@@ -38,8 +39,8 @@ struct tls_line;
  * server are kept. fail: ERR_NO_MEMORY: the conn is as it was. */
 enum err tls_line_serve(struct conn *, struct tls_local *, struct tls_server *) ON_LOOP;
 /* Lays TLS under a connected conn to an origin. name: for SNI and the name check; an IP address is
- * checked as such and sends no SNI. resume: a session to offer, or NULL. fail: ERR_NO_MEMORY, also for
- * a name that no host can have: the conn is as it was. */
+ * checked as such and sends no SNI. resume: a session to offer, or NULL. fail: ERR_NO_MEMORY, also
+ * for a name that no host can have: the conn is as it was. */
 enum err tls_line_connect(struct conn *, struct tls_local *, struct tls_client *, struct slice name,
     SSL_SESSION *resume) ON_LOOP;
 /* Goes on with the handshake. Counts how it ends. */
@@ -47,7 +48,8 @@ enum shake tls_line_shake(struct conn *) ON_LOOP;
 /* Counts a handshake that came to nothing from outside (a deadline, the end). */
 void tls_line_give_up(struct conn *, bool is_late) ON_LOOP;
 
-/* What is known after SHAKE_DONE. Borrowed: lives as long as the conn is open, also when it moves. */
+/* What is known after SHAKE_DONE. Borrowed: lives as long as the conn is open, also when it
+ * moves. */
 const struct secure *tls_line_secure(const struct conn *);
 /* Whether the client chose "h2" by ALPN (RFC 7301). */
 bool tls_line_is_h2(const struct conn *);

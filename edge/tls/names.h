@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which certificates stand for a name: a sorted array, asked for the name as it is and then for its
- * wildcard, so that ten thousand names cost two searches of fourteen steps. One name has at most one
- * certificate of each kind of key; of several the first in the operator's order counts.
+ * wildcard, so that ten thousand names cost two searches of fourteen steps. One name has at most
+ * one certificate of each kind of key; of several the first in the operator's order counts.
  */
 #pragma once
 

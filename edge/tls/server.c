@@ -11,7 +11,8 @@ enum {
 	EARLY_BYTES = 16384,
 };
 
-/* Mozilla's "intermediate", for TLS 1.2, without finite-field Diffie-Hellman: slow, and nobody's. */
+/* Mozilla's "intermediate", for TLS 1.2, without finite-field Diffie-Hellman: slow, and
+ * nobody's. */
 /* clang-format off */
 #define INTERMEDIATE \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -227,7 +228,8 @@ static void set_early_data(SSL_CTX *context)
 	SSL_CTX_set_allow_early_data_cb(context, on_early, NULL);
 }
 
-/* A session counts only where clients are asked for the same: ticket keys are shared by listeners. */
+/* A session counts only where clients are asked for the same: ticket keys are shared by
+ * listeners. */
 static bool set_session_scope(SSL_CTX *context, int mode, const struct trust *trust)
 {
 	unsigned char all[1 + sizeof(trust->digest)], digest[EVP_MAX_MD_SIZE];

@@ -8,9 +8,9 @@
  * certificate stand side by side and the client's offer decides. A name that no certificate speaks
  * for gets the default one or is refused, as the options say.
  *
- * There is one context for all names; a connection that asks for another name than the default one's
- * is given that name's certificates before one is chosen. A context for each name would cost 13 KiB
- * and 0.1 ms, ten thousand of them a second at each reload, and each would have to be told
+ * There is one context for all names; a connection that asks for another name than the default
+ * one's is given that name's certificates before one is chosen. A context for each name would cost
+ * 13 KiB and 0.1 ms, ten thousand of them a second at each reload, and each would have to be told
  * everything that the first one knows.
  *
  * Who resumes is who began: a ticket counts only for the name that it was given for (RFC 6066 3),
@@ -58,13 +58,13 @@ void tls_server_unref(struct tls_server **);
  * outlive the SSL.
  */
 
-/* The name that the client asked for, in lower case, without a final dot; of a session resumed by TLS
- * 1.2, the name that it began with. Empty = none, or none that a host can have. In `room`. */
+/* The name that the client asked for, in lower case, without a final dot; of a session resumed by
+ * TLS 1.2, the name that it began with. Empty = none, or none that a host can have. In `room`. */
 struct slice tls_server_asked(const SSL *, char room[NAME_ROOM]);
 /* Whether the name was refused, which ended the handshake. */
 bool tls_server_has_refused(const SSL *);
-/* The certificate that was shown, or, of a resumed session, the first that stands for its name. NULL
- * before the ClientHello and when the name was refused. */
+/* The certificate that was shown, or, of a resumed session, the first that stands for its name.
+ * NULL before the ClientHello and when the name was refused. */
 const struct cert *tls_server_shown(const SSL *);
 /* Whether the certificate that was shown speaks for a host, too; of a resumed session, whether each
  * does that may have been shown. rfc: 9110 7.4. */

@@ -17,9 +17,9 @@ struct trust {
 };
 
 /*
- * Trusts the certificates of a file, each by itself: a chain may end at an intermediate one, if that
- * is in the file. crl: a file of revocation lists for the whole chain, or empty. own: trust_fini.
- * fail: ERR_CONF, ERR_NO_MEMORY; nothing is left to free. thread: not a worker's.
+ * Trusts the certificates of a file, each by itself: a chain may end at an intermediate one, if
+ * that is in the file. crl: a file of revocation lists for the whole chain, or empty. own:
+ * trust_fini. fail: ERR_CONF, ERR_NO_MEMORY; nothing is left to free. thread: not a worker's.
  */
 enum err trust_read(struct slice ca, struct slice crl, struct trust *ret, struct why);
 /*

@@ -4,7 +4,8 @@
 #include "edge/http/websocket.h"
 #include "edge/wire/request.h"
 
-/* What may surround a body's bytes (chunk sizes, extensions, trailers) before it counts as abuse. */
+/* What may surround a body's bytes (chunk sizes, extensions, trailers) before it counts as
+ * abuse. */
 enum { BODY_OVERHEAD_BYTES = 64 * 1024 };
 
 static int refuse(struct h1_reader *r, enum err why)
@@ -103,7 +104,8 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 	return e == ERR_NONE ? 0 : refuse(r, e);
 }
 
-/* llhttp stops behind the last chunk's size: from here on each line is looked at before it is fed. */
+/* llhttp stops behind the last chunk's size: from here on each line is looked at before it is
+ * fed. */
 static int on_chunk_head(llhttp_t *parser)
 {
 	struct h1_reader *r = reader_of(parser);

@@ -79,7 +79,8 @@ static void set_deadline(struct h2 *h) ON_LOOP
 	h->requests_timed = h->requests;
 }
 
-/* Everything is said: waits for the client to close, so that a reset does not eat the last of it. */
+/* Everything is said: waits for the client to close, so that a reset does not eat the last of
+ * it. */
 static void linger(struct h2 *h) ON_LOOP
 {
 	h2_finish_all(h, h->failure != ERR_NONE ? h->failure : ERR_CLIENT_GONE);

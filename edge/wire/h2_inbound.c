@@ -263,7 +263,8 @@ static int on_begin_frame(UNUSED nghttp2_session *ng, const nghttp2_frame_hd *hd
 	return verdict(h);
 }
 
-/* A frame of a kind that we do not know is ignored (RFC 9113 5.5), once on_begin_frame has seen it. */
+/* A frame of a kind that we do not know is ignored (RFC 9113 5.5), once on_begin_frame has seen
+ * it. */
 static int on_unknown_frame(UNUSED nghttp2_session *ng, UNUSED void **payload,
     UNUSED const nghttp2_frame_hd *hd, UNUSED void *user)
 {

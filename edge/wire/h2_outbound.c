@@ -2,7 +2,8 @@
 #include "edge/wire/h2_outbound.h"
 
 enum {
-	/* WINDOW_UPDATEs that so many bytes of DATA may be answered with. Less in a frame may be what
+	/* WINDOW_UPDATEs that so many bytes of DATA may be answered with. Less in a frame may be
+	 * what
 	   a window is opened for bit by bit, and earns nothing. */
 	CREDIT_UPDATES = 4,
 	CREDIT_BYTES = 1024,

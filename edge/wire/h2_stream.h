@@ -66,7 +66,8 @@ struct h2_shown {
 void h2_pool_init(struct h2_pool *);
 /* Frees the spare streams. */
 void h2_pool_fini(struct h2_pool *);
-/* Takes a spare stream or makes one, empty; whose it is is for the taker to set. fail: NULL without memory. */
+/* Takes a spare stream or makes one, empty; whose it is is for the taker to set. fail: NULL without
+ * memory. */
 struct h2_stream *h2_stream_take(struct h2_pool *);
 /* Empties it and gives it back. A request body that is not whole fails with ERR_CANCELLED. */
 void h2_stream_give(struct h2_pool *, struct h2_stream *) ON_LOOP;
@@ -77,7 +78,8 @@ enum err h2_stream_fill(struct h2_stream *, struct slice, uint64_t body_bytes);
 enum err h2_stream_open_body(struct h2_stream *);
 /* The body cannot be had: whoever reads it learns why. */
 void h2_stream_fail_body(struct h2_stream *, enum err);
-/* How much of the window may be given back now; when the flow is full none, and `room` will come. */
+/* How much of the window may be given back now; when the flow is full none, and `room` will
+ * come. */
 size_t h2_stream_release(struct h2_stream *);
 
 /* Shows what may follow of the answer's body, at most `limit` bytes. SOURCE_FAIL: also when it

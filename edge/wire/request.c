@@ -29,7 +29,8 @@ enum err request_check(
 /*
  * RFC 9110 6.5.1: what decides about a message has been decided when its trailers come, and whoever
  * merges them into the head believes them. So none of the fields that anybody here knows may trail:
- * framing, routing, conditions, credentials, and what only we may say (Client-Cert, X-Forwarded-For).
+ * framing, routing, conditions, credentials, and what only we may say (Client-Cert,
+ * X-Forwarded-For).
  */
 bool field_may_trail(enum field_id id)
 {

@@ -86,8 +86,9 @@ static inline bool turn_is_tunnel(const struct turn *t)
 {
 	return t->switching == SWITCH_MADE;
 }
-/* Writes the head, which says whether the connection may go on after the body (RFC 9112 9.3). closes:
- * it may not; returns whether it closes now. has_ahead: bytes came behind the request already. */
+/* Writes the head, which says whether the connection may go on after the body (RFC 9112 9.3).
+ * closes: it may not; returns whether it closes now. has_ahead: bytes came behind the request
+ * already. */
 bool turn_write_head(
     struct turn *, const struct answer *, struct source *, bool closes, bool has_ahead);
 /* Whether the client took a byte since the last look; in a tunnel, also whether the origin did.

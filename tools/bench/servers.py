@@ -128,13 +128,14 @@ def command_limit(_folder, ports):
 def command_larder(folder, ports):
     # As many requests on a connection as the load likes: so it is with all.
     (folder / "larder.yaml").write_text("limits: {requests: 0}\n")
+    store = ["--store-size", "10g", "--store", str(folder / "store")]
     return [larder(), "run", "--config", str(folder / "larder.yaml"), "--origin", f"http://127.0.0.1:{ports['ORIGIN']}",
             "--listen", f"http://127.0.0.1:{ports['LISTEN']}",
             "--listen", f"https://127.0.0.1:{ports['TLS']}",
             "--cert", str(folder / "cert.pem"), "--key", str(folder / "key.pem"),
             "--admin", f"127.0.0.1:{ports['ADMIN']}", "--workers", "1",
-            "--hot-size", f"{ports['MEMORY']}m", "--store-size", "10g", "--store", str(folder / "store"),
-            "--access-log", "off"]
+            "--hot-size", f"{ports['MEMORY']}m", "--access-log", "off"] + (
+                store if ports.get("STORE", "yes") else [])
 
 
 def command_nginx(folder, ports):
@@ -233,7 +234,8 @@ def running(command, port, core, log, group=None):
 def server(name, folder, origin, core, memory_mib=256, ports=None, group=None, settings=None):
     """A server that answers requests; yields its process and its ports. Its folder stays until the
     bench ends: file systems are slow to make files soon after many were removed. ports: of a former
-    start in that folder. group: a cgroup. settings: instead of the usual ones in its configuration."""
+    start in that folder. group: a cgroup. settings: instead of the usual ones in its configuration;
+    STORE: empty = RAM only."""
     folder.mkdir(exist_ok=True)
     make_certificate(folder)
     ports = ports or free_ports("LISTEN", "TLS", "ADMIN") | {"ORIGIN": origin}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How larderctl asks: one request over a blocking connection (link.h), the whole answer in memory, and
- * what went wrong told in one line and an exit code. A verb asks once and shows what came.
+ * How larderctl asks: one request over a blocking connection (link.h), the whole answer in memory,
+ * and what went wrong told in one line and an exit code. A verb asks once and shows what came.
  */
 #pragma once
 
@@ -42,8 +42,8 @@ struct answer ask(const char *method, const char *path);
 struct question {
 	struct slice body;
 	const char *repeat_key; /* Idempotency-Key; NULL = none */
-	/* What to say, with OUTCOME_PARTIAL, when the connection ends before the answer does; NULL: that
-	 * Larder was not reached. */
+	/* What to say, with OUTCOME_PARTIAL, when the connection ends before the answer does; NULL:
+	 * that Larder was not reached. */
 	const char *in_doubt;
 };
 struct answer ask_with(const char *method, const char *path, const struct question *);

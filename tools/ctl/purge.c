@@ -281,7 +281,8 @@ static enum outcome refused(const struct answer *a)
 				: outcome;
 }
 
-/* What became of an order that nobody may ask for: its number is in the answer that did not come. */
+/* What became of an order that nobody may ask for: its number is in the answer that did not
+ * come. */
 static const char cut_short[] =
     "the answer was cut off, or did not come in time: the purge may be in force. `larderctl purge "
     "log` shows whether it is, and `larderctl purge receipt SEQ` what it matched (scope: read); it "
@@ -330,8 +331,8 @@ static enum outcome send_order(const char *key)
 
 /* ---- URLs from a file or stdin, in as many orders as they need ---- */
 
-/* Sends what is waiting. Each order is one of its own, so it has a key of its own; the first has the
- * one that was given, as an order that is the only one. */
+/* Sends what is waiting. Each order is one of its own, so it has a key of its own; the first has
+ * the one that was given, as an order that is the only one. */
 static enum outcome send_batch(void)
 {
 	char *key = NULL;

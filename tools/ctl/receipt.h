@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What came of a purge, as Larder says it in JSON: a receipt, the preview of a dry run, or, of a purge
- * of a former life, the entry of its log.
+ * What came of a purge, as Larder says it in JSON: a receipt, the preview of a dry run, or, of a
+ * purge of a former life, the entry of its log.
  */
 #pragma once
 

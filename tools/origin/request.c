@@ -85,7 +85,8 @@ int request_read(struct request *r, const char *head, size_t len)
 	char *rest = r->copy = malloc(len + 1);
 	if (!rest)
 		abort();
-	/* Not strndup: the head is no string, and a sanitizer may read on to where one would end. */
+	/* Not strndup: the head is no string, and a sanitizer may read on to where one would
+	 * end. */
 	memcpy(rest, head, len);
 	rest[len] = 0;
 	char *line = take_until(&rest, "\r\n");

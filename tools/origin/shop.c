@@ -81,7 +81,8 @@ static const char opening[] =
     "</header>\n"
     "<main>\n";
 
-/* Fields of a picture are not for scripts, but its Server-Timing is: see shop.h. Both clocks have to
+/* Fields of a picture are not for scripts, but its Server-Timing is: see shop.h. Both clocks have
+ * to
    agree for that, so nothing is claimed unless Date and Age of the one fetch say that they do. */
 static const char script[] =
     "<script>\n"

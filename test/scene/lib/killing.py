@@ -24,6 +24,7 @@ KIB, MIB = 1024, 1024 * 1024
 SMALLEST, LARGEST = KIB, 8 * MIB
 BASE = bytes_of("base", LARGEST + 8 * MIB)  # of which each body is a part
 JOIN_SECONDS = 30
+LONG_S = 2
 
 
 def body_of(number, revision, size):
@@ -187,14 +188,16 @@ class Killer:
         self.slowest_start_s = self.oldest_lost_s = 0
 
     def run(self, rounds, shortest_s, longest_s):
-        """On a slow machine more rounds, until the store is full and evicts."""
+        """On a slow machine more rounds, and longer ones, until the store is full and evicts."""
         config = {"limits": {"requests": 0}}
         with Origin(self.catalog.reply) as origin, with_store(
             origin, config=config, workers=2, **self.store
         ) as larder:  # fmt: skip
             for number in range(4 * rounds):
-                if number >= rounds and self.counts["MiB evicted"] > 0:
-                    break
+                if number >= rounds:
+                    if self.counts["MiB evicted"] > 0:
+                        break
+                    shortest_s = longest_s = max(longest_s, LONG_S)
                 faults = self.round(larder, self.chance.uniform(shortest_s, longest_s))
                 for kind, said in faults:
                     self.say(f"    round {number}: {kind}: {said}")

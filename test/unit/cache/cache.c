@@ -351,8 +351,8 @@ static void *invalidate_beside(void *arg)
 	return NULL;
 }
 
-/* URLs are invalidated by several at a time: in the next life the disk has the newest number of each,
- * and none of another. */
+/* URLs are invalidated by several at a time: in the next life the disk has the newest number of
+ * each, and none of another. */
 static void test_restart_after_race(void)
 {
 	fresh_dir();
@@ -399,8 +399,8 @@ static void wait_for_state(struct cache *c, enum cold_state state)
 	CU_ASSERT_EQUAL(cold_state(c->cold), state);
 }
 
-/* Another process has the store while this one starts, and a change comes in. What the store holds is
- * overtaken once it is open, all of it: the change has no number among its. */
+/* Another process has the store while this one starts, and a change comes in. What the store holds
+ * is overtaken once it is open, all of it: the change has no number among its. */
 static void test_late_store(void)
 {
 	for (int invalidates = 0; invalidates < 2; invalidates++) {

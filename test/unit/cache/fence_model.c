@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fence against a list of all purges that is gone through for each question: histories made from a
- * seed, and threads that raise, judge and recall at the same time. The disk is an array here.
+ * The fence against a list of all purges that is gone through for each question: histories made
+ * from a seed, and threads that raise, judge and recall at the same time. The disk is an array
+ * here.
  */
 #include "cache/fence.c"
 #include "test/unit/cache/samples.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bad orders: each is refused as a whole, with the field that is wrong and what is wrong with it. */
+/* Bad orders: each is refused as a whole, with the field that is wrong and what is wrong with
+ * it. */
 #include "purge/expr.h"
 #include "purge/regex.h"
 

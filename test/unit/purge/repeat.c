@@ -139,7 +139,8 @@ static void test_aging(void)
 		repeat_end(repeats, begin_new("ci", numbered(i), "{}"), 100 + i);
 	for (unsigned i = 0; i < REPEAT_KEYS; i++)
 		check(REPEAT_SAME, "ci", numbered(i), "{}", 100 + i);
-	/* One more, and the oldest is forgotten: that one alone. To be asked for makes nothing younger. */
+	/* One more, and the oldest is forgotten: that one alone. To be asked for makes nothing
+	 * younger. */
 	crowd(1);
 	check(REPEAT_SAME, "ci", numbered(1), "{}", 101);
 	check(REPEAT_SAME, "ci", numbered(REPEAT_KEYS - 1), "{}", 100 + REPEAT_KEYS - 1);

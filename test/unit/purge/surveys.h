@@ -118,17 +118,12 @@ static inline void put_page(const char *url, enum tiers tiers)
 
 /* ---- orders and surveys ---- */
 
-static inline struct slice same_url(UNUSED void *arg, struct slice url, struct arena *arena)
-{
-	return arena_copy(arena, url);
-}
-
 static inline struct order *order_of(const char *json)
 {
 	struct order *o = NULL;
 	struct order_problem problem;
 	CU_ASSERT_EQUAL_FATAL(order_read(slice_str(json), &o, &problem), ERR_NONE);
-	CU_ASSERT_EQUAL_FATAL(order_prepare(o, same_url, NULL, &problem), ERR_NONE);
+	CU_ASSERT_EQUAL_FATAL(order_prepare(o, order_same_key, NULL, &problem), ERR_NONE);
 	return o;
 }
 

@@ -33,7 +33,8 @@ static void sweep(struct sweeping *w)
 	ask(&w->asking, w->order, w->pattern.number);
 }
 
-/* What a sweep put down is on disk when a pattern is retired: the table may have lost it by then. */
+/* What a sweep put down is on disk when a pattern is retired: the table may have lost it by
+ * then. */
 static void on_retired(UNUSED void *arg, enum err err, UNUSED uint64_t number, UNUSED uint64_t seq)
 {
 	CU_ASSERT_EQUAL(err, ERR_NONE);
@@ -65,8 +66,8 @@ static uint64_t sweep_out(const char *json)
 	return objects;
 }
 
-/* What a load from disk gives. Waits until nothing that shares its place in the table of what is being
- * removed is: what was purged hard is, once it was loaded. own: a ref, or NULL. */
+/* What a load from disk gives. Waits until nothing that shares its place in the table of what is
+ * being removed is: what was purged hard is, once it was loaded. own: a ref, or NULL. */
 static struct object *loaded(unsigned n)
 {
 	char text[64];
@@ -260,7 +261,8 @@ static void test_preview_after(void)
 	end_all();
 }
 
-/* The disk is ill: the pattern may not be retired, but what is in RAM is counted, and can be refreshed. */
+/* The disk is ill: the pattern may not be retired, but what is in RAM is counted, and can be
+ * refreshed. */
 static void test_an_ill_disk(void)
 {
 	struct sweeping w;

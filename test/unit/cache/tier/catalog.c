@@ -118,7 +118,8 @@ static void test_walk(void)
 	CU_ASSERT_EQUAL(walk_all(c, 1000, all, 500), 500);
 	CU_ASSERT_EQUAL(walk_all(c, 10, (struct key_filter){ SLICE_NONE, SL("/4") }, 500), 111);
 	CU_ASSERT_EQUAL(walk_all(c, 10, (struct key_filter){ SL("other"), SLICE_NONE }, 500), 0);
-	/* What was forgotten is not there, and not what is being forgotten, its record still on disk. */
+	/* What was forgotten is not there, and not what is being forgotten, its record still on
+	 * disk. */
 	for (uint64_t n = 0; n < 100; n++)
 		cold_forget(c, sample_hash(n));
 	while (meter_read(&cold_meters(c)->forgotten) < 100)

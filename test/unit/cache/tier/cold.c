@@ -153,8 +153,8 @@ static void make_former(struct cold *c, uint64_t n)
 	rocks_unpin(&value);
 }
 
-/* A store of the format before is taken over; what it kept of invalidations is not read any more, so
- * its records are not, either. One of the format after is refused. */
+/* A store of the format before is taken over; what it kept of invalidations is not read any more,
+ * so its records are not, either. One of the format after is refused. */
 static void test_formats(void)
 {
 	fresh_dir();

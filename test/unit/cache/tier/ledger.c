@@ -11,7 +11,8 @@ static void test_holds(void)
 	const uint64_t e2 = ledger_epoch_start(0, 2), e4 = ledger_epoch_start(0, 4),
 		       e5 = ledger_epoch_start(0, 5);
 	uint64_t past[] = { e2 + 10, e4 + 20 };
-	/* The same epochs of another log, of which more was evicted and more had reached the disk. */
+	/* The same epochs of another log, of which more was evicted and more had reached the
+	 * disk. */
 	const uint64_t o2 = ledger_epoch_start(1, 2);
 	uint64_t others[] = { o2 + 30 };
 	struct ledger l = { .epoch = 5, .log_count = 2 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The failure sweep: a cache with a store goes through a fixed life, again and again; each time
- * another call to RocksDB fails, once or from then on. Whatever fails: no crash, no other bytes than
- * were published, nothing invalidated is taken for valid, and when the failures end the store is ok.
+ * another call to RocksDB fails, once or from then on. Whatever fails: no crash, no other bytes
+ * than were published, nothing invalidated is taken for valid, and when the failures end the store
+ * is ok.
  */
 #include <rocksdb/c.h>
 

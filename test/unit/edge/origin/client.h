@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the owner of exchanges sees, as one line of text: "103 200 [hello] {T: 1\r\n} none". Heads by
- * status, the body in brackets, trailers in braces, then how it ended.
+ * What the owner of exchanges sees, as one line of text: "103 200 [hello] {T: 1\r\n} none". Heads
+ * by status, the body in brackets, trailers in braces, then how it ended.
  */
 #pragma once
 

@@ -50,8 +50,8 @@ static void end(struct delivery *d, struct object *o) ON_LOOP
 	loop_fini(&home);
 }
 
-/* The letter to leave may come to a session that waits: nobody else tells it that it stands elsewhere
- * now. */
+/* The letter to leave may come to a session that waits: nobody else tells it that it stands
+ * elsewhere now. */
 static void test_leaving_wakes_who_waits(void)
 {
 	role_loop();

@@ -366,7 +366,8 @@ static void test_unread(void)
 	teardown();
 }
 
-/* A request that comes with the client's Finished is told of, though the socket is empty by then. */
+/* A request that comes with the client's Finished is told of, though the socket is empty by
+ * then. */
 static void unread_after_handshake(bool moves) ON_LOOP
 {
 	struct wires w = wires_make(SOCK_STREAM, 0);

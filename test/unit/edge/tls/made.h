@@ -179,7 +179,8 @@ static inline void made_pair(const char *name, struct recipe r)
 	made_free(&made);
 }
 
-/* Writes a list of those that an authority has revoked: one, or none. to_day: until when it holds. */
+/* Writes a list of those that an authority has revoked: one, or none. to_day: until when it
+ * holds. */
 static inline void made_write_list(
     const char *name, const struct made *authority, const struct made *revoked, int to_day)
 {

@@ -178,7 +178,8 @@ static void test_listeners(void)
 			CU_ASSERT_EQUAL(goes_on(servers[to], o), from == to);
 		SSL_SESSION_free(o.session);
 	}
-	/* Nor does one without a certificate, begun where it is optional, pass where it is required. */
+	/* Nor does one without a certificate, begun where it is optional, pass where it is
+	 * required. */
 	struct offer o = { .session = begin(servers[1], (struct offer){ 0 }) };
 	CU_ASSERT(goes_on(servers[1], o));
 	CU_ASSERT_FALSE(goes_on(servers[2], o));

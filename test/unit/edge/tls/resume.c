@@ -151,7 +151,8 @@ static void test_rotation(void)
 	terms_fini(&terms);
 }
 
-/* RFC 8446 C.4: of TLS 1.3 each ticket is to be used once, so each handshake gives one, and one only. */
+/* RFC 8446 C.4: of TLS 1.3 each ticket is to be used once, so each handshake gives one, and one
+ * only. */
 static void test_one_ticket(void)
 {
 	struct terms terms;
