@@ -67,7 +67,7 @@ static enum step step_receive(struct trip *t) ON_LOOP
 
 static enum step pass(struct trip *t, struct slice forward, enum reason reason)
 {
-	t->forward = forward;
+	t->forward = forward.len ? forward : SL("uri-miss");
 	t->reason = reason;
 	t->result = RESULT_PASS;
 	return STEP_PASS;
@@ -235,7 +235,7 @@ static enum step step_claim(struct trip *t) ON_LOOP
 	case CLAIM_TAKEN:
 	case CLAIM_FULL: break;
 	}
-	return pass(t, t->forward.len ? t->forward : SL("uri-miss"), REASON_WAIT_LIMIT);
+	return pass(t, t->forward, REASON_WAIT_LIMIT);
 }
 
 static enum step step_load(struct trip *t) ON_LOOP
@@ -346,7 +346,6 @@ static enum step take_claim_end(struct trip *t)
 {
 	struct object *object = NULL;
 	enum reason reason = REASON_NONE;
-	struct slice forward = t->forward.len ? t->forward : SL("uri-miss");
 	enum claim_end end = claim_result(&t->wait, &object, &reason);
 	enum err failure = claim_failure(&t->wait);
 	deadline_clear(&t->patience);
@@ -360,12 +359,12 @@ static enum step take_claim_end(struct trip *t)
 			take_loaded(t, object);
 			return STEP_JUDGE;
 		}
-		return t->looks > LOOKS_MAX ? pass(t, forward, REASON_WAIT_LIMIT) : STEP_LOOKUP;
+		return t->looks > LOOKS_MAX ? pass(t, t->forward, REASON_WAIT_LIMIT) : STEP_LOOKUP;
 	case CLAIM_RELEASED:
 		if (reason == REASON_ORIGIN_ERROR)
 			return take_joined_failure(t, failure);
 		t->is_collapsed = false;
-		return pass(t, forward, reason);
+		return pass(t, t->forward, reason);
 	case CLAIM_PENDING: break;
 	}
 	return STEP_WAIT;
@@ -387,7 +386,7 @@ static void on_patience_over(struct deadline *d)
 	struct trip *t = CONTAINER_OF(d, struct trip, patience);
 	claim_leave(&t->wait);
 	t->is_collapsed = false;
-	run(t, pass(t, t->forward.len ? t->forward : SL("uri-miss"), REASON_WAIT_TIMEOUT));
+	run(t, pass(t, t->forward, REASON_WAIT_TIMEOUT));
 }
 
 /* The disk told what was purged of what RAM has. */

@@ -189,7 +189,13 @@ static void on_worker_start(UNUSED struct loop *loop, void *arg)
 	worker_open(&seat->worker);
 }
 
-static void on_drained(struct front *);
+/* Worker: the last client has gone. */
+static void on_drained(struct front *front)
+{
+	struct worker *w = front->owner;
+	struct seat *seat = CONTAINER_OF(w, struct seat, worker);
+	mail_post(&seat->server->control, &seat->drained);
+}
 
 static void deliver_drain(struct mail *m)
 {
@@ -216,14 +222,6 @@ static void deliver_drained(struct mail *m)
 	seat->is_drained = true;
 	if (++s->drained_count == s->worker_count)
 		stop_now(s);
-}
-
-/* Worker: the last client has gone. */
-static void on_drained(struct front *front)
-{
-	struct worker *w = front->owner;
-	struct seat *seat = CONTAINER_OF(w, struct seat, worker);
-	mail_post(&seat->server->control, &seat->drained);
 }
 
 static bool start_workers(struct server *s)

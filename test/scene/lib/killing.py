@@ -208,6 +208,7 @@ class Killer:
         born = time.monotonic()
         load = Load(larder, self.catalog, self.clients, self.chance.random())
         noted = self.last_noted(larder, born, seconds)
+        self.counts["writes noted"] += sum(born < at < noted for at in self.catalog.written_at)
         self.note_meters(larder)
         load.is_killed = True
         larder.child.kill()

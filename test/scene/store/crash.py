@@ -24,6 +24,7 @@ def test_kill_9():
         with case(what):
             equal(killer.count(kind), 0, f"{kind} {what}")
     check(killer.counts["MiB evicted"] > 0, "nothing was evicted")
+    check(killer.counts["writes noted"] > 0, "no write was to outlive a crash")
     check(max(killer.found) > OBJECTS / 10, "too little outlived a crash for this to prove anything")
 
 
