@@ -38,14 +38,6 @@ def begin(larder):
     return client
 
 
-def is_refused(larder):
-    try:
-        larder.connect().close()
-        return False
-    except ConnectionRefusedError:
-        return True
-
-
 def test_at_once():
     for number in (signal.SIGTERM, signal.SIGINT):
         with case(number.name), Halves() as origin, Larder(origin, workers=2) as larder:
@@ -77,7 +69,7 @@ def test_gracefully():
         larder.wait_for_metric(6, "http_connections", state="open")
         larder.signal(signal.SIGQUIT)
         check(idle.is_closed(), "an idle connection is open")
-        eventually(lambda: is_refused(larder), "new connections are taken")
+        eventually(larder.refuses, "new connections are taken")
         equal(larder.admin("/readyz").status, 503)
         check(larder.child.poll() is None, "it did not wait")
         origin.go.set()
@@ -103,7 +95,7 @@ def test_gracefully_tells_to_close():
         origin.wait_for(1)
         larder.signal(signal.SIGQUIT)
         larder.wait_for_word("draining")
-        eventually(lambda: is_refused(larder), "new connections are taken")
+        eventually(larder.refuses, "new connections are taken")
         go.set()
         got = client.read_answer()
         equal((got.body, got.get("Connection")), (b"ok", "close"))

@@ -27,14 +27,6 @@ from tunnels import (
 MIB = 1 << 20
 
 
-def is_refused(larder):
-    try:
-        larder.connect().close()
-        return False
-    except ConnectionRefusedError:
-        return True
-
-
 def speaks(wire, text=b"still"):
     wire.send(text)
     return wire.read_exactly(len(text)) == text
@@ -90,7 +82,7 @@ def test_the_origin_goes_while_the_client_speaks():
         read.wait(20)
 
     with Origin(tunnelled(flood)) as origin, Larder(origin) as larder:
-        with switched(larder, receive_bytes=65536) as client:
+        with switched(larder, receive_bytes=4096) as client:
             larder.wait_for_metric(0, "origin_connections", state="busy")
             equal(larder.metric("http_tunnels", state="open"), 1)
             client.send(b"y" * MIB)
@@ -271,7 +263,7 @@ def test_stopped_gracefully():
     with Origin(tunnelled(echo)) as origin, Larder(origin) as larder:
         with switched(larder) as client:
             larder.signal(signal.SIGQUIT)
-            eventually(lambda: is_refused(larder), "new connections are taken")
+            eventually(larder.refuses, "new connections are taken")
             check(speaks(client), "no echo")
             check(larder.child.poll() is None, "it did not wait")
         equal(larder.wait(5), 0, "exit code")
