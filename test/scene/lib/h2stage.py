@@ -94,7 +94,7 @@ def closed_again(client, stream, codes):
 def fresh(larder):
     """Who comes now is served at once, by either protocol."""
     with h2raw.connect(larder.port) as client:
-        client.expect_ok("/fresh", within=2)
+        client.expect_ok("/fresh", within=5)
     equal(larder.get("/fresh").status, 200)
 
 

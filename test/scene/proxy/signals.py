@@ -44,9 +44,9 @@ def test_at_once():
             client, idle = begin(larder), larder.connect()
             now = time.monotonic()
             larder.signal(number)
-            equal(larder.wait(5), 0, "exit code")
+            equal(larder.wait(20), 0, "exit code")
             took = time.monotonic() - now
-            check(took < 2, f"it took {took:.1f} s")
+            check(took < 5, f"it took {took:.1f} s")
             equal(client.read_rest(), b"")
             check(idle.is_closed(), "an idle connection is open")
             client.close()
@@ -77,7 +77,7 @@ def test_gracefully():
             equal(client.read_exactly(5), b"world")
             check(client.is_closed(), "still open")
             client.close()
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
         idle.close()
         used.close()
 
@@ -100,7 +100,7 @@ def test_gracefully_tells_to_close():
         got = client.read_answer()
         equal((got.body, got.get("Connection")), (b"ok", "close"))
         client.close()
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
 
 
 def test_with_a_deadline():
@@ -108,9 +108,9 @@ def test_with_a_deadline():
         client = begin(larder)
         now = time.monotonic()
         larder.signal(signal.SIGQUIT)
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
         took = time.monotonic() - now
-        check(0.2 < took < 2, f"it took {took:.1f} s")
+        check(0.2 < took < 5, f"it took {took:.1f} s")
         equal(client.read_rest(), b"")
         client.close()
 
@@ -122,7 +122,7 @@ def test_impatience():
         larder.signal(signal.SIGQUIT)
         larder.wait_for_word("draining")
         larder.signal(signal.SIGTERM)
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
         client.close()
 
 

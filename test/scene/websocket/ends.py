@@ -164,7 +164,7 @@ def test_idle():
             begin = time.monotonic()
             check(client.is_closed(), "still open")
             took = time.monotonic() - begin
-            check(0.25 < took < 1.5, f"it took {took:.1f} s")
+            check(0.25 < took < 5, f"it took {took:.1f} s")
             check(ended.wait(10), "the origin saw no end")
             check_nothing_is_left(larder)
             equal(larder.metric("http_closed_total", why="tunnel-idle"), 1)
@@ -253,8 +253,8 @@ def test_stopped_at_once():
             check(speaks(client), "no echo")
             begin = time.monotonic()
             larder.signal(signal.SIGTERM)
-            equal(larder.wait(5), 0, "exit code")
-            check(time.monotonic() - begin < 2, "it took long")
+            equal(larder.wait(20), 0, "exit code")
+            check(time.monotonic() - begin < 5, "it took long")
             check(client.is_closed(), "still open")
 
 
@@ -266,7 +266,7 @@ def test_stopped_gracefully():
             eventually(larder.refuses, "new connections are taken")
             check(speaks(client), "no echo")
             check(larder.child.poll() is None, "it did not wait")
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
 
 
 def test_stopped_by_the_deadline():
@@ -276,9 +276,9 @@ def test_stopped_by_the_deadline():
             begin = time.monotonic()
             larder.signal(signal.SIGQUIT)
             check(speaks(client), "no echo")
-            equal(larder.wait(5), 0, "exit code")
+            equal(larder.wait(20), 0, "exit code")
             took = time.monotonic() - begin
-            check(0.3 < took < 2, f"it took {took:.1f} s")
+            check(0.3 < took < 5, f"it took {took:.1f} s")
             check(client.is_closed(), "still open")
 
 
