@@ -157,7 +157,7 @@ def check_metrics(larder):
         result, reason = words.split(" ")
         with case(f"metric {words}"):
             larder.wait_for_metric(
-                count, "cache_results_total", seconds=2, result=result, reason=reason
+                count, "cache_results_total", result=result, reason=reason
             )
     total = sum(
         float(line.rsplit(" ", 1)[1])

@@ -130,6 +130,16 @@ class Larder:
         sock.connect(("127.0.0.1", self.port))
         return Wire(sock)
 
+    def refuses(self):
+        """Whether nobody listens any more."""
+        try:
+            self.connect().close()
+            return False
+        except ConnectionResetError:  # made, but not taken before the listener closed
+            return False
+        except ConnectionRefusedError:
+            return True
+
     def ask(self, *lines, body=b""):
         """One request on its own connection."""
         with self.connect() as wire:

@@ -83,7 +83,7 @@ def test_slow():
         with trusting(ca, mute, handshake_timeout="200ms") as larder:
             began = time.monotonic()
             equal(larder.get().status, 504)
-            check(time.monotonic() - began < 2, "later than it should")
+            check(time.monotonic() - began < 5, "later than it should")
             equal(larder.metric("origin_failures_total", why="timeout"), 1)
 
 

@@ -112,7 +112,7 @@ def test_loops_are_cut():
                 begin = time.monotonic()
                 got = ask(larder, line=line)
                 check(got.status in (502, 508), f"{got.status}")
-                check(time.monotonic() - begin < 2, "it took long")
+                check(time.monotonic() - begin < 5, "it took long")
         check(larder.metric("origin_requests_total") <= 64, "asked again and again")
 
 

@@ -46,7 +46,7 @@ def test_held():
         times.sort()
         median = times[100]
         print(f"        {count} connections of {each:.0f} bytes, {median * 1e6:.0f} us an answer")
-        check(median < 0.02, f"an answer takes {median:.3f} s")
+        check(median < 0.1, f"an answer takes {median:.3f} s")
         for client in clients[:: count // 50]:
             client.send(GET)
             equal(client.read_answer().status, 200, "after a rest")

@@ -46,7 +46,7 @@ def test_first_byte():
                 with Larder(origin, config=group(first_byte_timeout="100ms")) as larder:
                     status, took = timed(larder, line, "Host: a", "Content-Length: 0")
                     equal(status, 504)
-                    check(0.05 < took < 2, f"after {took:.1f} s")
+                    check(0.05 < took < 5, f"after {took:.1f} s")
                     equal(len(origin.requests), 1, "requests: slow is not dead")
 
 
@@ -61,7 +61,7 @@ def test_head_by_drops():
     with Origin(drip) as origin, Larder(origin, config=group(first_byte_timeout="100ms")) as larder:
         status, took = timed(larder, "GET / HTTP/1.1", "Host: a")
         equal(status, 504)
-        check(took < 2, f"after {took:.1f} s")
+        check(took < 5, f"after {took:.1f} s")
 
 
 def test_between_bytes():

@@ -38,23 +38,15 @@ def begin(larder):
     return client
 
 
-def is_refused(larder):
-    try:
-        larder.connect().close()
-        return False
-    except ConnectionRefusedError:
-        return True
-
-
 def test_at_once():
     for number in (signal.SIGTERM, signal.SIGINT):
         with case(number.name), Halves() as origin, Larder(origin, workers=2) as larder:
             client, idle = begin(larder), larder.connect()
             now = time.monotonic()
             larder.signal(number)
-            equal(larder.wait(5), 0, "exit code")
+            equal(larder.wait(20), 0, "exit code")
             took = time.monotonic() - now
-            check(took < 2, f"it took {took:.1f} s")
+            check(took < 5, f"it took {took:.1f} s")
             equal(client.read_rest(), b"")
             check(idle.is_closed(), "an idle connection is open")
             client.close()
@@ -77,7 +69,7 @@ def test_gracefully():
         larder.wait_for_metric(6, "http_connections", state="open")
         larder.signal(signal.SIGQUIT)
         check(idle.is_closed(), "an idle connection is open")
-        eventually(lambda: is_refused(larder), "new connections are taken")
+        eventually(larder.refuses, "new connections are taken")
         equal(larder.admin("/readyz").status, 503)
         check(larder.child.poll() is None, "it did not wait")
         origin.go.set()
@@ -85,7 +77,7 @@ def test_gracefully():
             equal(client.read_exactly(5), b"world")
             check(client.is_closed(), "still open")
             client.close()
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
         idle.close()
         used.close()
 
@@ -103,12 +95,12 @@ def test_gracefully_tells_to_close():
         origin.wait_for(1)
         larder.signal(signal.SIGQUIT)
         larder.wait_for_word("draining")
-        eventually(lambda: is_refused(larder), "new connections are taken")
+        eventually(larder.refuses, "new connections are taken")
         go.set()
         got = client.read_answer()
         equal((got.body, got.get("Connection")), (b"ok", "close"))
         client.close()
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
 
 
 def test_with_a_deadline():
@@ -116,9 +108,9 @@ def test_with_a_deadline():
         client = begin(larder)
         now = time.monotonic()
         larder.signal(signal.SIGQUIT)
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
         took = time.monotonic() - now
-        check(0.2 < took < 2, f"it took {took:.1f} s")
+        check(0.2 < took < 5, f"it took {took:.1f} s")
         equal(client.read_rest(), b"")
         client.close()
 
@@ -130,7 +122,7 @@ def test_impatience():
         larder.signal(signal.SIGQUIT)
         larder.wait_for_word("draining")
         larder.signal(signal.SIGTERM)
-        equal(larder.wait(5), 0, "exit code")
+        equal(larder.wait(20), 0, "exit code")
         client.close()
 
 

@@ -41,7 +41,7 @@ def test_head():
                 equal((got.status, got.get("Connection")), (408, "close"))
                 check(client.is_closed(), "still open")
         took = time.monotonic() - begin
-        check(0.15 < took < 2, f"after {took:.1f} s")
+        check(0.15 < took < 5, f"after {took:.1f} s")
         equal(larder.metric("http_refused_total", why="head-timeout"), len(parts))
         equal(origin.heard, b"")
 

@@ -154,10 +154,10 @@ def test_slow_handshakes_end():
                 wires[2].send(bytes([byte]))
                 time.sleep(0.02)
             for wire in wires:
-                check(wire.is_closed(3), "it is open")
+                check(wire.is_closed(8), "it is open")
                 wire.close()
             took = time.monotonic() - begin
-            check(0.4 < took < 2, f"it took {took:.1f} s")
+            check(0.4 < took < 5, f"it took {took:.1f} s")
             larder.wait_for_metric(3, "tls_failures_total", why="timeout")
             larder.wait_for_metric(0, "http_connections", state="open")
 

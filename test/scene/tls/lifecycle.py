@@ -46,7 +46,7 @@ def test_graceful_stop():
             equal(busy.read_exactly(5), b"world")
             check(busy.is_closed(5), "the answered one is open")
             busy.close()
-            equal(larder.wait(5), 0)
+            equal(larder.wait(20), 0)
 
 
 def test_stop_at_once():
@@ -58,8 +58,8 @@ def test_stop_at_once():
             wires[0].read_until(b"hello")
             now = time.monotonic()
             larder.signal(signal.SIGTERM)
-            equal(larder.wait(5), 0)
-            check(time.monotonic() - now < 2, "it took long")
+            equal(larder.wait(20), 0)
+            check(time.monotonic() - now < 5, "it took long")
             for wire in wires:
                 wire.close()
 

@@ -167,8 +167,8 @@ def test_a_slow_header():
             with Wire(raw) as wire:
                 wire.send(V1[:20])
                 begin = time.monotonic()
-                check(wire.is_closed(3), "it is open")
-                check(time.monotonic() - begin < 2, "it took long")
+                check(wire.is_closed(8), "it is open")
+                check(time.monotonic() - begin < 5, "it took long")
             larder.wait_for_metric(1, "http_closed_total", why="proxy-header")
 
 

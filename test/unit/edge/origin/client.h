@@ -98,6 +98,11 @@ static inline void rig_nap(struct rig *r, int ms) ON_LOOP
 	ev_timer_stop(r->loop.ev, &nap);
 }
 
+/* Lets the loop run until it is true, for five seconds at most: what is asserted next tells. */
+#define RIG_UNTIL(rig, truth)                                                                      \
+	for (int ms_ = 0; !(truth) && ms_ < 5000; ms_++)                                           \
+	rig_nap(rig, 1)
+
 static inline void rig_await(struct rig *r, unsigned count) ON_LOOP
 {
 	loop_touch(&r->loop);

@@ -206,11 +206,11 @@ static void test_kept_goes(void)
 	const struct act ends[] = { SHUT, RESET, SAY(LENGTH_5) };
 	for (size_t i = 0; i < COUNT_OF(ends); i++) {
 		open_all(PLAY(
-		    ACCEPT, HEAR, SAY(LENGTH_5), PAUSE(20), ends[i], ACCEPT, HEAR, SAY(LENGTH_5)));
+		    ACCEPT, HEAR, SAY(LENGTH_5), PAUSE(50), ends[i], ACCEPT, HEAR, SAY(LENGTH_5)));
 		rig_start(&rig);
 		expect("GET", "200 [hello] none");
 		CU_ASSERT_EQUAL(meter_read(&rig.meters.idle), 1);
-		rig_nap(&rig, 60);
+		RIG_UNTIL(&rig, meter_read(&rig.meters.idle) == 0);
 		CU_ASSERT_EQUAL(meter_read(&rig.meters.idle), 0);
 		expect("POST", "200 [hello] none");
 		CU_ASSERT_EQUAL(meter_read(&rig.meters.retries), 0);
@@ -420,7 +420,7 @@ static void test_idle(void)
 	rig_start(&rig);
 	expect("GET", "200 [hello] none");
 	CU_ASSERT_EQUAL(meter_read(&rig.meters.idle), 1);
-	rig_nap(&rig, 250);
+	RIG_UNTIL(&rig, meter_read(&rig.meters.idle) == 0);
 	CU_ASSERT_EQUAL(meter_read(&rig.meters.idle), 0);
 	close_all();
 }
@@ -441,7 +441,7 @@ static void test_cancel_in_events(void)
 		client_init(&c, &rig, "GET");
 		c.cancels = (typeof(c.cancels))at;
 		client_start(&c);
-		rig_nap(&rig, 30);
+		RIG_UNTIL(&rig, c.saw.len == strlen(saw[at]));
 		CU_ASSERT(client_did_see(&c, saw[at]));
 		if (at == CANCEL_IN_HEAD)
 			CU_ASSERT_EQUAL(c.flow->failure, ERR_CANCELLED);

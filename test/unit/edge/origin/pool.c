@@ -115,7 +115,7 @@ static void test_idle(void)
 	rig.options.idle_ms = 20;
 	struct pooled *c = connect_one();
 	pool_keep(&c);
-	rig_nap(&rig, 250);
+	RIG_UNTIL(&rig, pool.kept_count == 0);
 	CU_ASSERT_EQUAL(pool.kept_count, 0);
 	close_all();
 }

@@ -190,7 +190,7 @@ static void test_both_ways(void)
 		     PAUSE(10), SAY("ho"), HOLD),
 	    "POST", 4);
 	client_start(&c);
-	rig_nap(&rig, 20);
+	RIG_UNTIL(&rig, c.body_bytes == 2);
 	CU_ASSERT(client_did_see(&c, "200 [ec"));
 	write_body(SL("echo"));
 	flow_finish(c.spec.body, SLICE_NONE);
@@ -246,7 +246,7 @@ static void check_retry(const char *body, const char *saw) ON_LOOP
 	client_fini(&first);
 	write_body(slice_str(body));
 	client_start(&c);
-	rig_nap(&rig, 20);
+	RIG_UNTIL(&rig, c.has_ended || meter_read(&rig.meters.retries));
 	if (flow_filled(c.spec.body) == 0)
 		write_body(SL("hi"));
 	flow_finish(c.spec.body, SLICE_NONE);
