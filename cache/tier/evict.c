@@ -212,6 +212,7 @@ static enum err delete_files(struct evict *e, struct store *s, struct mono now)
 		r.has_spared = false;
 	}
 	free(r.files);
+	meter_set(&s->meters.spared, e->budget_bytes / SPARED_SHARE - r.sparing.left_bytes);
 	return err;
 }
 
