@@ -46,17 +46,20 @@ def is_whole(wire):
     return True
 
 
-def churn(larder, mib, name):
-    """Stores so much of others; returns the most that the disk held."""
-    most = 0
-    for number in range(mib * MIB // len(OTHER)):
-        equal(larder.get(f"/{name}-{number}").body, OTHER)
-        most = max(most, disk_bytes(larder))
-    return most
-
-
 def evicted(larder):
     return larder.metric("cache_evicted_bytes_total", tier="cold", why="size")
+
+
+def churn(larder, mib, name):
+    """Stores others until so much was evicted; returns the most that the disk held. A slow disk
+    does not take all that comes."""
+    most, wanted = 0, evicted(larder) + mib * MIB
+    for number in range(20 * mib):
+        equal(larder.get(f"/{name}-{number}").body, OTHER)
+        most = max(most, disk_bytes(larder))
+        if number % 20 == 0 and evicted(larder) > wanted:
+            return most
+    raise AssertionError(f"{evicted(larder) / MIB} MiB were evicted")
 
 
 def test_to_the_end():
@@ -67,14 +70,13 @@ def test_to_the_end():
         check(is_hit(got), got.get("Cache-Status"))
         part, got = begin(larder, "/large", "Range: bytes=3000000-6000000")
         equal(got.status, 206)
-        most = churn(larder, 3 * SIZE_MIB, "a")
-        check(evicted(larder) > SIZE_MIB * MIB, "hardly a thing was evicted")
+        most = churn(larder, SIZE_MIB, "a")
         got = larder.get("/large", "Cache-Control: only-if-cached")
         equal(got.status, 504, "it is found")
         check(larder.metric("store_spared_bytes") > len(LARGE) // 2, "nothing is spared")
         check(whole.read_exactly(len(LARGE)) == LARGE, "other bytes")
         check(part.read_exactly(3000001) == LARGE[3000000:6000001], "other bytes of the part")
-        most = max(most, churn(larder, SIZE_MIB, "b"))
+        most = max(most, churn(larder, SIZE_MIB // 8, "b"))
         larder.wait_for_metric(0, "store_spared_bytes")
         check(most <= 1.02 * SIZE_MIB * MIB, f"{most / MIB:.1f} MiB on the disk")
         print(f"        at most {most / SIZE_MIB / MIB:.3f} of the size")
@@ -91,7 +93,7 @@ def test_not_for_ever():
             wire, got = begin(larder, f"/large/{number}")
             check(is_hit(got), "no hit")
             wires.append(wire)
-        most = churn(larder, 3 * SIZE_MIB, "a")
+        most = churn(larder, SIZE_MIB, "a")
         check(most <= 1.02 * SIZE_MIB * MIB, f"{most / MIB:.1f} MiB on the disk")
         whole = sum(is_whole(wire) for wire in wires)
         check(0 < whole < len(wires), f"{whole} of {len(wires)} came to the end")
