@@ -128,6 +128,7 @@ enum err cold_open(
 	share_table_init(&c->store.shares);
 	c->store.sizes = sizes_of(options->size_bytes, options->memory_bytes);
 	lock_init(&c->store.telling);
+	leases_init(&c->store.leases);
 	enum err err = mount_init(
 	    &c->store, options->path, (struct mount_host){ on_seed, on_opened });
 	c->store.journal = err ? NULL : journal_new(&c->store);
@@ -158,6 +159,7 @@ void cold_close(struct cold **cold)
 	mount_fini(&c->store);
 	journal_free(&c->store.journal);
 	sightings_free(&c->sightings);
+	leases_fini(&c->store.leases);
 	lock_fini(&c->store.telling);
 	free(c);
 }

@@ -163,6 +163,7 @@ bool cold_recall(struct cold *, struct scope, struct purge_mark *ret_mark);
 	X(budget, GAUGE, "cache_budget_bytes", "tier=\"cold\"", "Bytes that the tier may have.") \
 	X(evicted, COUNTER, "cache_evicted_bytes_total", "tier=\"cold\",why=\"size\"", "Bytes evicted.") \
 	X(evicted_meta, COUNTER, "cache_evicted_bytes_total", "tier=\"cold\",why=\"metadata\"", "Bytes evicted.") \
+	X(spared, GAUGE, "store_spared_bytes", "", "Bytes of files that were evicted and are still read from.") \
 	X(stored, COUNTER, "store_writes_total", "kind=\"object\"", "Objects written.") \
 	X(refreshed, COUNTER, "store_writes_total", "kind=\"head\"", "Heads rewritten.") \
 	X(forgotten, COUNTER, "store_writes_total", "kind=\"delete\"", "Objects removed.") \

@@ -8,6 +8,7 @@ enum {
 	FLUSH_LATEST_MS = 600000,      /* then even a few bodies are worth a file of their own */
 	FEWEST_BYTES = 256 * 1024,     /* an empty memtable has some bytes, too */
 	FLUSH_BYTES = 8 * 1024 * 1024, /* smaller files would be too many */
+	SPARED_SHARE = 8,              /* of the budget: files that are still read from */
 };
 
 void evict_init(struct evict *e, const struct sizes *sizes)
@@ -20,19 +21,44 @@ void evict_init(struct evict *e, const struct sizes *sizes)
 	};
 }
 
-/* One look at all logs: what they have, what is to go. */
+/* ---- files that are still read from ---- */
+
+struct sparing {
+	struct leases *leases;
+	uint64_t left_bytes; /* that may be spared yet */
+};
+
+static struct sparing sparing_of(const struct evict *e, struct store *s)
+{
+	return (struct sparing){ &s->leases, e->budget_bytes / SPARED_SHARE };
+}
+
+/* Whether a file that should go may stay. */
+static bool spare(struct sparing *s, const struct rocks_file *file)
+{
+	bool is_spared = file->bytes <= s->left_bytes &&
+	    leases_need(s->leases, (struct span){ file->first_id, file->last_id });
+	if (is_spared)
+		s->left_bytes -= file->bytes;
+	return is_spared;
+}
+
+/* ---- one look at all logs: what they have, what is to go ---- */
+
 struct toll {
 	struct rocks_file *files; /* owned; of each log the oldest first */
 	size_t count;
 	struct toll_of_log {
 		size_t next, end;     /* files that are left */
+		bool has_given;       /* some were taken, be they spared */
 		uint64_t bytes;       /* in them */
 		uint64_t least, most; /* as its tenant's share says */
 		uint64_t low;         /* where low must be for what goes */
-		uint64_t freed;       /* by files below it, */
-		uint64_t newly_freed; /* and by those of them that were not below before */
+		uint64_t freed;       /* by files below it that are not spared, */
+		uint64_t newly_freed; /* and by those that were not below before, spared or not */
 	} logs[ROCKS_LOGS];
 	unsigned log_count;
+	struct sparing sparing;
 };
 
 static void take_shares(struct toll *t, const struct store *s, uint64_t budget)
@@ -45,9 +71,9 @@ static void take_shares(struct toll *t, const struct store *s, uint64_t budget)
 	}
 }
 
-static void toll_begin(struct toll *t, struct store *s, uint64_t budget)
+static void toll_begin(struct toll *t, struct store *s, const struct evict *e)
 {
-	*t = (struct toll){ .log_count = s->ledger.log_count };
+	*t = (struct toll){ .log_count = s->ledger.log_count, .sparing = sparing_of(e, s) };
 	t->files = rocks_files(s->rocks, &t->count);
 	for (size_t i = 0; i < t->count; i++) {
 		unsigned log = ledger_log_of(t->files[i].last_id);
@@ -57,7 +83,7 @@ static void toll_begin(struct toll *t, struct store *s, uint64_t budget)
 		l->end = i + 1;
 		l->bytes += t->files[i].bytes;
 	}
-	take_shares(t, s, budget);
+	take_shares(t, s, e->budget_bytes);
 }
 
 /* Takes the oldest file of a log. */
@@ -65,7 +91,9 @@ static void take_file(struct toll *t, struct toll_of_log *l)
 {
 	const struct rocks_file *file = &t->files[l->next++];
 	l->bytes -= file->bytes;
-	l->freed += file->bytes;
+	l->has_given = true;
+	if (!spare(&t->sparing, file))
+		l->freed += file->bytes;
 	if (file->last_id < l->low)
 		return;
 	l->newly_freed += file->bytes;
@@ -127,7 +155,7 @@ static enum err raise_low(struct evict *e, struct store *s, struct toll *t, mete
 	for (unsigned i = 0; i < t->log_count; i++) {
 		struct toll_of_log *l = &t->logs[i];
 		meter_add_shared(evicted, l->newly_freed);
-		if (l->freed > 0) {
+		if (l->has_given) {
 			e->delete_below[i] = l->low;
 			e->deletes = true;
 		}
@@ -137,18 +165,54 @@ static enum err raise_low(struct evict *e, struct store *s, struct toll *t, mete
 	return err;
 }
 
-/* Files partly below low, and new ones that are not sorted in yet, stay until another time: so it
- * always begins at 0. */
-static enum err delete_files(struct evict *e, struct store *s)
+/* What is to be deleted, and who may keep it. */
+struct removal {
+	struct store *store;
+	struct rocks_file *files; /* owned; NULL: nobody keeps any */
+	size_t count;
+	struct sparing sparing;
+	bool has_spared; /* in the log that was looked at last */
+};
+
+/* Files partly below the mark, and new ones that are not sorted in yet, stay until another time: so
+ * it always begins at 0. */
+static enum err remove_from_log(struct removal *r, unsigned log, uint64_t below)
 {
-	enum err err = ERR_NONE;
-	for (unsigned i = 0; !err && i < ROCKS_LOGS; i++) {
-		if (e->delete_below[i])
-			err = rocks_delete_below(s->rocks, ledger_family(i), e->delete_below[i]);
-		if (!err)
-			e->delete_below[i] = 0;
+	enum rocks_family family = ledger_family(log);
+	uint64_t from = 0;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct rocks_file *file = &r->files[i];
+		if (ledger_log_of(file->last_id) != log || file->last_id >= below ||
+		    !spare(&r->sparing, file))
+			continue;
+		enum err err = rocks_delete_files(r->store->rocks, family, from, file->first_id);
+		if (err)
+			return err;
+		from = file->last_id + 1;
 	}
-	e->deletes = err != ERR_NONE;
+	r->has_spared = from > 0;
+	return rocks_delete_files(r->store->rocks, family, from, below);
+}
+
+/* What is spared is looked at again a moment later. */
+static enum err delete_files(struct evict *e, struct store *s, struct mono now)
+{
+	struct removal r = { .store = s, .sparing = sparing_of(e, s) };
+	enum err err = ERR_NONE;
+	if (!leases_are_none(&s->leases))
+		r.files = rocks_files(s->rocks, &r.count);
+	e->deletes = false;
+	e->raised_at = now;
+	for (unsigned i = 0; i < ROCKS_LOGS; i++) {
+		if (!err && e->delete_below[i])
+			err = remove_from_log(&r, i, e->delete_below[i]);
+		if (!err && !r.has_spared)
+			e->delete_below[i] = 0;
+		e->deletes |= e->delete_below[i] > 0;
+		r.has_spared = false;
+	}
+	free(r.files);
+	meter_set(&s->meters.spared, e->budget_bytes / SPARED_SHARE - r.sparing.left_bytes);
 	return err;
 }
 
@@ -163,7 +227,7 @@ static bool is_over_share(const struct toll *t)
 static enum err look(struct evict *e, struct store *s, struct mono now)
 {
 	struct toll t;
-	toll_begin(&t, s, e->budget_bytes);
+	toll_begin(&t, s, e);
 	uint64_t all = 0;
 	for (enum rocks_family f = ROCKS_META; f < ROCKS_BODY; f++)
 		all += rocks_disk_bytes(s->rocks, f);
@@ -190,7 +254,7 @@ enum err evict_tend(struct evict *e, struct store *s, struct mono now)
 	bool is_time = e->written_bytes >= e->step_bytes ||
 	    (e->written_bytes > 0 && mono_ms_since(e->looked_at, now) >= LOOK_DELAY_MS);
 	if (e->deletes && (is_time || mono_ms_since(e->raised_at, now) >= DELETE_DELAY_MS))
-		err = delete_files(e, s);
+		err = delete_files(e, s, now);
 	return !err && is_time ? look(e, s, now) : err;
 }
 

@@ -164,7 +164,7 @@ static void forget_oldest(struct journal *j) ON_WORKER
 		return; /* again, after the next batch */
 	set_all(j, &all);
 	ages_drop_oldest(&j->ages);
-	(void)rocks_delete_below(j->store->rocks, ROCKS_PURGES, oldest.seq);
+	(void)rocks_delete_files(j->store->rocks, ROCKS_PURGES, 0, oldest.seq);
 	log_info("store: the oldest purges are forgotten; what is older than they is fetched anew");
 }
 

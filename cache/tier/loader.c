@@ -18,6 +18,7 @@ struct reading {
 	struct rocks_value pin; /* what `record` points into */
 	struct record record;
 	struct spool *spool; /* counted: where the chunks are */
+	struct lease lease;  /* on more than one chunk */
 	uint32_t next;       /* chunk */
 	uint32_t chunks;     /* to be read: none of a body that stays on disk */
 };
@@ -49,6 +50,8 @@ static enum outcome give_body(struct reading *r, const struct cold_load *load)
 		return DONE;
 	}
 	r->chunks = (uint32_t)chunks_of(bytes);
+	if (r->chunks > 1 && !lease_take(&r->lease, r->spool, 0, bytes))
+		return ABSENT;
 	o->body = flow_new(bytes, FLOW_KEEP_ALL, 0);
 	/* In one run it need not be written again when it leaves RAM. */
 	if (record_extent_count(&r->record) <= 1)
@@ -103,6 +106,7 @@ static enum outcome fill_next_chunk(struct reading *r) ON_WORKER
 		err = flow_write(body, bytes);
 	rocks_unpin(&value);
 	r->next++;
+	lease_move(&r->lease, (uint64_t)r->next * CHUNK_BYTES);
 	if (!fits)
 		return broken(r);
 	return err ? ABSENT : DONE;
@@ -150,6 +154,7 @@ static void answer(struct cold_load *load, struct object *object)
 
 static void release(struct reading *r)
 {
+	lease_drop(&r->lease);
 	spool_unref(&r->spool);
 	if (r->pin.pin)
 		rocks_unpin(&r->pin);

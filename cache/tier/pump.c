@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/pump.h"
 
+#include "cache/tier/lease.h"
 #include "cache/tier/store.h"
 
 enum { WINDOW_BYTES = 2 * CHUNK_BYTES, PATIENCE_MS = 3000 };
@@ -9,6 +10,7 @@ struct pump {
 	struct job job;
 	struct bell bell; /* rung when there is room, or a chunk */
 	struct spool_wait wait;
+	struct lease lease;
 	/* fixed */
 	struct spool *spool; /* counted */
 	struct flow *into;   /* counted */
@@ -20,6 +22,7 @@ struct pump {
 
 static void pump_free(struct pump *p)
 {
+	lease_drop(&p->lease);
 	spool_unref(&p->spool);
 	flow_unref(&p->into);
 	free(p);
@@ -51,6 +54,7 @@ static enum err bring(struct pump *p, uint64_t id) ON_WORKER
 	/* A chunk that is shorter than its place in the body: not what was stored. */
 	err = part.len ? flow_write(p->into, part) : ERR_STORE_CORRUPT;
 	p->at += part.len;
+	lease_move(&p->lease, p->at);
 	rocks_unpin(&value);
 	gate_leave(&store->gate);
 	return err;
@@ -98,6 +102,17 @@ static void work(struct job *job)
 	end(p, err);
 }
 
+/* A store that is being opened anew gives none: the pump waits for it, and takes its chances. */
+static bool take_lease(struct pump *p)
+{
+	struct gate *gate = &p->spool->store->gate;
+	if (!gate_enter(gate))
+		return true;
+	bool is_given = lease_take(&p->lease, p->spool, p->at, p->end);
+	gate_leave(gate);
+	return is_given;
+}
+
 bool pump_start(struct spool *spool, uint64_t owner, uint64_t first, uint64_t end,
     struct flow_reader *reader, struct loop *home)
 {
@@ -112,7 +127,7 @@ bool pump_start(struct spool *spool, uint64_t owner, uint64_t first, uint64_t en
 	p->end = min_u64(end, length);
 	p->into = flow_new_part(first, p->end, WINDOW_BYTES);
 	/* Attached before anything is brought: a flow without a reader is given up. */
-	bool starts = p->into && flow_attach(reader, p->into, first, home);
+	bool starts = p->into && take_lease(p) && flow_attach(reader, p->into, first, home);
 	if (starts && crew_post(spool->store->readers, &p->job))
 		return true;
 	if (starts)

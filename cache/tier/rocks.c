@@ -424,10 +424,11 @@ static size_t collect_files(const rocksdb_livefiles_t *all, struct rocks_file *f
 		const char *name = rocksdb_livefiles_column_family_name(all, i);
 		if (strncmp(name, BODY_NAME, strlen(BODY_NAME)) != 0)
 			continue;
-		size_t len;
-		const char *key = rocksdb_livefiles_largestkey(all, i, &len);
-		files[found++] = (struct rocks_file){ id_of(key, len),
-			rocksdb_livefiles_size(all, i) };
+		size_t first_len, last_len;
+		const char *first = rocksdb_livefiles_smallestkey(all, i, &first_len);
+		const char *last = rocksdb_livefiles_largestkey(all, i, &last_len);
+		files[found++] = (struct rocks_file){ id_of(first, first_len),
+			id_of(last, last_len), rocksdb_livefiles_size(all, i) };
 	}
 	return found;
 }
@@ -444,9 +445,12 @@ struct rocks_file *rocks_files(struct rocks *r, size_t *ret_count)
 	return files;
 }
 
-enum err rocks_delete_below(struct rocks *r, enum rocks_family family, uint64_t end)
+enum err rocks_delete_files(struct rocks *r, enum rocks_family family, uint64_t first, uint64_t end)
 {
-	struct rocks_id from = rocks_id_of(0), to = rocks_id_of(end);
+	if (first >= end)
+		return ERR_NONE;
+	/* RocksDB takes what ends at `to`, too. */
+	struct rocks_id from = rocks_id_of(first), to = rocks_id_of(end - 1);
 	char *text = NULL;
 	rocksdb_delete_file_in_range_cf(r->db, r->families[family], from.bytes, sizeof(from.bytes),
 	    to.bytes, sizeof(to.bytes), &text);

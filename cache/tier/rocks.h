@@ -119,7 +119,7 @@ enum err rocks_flush(struct rocks *, enum rocks_family);
 /* ---- space ---- */
 
 struct rocks_file {
-	uint64_t last_id; /* largest key */
+	uint64_t first_id, last_id; /* smallest and largest key */
 	uint64_t bytes;
 };
 
@@ -134,8 +134,8 @@ uint64_t rocks_written_bytes(struct rocks *, enum rocks_family);
 /* The files of all logs, of each the oldest first, in the order of last_id. own: free(). NULL:
  * there is none. */
 struct rocks_file *rocks_files(struct rocks *, size_t *ret_count);
-/* Deletes those files of a log that hold ids below `end` only. */
-enum err rocks_delete_below(struct rocks *, enum rocks_family, uint64_t end);
+/* Deletes those files of a log that hold ids from `first` on and below `end` only. */
+enum err rocks_delete_files(struct rocks *, enum rocks_family, uint64_t first, uint64_t end);
 /* Asks for a compaction of ROCKS_META: much of it is stale. */
 void rocks_suggest_compaction(struct rocks *);
 

@@ -180,10 +180,39 @@ enum spool_look spool_find(struct spool *s, uint64_t at, struct spool_wait *wait
 		look = SPOOL_THERE;
 	else if (spool_state(s) == FLOW_FILLING)
 		look = SPOOL_LATER;
-	if (look == SPOOL_LATER)
+	if (look == SPOOL_LATER && wait)
 		list_append(&s->waits, &wait->link);
 	lock_drop(&s->lock);
 	return look;
+}
+
+/* Whether one of its chunks, wherever, is from `first` to `last`. */
+static bool has_id_locked(const struct spool *s, uint64_t first, uint64_t last)
+{
+	uint32_t from = 0, to = s->extent_count;
+	while (from < to) {
+		uint32_t middle = (from + to) / 2;
+		const struct extent *e = &s->extents[middle];
+		if (e->first + e->chunks > first)
+			to = middle;
+		else
+			from = middle + 1;
+	}
+	return from < s->extent_count && s->extents[from].first <= last;
+}
+
+bool spool_uses(struct spool *s, uint64_t at, uint64_t end, struct span ids)
+{
+	uint64_t first = 0, last = 0;
+	lock_take(&s->lock);
+	end = min_u64(end, s->filled);
+	bool uses = at < end && id_of_locked(s, at / CHUNK_BYTES, &first) &&
+	    id_of_locked(s, (end - 1) / CHUNK_BYTES, &last);
+	first = max_u64(first, ids.first);
+	last = min_u64(last, ids.last);
+	uses = uses && first <= last && has_id_locked(s, first, last);
+	lock_drop(&s->lock);
+	return uses;
 }
 
 bool spool_is_readable(struct spool *s)

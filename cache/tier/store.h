@@ -13,6 +13,7 @@
 #include "cache/tier/forgets.h"
 #include "cache/tier/gate.h"
 #include "cache/tier/health.h"
+#include "cache/tier/lease.h"
 #include "cache/tier/ledger.h"
 #include "cache/tier/mount.h"
 #include "cache/tier/sizes.h"
@@ -42,6 +43,7 @@ struct store {
 	meter tenant_bytes[TENANTS]; /* of bodies in files */
 	struct cold_times times;
 	struct forgets forgets;
+	struct leases leases;
 	/* writer */
 	struct mono measured_at;
 	bool is_measured; /* since something was written */
