@@ -63,10 +63,13 @@ static void on_start(struct mail *m)
 		sem_post(&w->done);
 }
 
-/* Loads a sample; waits until its body has ended, too. */
-static inline struct object *load_key(struct cold *c, struct key key)
+/* Loads a sample that a probe may have seen before; waits until its body has ended, too. */
+static inline struct object *load_seen(
+    struct cold *c, struct key key, const struct cold_sight *sight)
 {
 	struct wait w = { .cold = c };
+	if (sight)
+		w.load.sight = *sight;
 	w.load.hash = key.hash;
 	w.load.key = key.text;
 	w.load.home = &home;
@@ -81,6 +84,11 @@ static inline struct object *load_key(struct cold *c, struct key key)
 	while (w.object && w.object->body && flow_state(w.object->body) == FLOW_FILLING)
 		usleep(100);
 	return w.object;
+}
+
+static inline struct object *load_key(struct cold *c, struct key key)
+{
+	return load_seen(c, key, NULL);
 }
 
 static inline struct object *load(struct cold *c, uint64_t n)
