@@ -151,6 +151,8 @@ void cold_close(struct cold **cold)
 	*cold = NULL;
 	if (!c)
 		return;
+	/* Bodies on their way end, and so do the readers that wait for them. */
+	writer_end(c->store.writer);
 	crew_free(&c->store.readers);
 	writer_free(&c->store.writer);
 	if (c->store.journal)

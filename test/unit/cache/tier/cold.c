@@ -224,10 +224,18 @@ static void test_forget(void)
 }
 
 /* A chunk that is not what was stored: the load gives nothing, and the object is forgotten. */
-static enum found load_by(struct cold *c, const struct cold_sight *sight, uint64_t n)
+static struct object *load_seen(struct cold *c, const struct cold_sight *sight, struct key key)
+{
+	struct cold_load how = {
+		.hash = key.hash, .key = key.text, .keep_up_to = UINT64_MAX, .sight = *sight
+	};
+	return load_by(c, &how);
+}
+
+static enum found find_seen(struct cold *c, const struct cold_sight *sight, uint64_t n)
 {
 	char text[48];
-	struct object *o = load_seen(c, sample_key(n, text), sight);
+	struct object *o = load_seen(c, sight, sample_key(n, text));
 	enum found found = !o ? NOTHING : is_sample(o, n, sizes[n]) ? WHOLE : WRONG;
 	object_unref(&o);
 	return found;
@@ -245,28 +253,28 @@ static void test_sights(void)
 	for (uint64_t n = 0; n < COUNT_OF(sizes); n++) {
 		CU_ASSERT_EQUAL(cold_probe(c, sample_hash(n), &sights[n]), COLD_PRESENT);
 		CU_ASSERT(sights[n].len > 0);
-		CU_ASSERT_EQUAL(load_by(c, &sights[n], n), WHOLE);
+		CU_ASSERT_EQUAL(find_seen(c, &sights[n], n), WHOLE);
 	}
 	struct object *o = load_seen(
-	    c, (struct key){ SL("http://other/"), sample_hash(2) }, &sights[2]);
+	    c, &sights[2], (struct key){ SL("http://other/"), sample_hash(2) });
 	CU_ASSERT_PTR_NULL(o);
 	/* One that does not check is none. */
 	struct cold_sight bad = sights[1];
 	bad.record[20] ^= 1;
-	CU_ASSERT_EQUAL(load_by(c, &bad, 1), WHOLE);
+	CU_ASSERT_EQUAL(find_seen(c, &bad, 1), WHOLE);
 	/* Forgotten after it was seen: while the record is there, and when it is gone. */
 	cold_forget(c, sample_hash(1));
-	CU_ASSERT_EQUAL(load_by(c, &sights[1], 1), NOTHING);
+	CU_ASSERT_EQUAL(find_seen(c, &sights[1], 1), NOTHING);
 	settle(c);
 	while (!cold_is_forgotten(c, sample_hash(1)))
 		usleep(500);
-	CU_ASSERT_EQUAL(load_by(c, &sights[1], 1), NOTHING);
+	CU_ASSERT_EQUAL(find_seen(c, &sights[1], 1), NOTHING);
 	CU_ASSERT_EQUAL(cold_probe(c, sample_hash(1), &bad), COLD_ABSENT);
 	CU_ASSERT_EQUAL(bad.len, 0);
 	/* And evicted. */
-	CU_ASSERT_EQUAL(load_by(c, &sights[2], 2), WHOLE);
+	CU_ASSERT_EQUAL(find_seen(c, &sights[2], 2), WHOLE);
 	atomic_store(&c->store.ledger.logs[0].low, atomic_load(&c->store.ledger.logs[0].next));
-	CU_ASSERT_EQUAL(load_by(c, &sights[2], 2), NOTHING);
+	CU_ASSERT_EQUAL(find_seen(c, &sights[2], 2), NOTHING);
 	cold_close(&c);
 }
 
