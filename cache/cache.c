@@ -233,9 +233,10 @@ static struct object *find_variant(struct cache *c, struct cache_query *q, struc
 	return find_live(c, q->at, q->now);
 }
 
-static enum cache_outcome not_in_ram(struct cache *c, struct hash128 hash)
+static enum cache_outcome not_in_ram(
+    struct cache *c, struct hash128 hash, struct cold_sight *ret_sight)
 {
-	bool may_be = c->cold && cold_probe(c->cold, hash) != COLD_ABSENT;
+	bool may_be = c->cold && cold_probe(c->cold, hash, ret_sight) != COLD_ABSENT;
 	return may_be ? CACHE_COLD : CACHE_MISS;
 }
 
@@ -248,7 +249,7 @@ enum cache_outcome cache_find(struct cache *c, struct cache_query *q)
 	if (o && o->kind == OBJECT_VARY)
 		o = find_variant(c, q, o);
 	if (!o)
-		return q->is_ram_only ? CACHE_MISS : not_in_ram(c, q->at.hash);
+		return q->is_ram_only ? CACHE_MISS : not_in_ram(c, q->at.hash, q->sight);
 	if (o->kind == OBJECT_PASS) {
 		q->reason = o->reason;
 		object_unref(&o);
@@ -418,7 +419,8 @@ static bool is_servable(const struct object *o, struct wall now)
 void cache_remember_pass(struct cache *c, struct key at, struct wall until, enum reason reason)
 {
 	struct object *old = hot_get(c->hot, at.hash, at.text);
-	bool hides = old ? is_servable(old, wall_now()) : not_in_ram(c, at.hash) == CACHE_COLD;
+	bool hides = old ? is_servable(old, wall_now())
+			 : not_in_ram(c, at.hash, NULL) == CACHE_COLD;
 	struct object *pass = hides ? NULL
 				    : object_new(OBJECT_PASS, at, (struct object_texts){ 0 }, 0);
 	if (pass) {

@@ -68,7 +68,8 @@ struct cache_query {
 	const struct fields *request; /* for Vary */
 	struct arena *arena;
 	struct wall now;
-	bool is_ram_only; /* do not look whether it may be on disk */
+	bool is_ram_only;         /* do not look whether it may be on disk */
+	struct cold_sight *sight; /* what was seen there, with CACHE_COLD; NULL = not wanted */
 	/* results */
 	struct object *object;      /* a ref, with CACHE_FOUND */
 	struct key at;              /* where this request's answer is or would be: what to claim */

@@ -151,6 +151,8 @@ void cold_close(struct cold **cold)
 	*cold = NULL;
 	if (!c)
 		return;
+	/* Bodies on their way end, and so do the readers that wait for them. */
+	writer_end(c->store.writer);
 	crew_free(&c->store.readers);
 	writer_free(&c->store.writer);
 	if (c->store.journal)
@@ -166,7 +168,15 @@ void cold_close(struct cold **cold)
 
 /* ---- reading ---- */
 
-static enum cold_probe probe(struct store *s, struct hash128 hash)
+static void note_sight(struct cold_sight *sight, struct slice record)
+{
+	if (record.len > sizeof(sight->record))
+		return;
+	memcpy(sight->record, record.at, record.len);
+	sight->len = (uint32_t)record.len;
+}
+
+static enum cold_probe probe(struct store *s, struct hash128 hash, struct cold_sight *sight)
 {
 	struct meta_key key = meta_key_of(hash);
 	struct rocks_value value;
@@ -181,18 +191,25 @@ static enum cold_probe probe(struct store *s, struct hash128 hash)
 	if (look != ROCKS_FOUND)
 		return COLD_ABSENT;
 	bool holds = record_span(value.bytes, &span) && ledger_holds(&s->ledger, span);
+	if (holds && sight)
+		note_sight(sight, value.bytes);
 	rocks_unpin(&value);
 	return holds ? COLD_PRESENT : COLD_ABSENT;
 }
 
-enum cold_probe cold_probe(struct cold *c, struct hash128 hash)
+enum cold_probe cold_probe(struct cold *c, struct hash128 hash, struct cold_sight *ret_sight)
 {
 	struct store *s = &c->store;
 	uint32_t moment;
+	if (ret_sight)
+		ret_sight->len = 0;
+	/* The moment is before the look: what is forgotten in between is not taken for what stands. */
 	if (!forgets_moment(&s->forgets, hash, &moment) || !health_may(&s->health, HEALTH_READS) ||
 	    !gate_enter(&s->gate))
 		return COLD_ABSENT;
-	enum cold_probe found = probe(s, hash);
+	if (ret_sight)
+		ret_sight->moment = moment;
+	enum cold_probe found = probe(s, hash, ret_sight);
 	gate_leave(&s->gate);
 	return found;
 }
@@ -214,7 +231,9 @@ bool cold_load(struct cold *c, struct cold_load *load)
 	load->object = NULL;
 	load->job = (struct job){ .work = loader_work };
 	mail_init(&load->mail, on_loaded);
-	return forgets_moment(&c->store.forgets, load->hash, &load->moment) &&
+	load->moment = load->sight.moment;
+	return (load->sight.len > 0 ||
+		   forgets_moment(&c->store.forgets, load->hash, &load->moment)) &&
 	    health_may(&c->store.health, HEALTH_READS) && crew_post(c->store.readers, &load->job);
 }
 

@@ -45,6 +45,14 @@ struct cold_options {
 	    memory_bytes; /* ceiling of the process, a quarter of it for buffers here; 0 = none */
 };
 
+/* What a probe saw, so that the load which follows need not look for it again. */
+enum { COLD_SIGHT_BYTES = 480 };
+struct cold_sight {
+	uint32_t moment; /* see forgets.h: when that was */
+	uint32_t len;    /* of the record; 0 = there is none, or a larger one */
+	char record[COLD_SIGHT_BYTES];
+};
+
 struct cold_load;
 /* Runs ON_LOOP at load->home. object: a ref of its own, or NULL when it is not (validly) there. Its
  * body may still be filling, or be on disk only. */
@@ -57,6 +65,7 @@ struct cold_load {
 	struct slice key;
 	uint64_t keep_up_to; /* a body of more bytes, and of more than a chunk, stays on disk */
 	cold_loaded_f *loaded;
+	struct cold_sight sight; /* of that hash; all zero = none */
 	/* cold tier */
 	struct job job;
 	struct mail mail;
@@ -104,8 +113,9 @@ const char *cold_why(const struct cold *);
 /* "ok", "read-only", "off". Static. */
 const char *cold_state_word(enum cold_state);
 
-/* Whether metadata is stored at that hash, as far as RAM knows. thread: any; never blocks. */
-enum cold_probe cold_probe(struct cold *, struct hash128);
+/* Whether metadata is stored at that hash, as far as RAM knows. ret_sight: NULL = not wanted.
+ * thread: any; never blocks. */
+enum cold_probe cold_probe(struct cold *, struct hash128, struct cold_sight *ret_sight);
 /* Reads an object. False when the crew's queue is full, or it is being forgotten: a miss. */
 bool cold_load(struct cold *, struct cold_load *) ON_LOOP;
 /* Has a thread that reads run a job of the tier's own (catalog.h), which gets the store. False as

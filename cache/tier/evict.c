@@ -18,28 +18,30 @@ void evict_init(struct evict *e, const struct sizes *sizes)
 		.step_bytes = sizes->body_buffer_bytes,
 		.written_bytes = sizes->body_buffer_bytes, /* look at what is there first of all */
 		.flushed_at = mono_now(),
+		.spare_bytes = sizes->budget_bytes / SPARED_SHARE,
 	};
 }
 
 /* ---- files that are still read from ---- */
 
 struct sparing {
-	struct leases *leases;
-	uint64_t left_bytes; /* that may be spared yet */
+	struct needs needs; /* owned */
+	uint64_t bytes;     /* that are spared */
+	uint64_t most;
 };
 
-static struct sparing sparing_of(const struct evict *e, struct store *s)
+static struct sparing sparing_of(const struct evict *e, struct store *s, struct mono now)
 {
-	return (struct sparing){ &s->leases, e->budget_bytes / SPARED_SHARE };
+	return (struct sparing){ leases_needs(&s->leases, now), 0, e->spare_bytes };
 }
 
 /* Whether a file that should go may stay. */
 static bool spare(struct sparing *s, const struct rocks_file *file)
 {
-	bool is_spared = file->bytes <= s->left_bytes &&
-	    leases_need(s->leases, (struct span){ file->first_id, file->last_id });
+	bool is_spared = s->bytes + file->bytes <= s->most &&
+	    needs_any_of(&s->needs, (struct span){ file->first_id, file->last_id });
 	if (is_spared)
-		s->left_bytes -= file->bytes;
+		s->bytes += file->bytes;
 	return is_spared;
 }
 
@@ -71,9 +73,9 @@ static void take_shares(struct toll *t, const struct store *s, uint64_t budget)
 	}
 }
 
-static void toll_begin(struct toll *t, struct store *s, const struct evict *e)
+static void toll_begin(struct toll *t, struct store *s, const struct evict *e, struct mono now)
 {
-	*t = (struct toll){ .log_count = s->ledger.log_count, .sparing = sparing_of(e, s) };
+	*t = (struct toll){ .log_count = s->ledger.log_count, .sparing = sparing_of(e, s, now) };
 	t->files = rocks_files(s->rocks, &t->count);
 	for (size_t i = 0; i < t->count; i++) {
 		unsigned log = ledger_log_of(t->files[i].last_id);
@@ -84,6 +86,12 @@ static void toll_begin(struct toll *t, struct store *s, const struct evict *e)
 		l->bytes += t->files[i].bytes;
 	}
 	take_shares(t, s, e->budget_bytes);
+}
+
+static void toll_end(struct toll *t)
+{
+	needs_fini(&t->sparing.needs);
+	free(t->files);
 }
 
 /* Takes the oldest file of a log. */
@@ -155,7 +163,7 @@ static enum err raise_low(struct evict *e, struct store *s, struct toll *t, mete
 	for (unsigned i = 0; i < t->log_count; i++) {
 		struct toll_of_log *l = &t->logs[i];
 		meter_add_shared(evicted, l->newly_freed);
-		if (l->has_given) {
+		if (l->has_given || l->low > s->ledger.logs[i].low) {
 			e->delete_below[i] = l->low;
 			e->deletes = true;
 		}
@@ -171,12 +179,12 @@ struct removal {
 	struct rocks_file *files; /* owned; NULL: nobody keeps any */
 	size_t count;
 	struct sparing sparing;
-	bool has_spared; /* in the log that was looked at last */
 };
 
 /* Files partly below the mark, and new ones that are not sorted in yet, stay until another time: so
  * it always begins at 0. */
-static enum err remove_from_log(struct removal *r, unsigned log, uint64_t below)
+static enum err remove_from_log(
+    struct removal *r, unsigned log, uint64_t below, bool *ret_has_spared)
 {
 	enum rocks_family family = ledger_family(log);
 	uint64_t from = 0;
@@ -190,29 +198,30 @@ static enum err remove_from_log(struct removal *r, unsigned log, uint64_t below)
 			return err;
 		from = file->last_id + 1;
 	}
-	r->has_spared = from > 0;
+	*ret_has_spared = from > 0;
 	return rocks_delete_files(r->store->rocks, family, from, below);
 }
 
 /* What is spared is looked at again a moment later. */
 static enum err delete_files(struct evict *e, struct store *s, struct mono now)
 {
-	struct removal r = { .store = s, .sparing = sparing_of(e, s) };
+	struct removal r = { .store = s, .sparing = sparing_of(e, s, now) };
 	enum err err = ERR_NONE;
-	if (!leases_are_none(&s->leases))
+	if (r.sparing.needs.count > 0)
 		r.files = rocks_files(s->rocks, &r.count);
 	e->deletes = false;
 	e->raised_at = now;
 	for (unsigned i = 0; i < ROCKS_LOGS; i++) {
+		bool has_spared = false;
 		if (!err && e->delete_below[i])
-			err = remove_from_log(&r, i, e->delete_below[i]);
-		if (!err && !r.has_spared)
+			err = remove_from_log(&r, i, e->delete_below[i], &has_spared);
+		if (!err && !has_spared)
 			e->delete_below[i] = 0;
 		e->deletes |= e->delete_below[i] > 0;
-		r.has_spared = false;
 	}
+	meter_set(&s->meters.spared, r.sparing.bytes);
+	needs_fini(&r.sparing.needs);
 	free(r.files);
-	meter_set(&s->meters.spared, e->budget_bytes / SPARED_SHARE - r.sparing.left_bytes);
 	return err;
 }
 
@@ -224,27 +233,47 @@ static bool is_over_share(const struct toll *t)
 	return is_over;
 }
 
-static enum err look(struct evict *e, struct store *s, struct mono now)
+/* What is on the disk beyond the budget. */
+static uint64_t excess_of(const struct evict *e, struct store *s)
 {
-	struct toll t;
-	toll_begin(&t, s, e);
 	uint64_t all = 0;
 	for (enum rocks_family f = ROCKS_META; f < ROCKS_BODY; f++)
 		all += rocks_disk_bytes(s->rocks, f);
-	for (unsigned i = 0; i < t.log_count; i++)
+	for (unsigned i = 0; i < s->ledger.log_count; i++)
 		all += rocks_disk_bytes(s->rocks, ledger_family(i));
-	uint64_t excess = all > e->budget_bytes ? all - e->budget_bytes : 0;
+	return all - min_u64(all, e->budget_bytes);
+}
+
+/* What a tenant has guaranteed comes before a reader: what it would be asked for is not spared. */
+static uint64_t take_toll(
+    struct toll *t, struct evict *e, struct store *s, uint64_t excess, struct mono now)
+{
+	uint64_t left = toll_take(t, excess), spared = t->sparing.bytes;
+	if (left == 0 || spared == 0)
+		return left;
+	e->spare_bytes = spared - min_u64(left, spared);
+	toll_end(t);
+	toll_begin(t, s, e, now);
+	return toll_take(t, excess);
+}
+
+static enum err look(struct evict *e, struct store *s, struct mono now)
+{
+	struct toll t;
+	e->spare_bytes = e->budget_bytes / SPARED_SHARE;
+	toll_begin(&t, s, e, now);
+	uint64_t excess = excess_of(e, s);
 	enum err err = ERR_NONE;
 	e->written_bytes = 0;
 	e->looked_at = now;
 	if (excess > 0 || is_over_share(&t)) {
-		bool is_meta = toll_take(&t, excess) > 0;
+		bool is_meta = take_toll(&t, e, s, excess, now) > 0;
 		if (is_meta)
 			take_eighths(&t, s);
 		e->raised_at = now;
 		err = raise_low(e, s, &t, is_meta ? &s->meters.evicted_meta : &s->meters.evicted);
 	}
-	free(t.files);
+	toll_end(&t);
 	return err;
 }
 

@@ -19,6 +19,7 @@ struct evict {
 	uint64_t step_bytes;   /* look again after so much was written, or a while after less */
 	/* writer */
 	uint64_t written_bytes;            /* since the last look */
+	uint64_t spare_bytes;              /* of files that are still read from, at most */
 	bool deletes;                      /* there are files to delete */
 	uint64_t delete_below[ROCKS_LOGS]; /* 0 = none of this log */
 	struct mono looked_at, raised_at, flushed_at;

@@ -193,6 +193,11 @@ void ledger_close(struct ledger *l)
 
 /* ---- what counts ---- */
 
+bool ledger_has_log_of(const struct ledger *l, uint64_t id)
+{
+	return ledger_log_of(id) < atomic_load_explicit(&l->log_count, memory_order_acquire);
+}
+
 bool ledger_is_below_low(const struct ledger *l, struct span span)
 {
 	return span.first <
@@ -222,8 +227,7 @@ static bool is_same_epoch(uint64_t a, uint64_t b)
 bool ledger_holds(const struct ledger *l, struct span span)
 {
 	unsigned log = ledger_log_of(span.first);
-	if (log >= atomic_load_explicit(&l->log_count, memory_order_acquire) ||
-	    ledger_is_below_low(l, span))
+	if (!ledger_has_log_of(l, span.first) || ledger_is_below_low(l, span))
 		return false;
 	/* What has no chunks has none that could be lost. */
 	if (span.last == 0)

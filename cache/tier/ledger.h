@@ -58,6 +58,8 @@ void ledger_close(struct ledger *);
 
 /* Whether all of a span counts. thread: any. */
 bool ledger_holds(const struct ledger *, struct span);
+/* Whether there is such a log. thread: any. */
+bool ledger_has_log_of(const struct ledger *, uint64_t id);
 /* As ledger_holds for what low alone decides: compaction's question. thread: any. */
 bool ledger_is_below_low(const struct ledger *, struct span);
 

@@ -72,16 +72,32 @@ static enum outcome make_object(struct reading *r, const struct cold_load *load)
 	return DONE;
 }
 
-static enum outcome read_head(struct reading *r, const struct cold_load *load) ON_WORKER
+/* The load's sight goes with it, and so may serve only what needs no record later. */
+static bool was_seen(struct reading *r, const struct cold_load *load)
+{
+	struct slice seen = slice_of(load->sight.record, load->sight.len);
+	return seen.len > 0 && record_read(seen, &r->record) == ERR_NONE &&
+	    r->record.body_bytes <= CHUNK_BYTES;
+}
+
+static enum outcome find_record(struct reading *r, const struct cold_load *load) ON_WORKER
 {
 	struct meta_key key = meta_key_of(load->hash);
+	if (was_seen(r, load))
+		return DONE;
 	if (!find(r->store, ROCKS_META, KEY_SLICE(key), &r->pin))
 		return ABSENT;
-	if (record_read(r->pin.bytes, &r->record) != ERR_NONE)
-		return broken(r);
+	return record_read(r->pin.bytes, &r->record) == ERR_NONE ? DONE : broken(r);
+}
+
+static enum outcome read_head(struct reading *r, const struct cold_load *load) ON_WORKER
+{
+	enum outcome outcome = find_record(r, load);
+	if (outcome != DONE)
+		return outcome;
 	if (!ledger_holds(&r->store->ledger, r->record.span) || !slice_eq(r->record.key, load->key))
 		return ABSENT;
-	enum outcome outcome = make_object(r, load);
+	outcome = make_object(r, load);
 	if (outcome == DONE && !store_admits(r->store, r->object))
 		return GONE;
 	return outcome;

@@ -43,6 +43,8 @@ static enum err bring(struct pump *p, uint64_t id) ON_WORKER
 	/* A client has a part of it already: worth a wait, if the store is being opened anew. */
 	if (!gate_wait(&store->gate, PATIENCE_MS))
 		return ERR_STORE_IO;
+	if (!p->lease.spool)
+		(void)lease_take(&p->lease, p->spool, p->at, p->end);
 	enum err err = store_chunk(store, id, p->owner, p->at / CHUNK_BYTES, &value, &bytes);
 	if (err) {
 		gate_leave(&store->gate);
@@ -102,7 +104,7 @@ static void work(struct job *job)
 	end(p, err);
 }
 
-/* A store that is being opened anew gives none: the pump waits for it, and takes its chances. */
+/* A store that is being opened anew gives none until it is: see bring. */
 static bool take_lease(struct pump *p)
 {
 	struct gate *gate = &p->spool->store->gate;

@@ -201,18 +201,22 @@ static bool has_id_locked(const struct spool *s, uint64_t first, uint64_t last)
 	return from < s->extent_count && s->extents[from].first <= last;
 }
 
-bool spool_uses(struct spool *s, uint64_t at, uint64_t end, struct span ids)
+bool spool_span(struct spool *s, uint64_t at, uint64_t end, struct span *ret_span)
 {
-	uint64_t first = 0, last = 0;
 	lock_take(&s->lock);
 	end = min_u64(end, s->filled);
-	bool uses = at < end && id_of_locked(s, at / CHUNK_BYTES, &first) &&
-	    id_of_locked(s, (end - 1) / CHUNK_BYTES, &last);
-	first = max_u64(first, ids.first);
-	last = min_u64(last, ids.last);
-	uses = uses && first <= last && has_id_locked(s, first, last);
+	bool is_there = at < end && id_of_locked(s, at / CHUNK_BYTES, &ret_span->first) &&
+	    id_of_locked(s, (end - 1) / CHUNK_BYTES, &ret_span->last);
 	lock_drop(&s->lock);
-	return uses;
+	return is_there;
+}
+
+bool spool_has(struct spool *s, struct span ids)
+{
+	lock_take(&s->lock);
+	bool has = has_id_locked(s, ids.first, ids.last);
+	lock_drop(&s->lock);
+	return has;
 }
 
 bool spool_is_readable(struct spool *s)
@@ -222,7 +226,10 @@ bool spool_is_readable(struct spool *s)
 		return state == FLOW_FILLING;
 	if (s->extent_count == 0 || !gate_enter(&s->store->gate))
 		return false;
-	bool is_there = !ledger_is_parting(&s->store->ledger, s->extents[0].first);
+	/* Another database may have come in its place, with fewer logs. */
+	const struct ledger *ledger = &s->store->ledger;
+	uint64_t first = s->extents[0].first;
+	bool is_there = ledger_has_log_of(ledger, first) && !ledger_is_parting(ledger, first);
 	gate_leave(&s->store->gate);
 	return is_there;
 }

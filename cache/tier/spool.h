@@ -67,9 +67,11 @@ enum spool_look {
 /* Looks for the byte at an offset of the body. wait: NULL = does not. thread: any. */
 enum spool_look spool_find(struct spool *, uint64_t at, struct spool_wait *wait, uint64_t *ret_id);
 
-/* Whether the bytes from `at` up to `end`, as far as they are on disk, have a chunk of these ids.
- * thread: any. */
-bool spool_uses(struct spool *, uint64_t at, uint64_t end, struct span ids);
+/* The ids of the first and the last chunk of the bytes from `at` up to `end`, as far as they are on
+ * disk. False: none of them is. thread: any. */
+bool spool_span(struct spool *, uint64_t at, uint64_t end, struct span *ret_span);
+/* Whether one of its chunks is among these ids. thread: any. */
+bool spool_has(struct spool *, struct span ids);
 
 /* Whether it can be read to its end, as far as is known: not failed, nothing of it evicted, nor
  * about to be. thread: any. */

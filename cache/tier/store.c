@@ -136,7 +136,9 @@ enum err store_chunk(struct store *s, uint64_t id, uint64_t owner, uint64_t inde
 {
 	struct rocks_id key = rocks_id_of(id);
 	enum rocks_family family = ledger_family(ledger_log_of(id));
-	if (store_get(s, family, KEY_SLICE(key), ret_value) != ROCKS_FOUND)
+	/* No such log: it was another database's, which was here before. */
+	if (!ledger_has_log_of(&s->ledger, id) ||
+	    store_get(s, family, KEY_SLICE(key), ret_value) != ROCKS_FOUND)
 		return ERR_STORE_IO;
 	meter_add_shared(&s->meters.read_bytes, ret_value->bytes.len);
 	if (check_chunk(ret_value->bytes, owner, index, ret_bytes))

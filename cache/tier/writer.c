@@ -487,8 +487,10 @@ static void release_held(struct writer *w)
 static void tend(struct writer *w) ON_WORKER
 {
 	struct mono now = mono_now();
-	if (mount_tend(w->store, now))
+	if (mount_tend(w->store, now)) {
 		evict_init(&w->evict, &w->store->sizes);
+		meter_set(&w->store->meters.spared, 0);
+	}
 	if (!w->store->rocks)
 		return;
 	store_measure(w->store, now);
@@ -547,6 +549,8 @@ static bool start(struct writer *w)
 
 static void free_parts(struct writer *w)
 {
+	/* A reader may have asked for a removal when the thread was through. */
+	list_move_all(&w->held, &w->queue);
 	LIST_EACH (link, &w->held)
 		free_entry(LIST_OF(link, struct entry, link));
 	rocks_batch_free(&w->body);
@@ -583,10 +587,8 @@ struct writer *writer_new(struct store *store)
 	return NULL;
 }
 
-void writer_free(struct writer **writer)
+void writer_end(struct writer *w)
 {
-	struct writer *w = *writer;
-	*writer = NULL;
 	if (!w)
 		return;
 	lock_take(&w->lock);
@@ -594,5 +596,11 @@ void writer_free(struct writer **writer)
 	pthread_cond_signal(&w->more);
 	lock_drop(&w->lock);
 	pthread_join(w->thread, NULL);
-	free_parts(w);
+}
+
+void writer_free(struct writer **writer)
+{
+	if (*writer)
+		free_parts(*writer);
+	*writer = NULL;
 }

@@ -20,7 +20,10 @@ struct writer;
 
 /* own: writer_free. fail: NULL. */
 struct writer *writer_new(struct store *);
-/* Writes what is queued, then ends the thread. */
+/* Writes what is queued, and ends what is on its way; then the thread ends. What is asked for later
+ * comes to nothing. */
+void writer_end(struct writer *);
+/* After writer_end, when nobody asks for anything any more. */
 void writer_free(struct writer **);
 
 /* Queues an object (takes its own ref); false when the queue is full. thread: any. */

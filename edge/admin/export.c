@@ -176,7 +176,7 @@ static void seek(struct export *x)
 		take(x, o);
 	else if (x->errand.arena.overflow)
 		refuse(x, 500, "the request does not fit into memory");
-	else if (!cache->cold || cold_probe(cache->cold, x->key.hash) == COLD_ABSENT)
+	else if (!cache->cold || cold_probe(cache->cold, x->key.hash, NULL) == COLD_ABSENT)
 		on_loaded(&x->load, NULL);
 	else if (!cold_load(cache->cold, &x->load))
 		refuse(x, 503, "the disk is busy, or not well: ask again");

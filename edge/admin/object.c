@@ -253,7 +253,7 @@ static void list_hot_object(struct list_page *p, struct object *o)
 	struct cold *cold = p->errand.admin->options.cache->cold;
 	if (!key_fits(&p->filter, o->key))
 		return;
-	enum cold_probe probe = cold ? cold_probe(cold, o->hash) : COLD_ABSENT;
+	enum cold_probe probe = cold ? cold_probe(cold, o->hash, NULL) : COLD_ABSENT;
 	bool is_cold = probe == COLD_PRESENT || (probe == COLD_UNSURE && o->cold_has_head);
 	add(&p->errand, (struct sight){ .hot = o, .is_cold = is_cold }, &p->comma);
 	p->shown++;
@@ -429,7 +429,7 @@ static void write_top(struct top *t) ON_LOOP
 	const char *comma = "";
 	buf_add(&t->errand.reply->text, SL("{\"objects\":["));
 	for (size_t i = 0; i < t->count; i++) {
-		bool is_cold = cold && cold_probe(cold, t->best[i]->hash) == COLD_PRESENT;
+		bool is_cold = cold && cold_probe(cold, t->best[i]->hash, NULL) == COLD_PRESENT;
 		add(&t->errand, (struct sight){ .hot = t->best[i], .is_cold = is_cold }, &comma);
 	}
 	buf_add(&t->errand.reply->text, SL("\n]}\n"));

@@ -206,6 +206,7 @@ static bool ask_as_then(struct refresher *r) ON_LOOP
 	r->query.key = key_make(request, &r->route->cache, cache_secret(cache), &r->arena);
 	r->query.request = &request->fields;
 	r->query.arena = &r->arena;
+	r->query.sight = &r->load.sight;
 	return slice_eq(r->query.key.text, r->item.url);
 }
 

@@ -84,6 +84,7 @@ struct trip *trip_begin(struct stream *stream, const struct trip_events *events)
 	t->stream = stream;
 	t->plan = plan_ref(t->worker->plan);
 	t->began = t->worker->loop.wall;
+	t->query.sight = &t->load.sight;
 	meter_add(&t->worker->meters.under_way, 1);
 	return t;
 }

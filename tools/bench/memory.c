@@ -216,7 +216,8 @@ static void probe_all(struct shelf *s, const struct options *o)
 {
 	char text[GOODS_KEY_ROOM];
 	for (uint64_t n = 0; n < o->cold_objects; n++)
-		(void)cold_probe(s->cache.cold, goods_key(cache_secret(&s->cache), n, text).hash);
+		(void)cold_probe(
+		    s->cache.cold, goods_key(cache_secret(&s->cache), n, text).hash, NULL);
 	for (uint64_t i = 0; i < o->cold_objects / 10; i++)
 		must(shelf_fetch(s, chance_of(i) % o->cold_objects) == FETCH_WHOLE);
 }

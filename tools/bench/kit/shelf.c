@@ -123,7 +123,7 @@ bool fetch_begin(struct fetch *f, uint64_t number)
 	};
 	f->outcome = FETCH_ABSENT;
 	int64_t begin = now_ns();
-	enum cold_probe probe = cold_probe(cold, key.hash);
+	enum cold_probe probe = cold_probe(cold, key.hash, &f->load.sight);
 	f->begun_ns = now_ns();
 	f->probe_ns = f->begun_ns - begin;
 	if (probe == COLD_ABSENT)

@@ -12,14 +12,14 @@ static void test_store_load_restart(void)
 	struct cold *c = open_store(GIB, ADMIT_ALWAYS);
 	struct hash_secret secret = cold_secret(c);
 	uint32_t epoch = cold_epoch(c);
-	CU_ASSERT_EQUAL(cold_probe(c, sample_hash(0)), COLD_ABSENT);
+	CU_ASSERT_EQUAL(cold_probe(c, sample_hash(0), NULL), COLD_ABSENT);
 	for (uint64_t n = 0; n < COUNT_OF(sizes); n++)
 		CU_ASSERT(store_sample(c, n, sizes[n]));
 	settle(c);
 	for (int life = 0; life < 3; life++) {
 		for (uint64_t n = 0; n < COUNT_OF(sizes); n++) {
 			CU_ASSERT_EQUAL(check_stored(c, n, sizes[n]), WHOLE);
-			CU_ASSERT_EQUAL(cold_probe(c, sample_hash(n)), COLD_PRESENT);
+			CU_ASSERT_EQUAL(cold_probe(c, sample_hash(n), NULL), COLD_PRESENT);
 		}
 		CU_ASSERT_EQUAL(check_stored(c, 99, 0), NOTHING);
 		CU_ASSERT_EQUAL(cold_state(c), COLD_OK);
@@ -52,7 +52,7 @@ static void test_locked(void)
 	CU_ASSERT_EQUAL(cold_open(&o, NULL, &second), ERR_NONE);
 	CU_ASSERT_EQUAL(cold_state(second), COLD_OFF);
 	CU_ASSERT_STRING_EQUAL(cold_why(second), "locked");
-	CU_ASSERT_EQUAL(cold_probe(second, sample_hash(1)), COLD_ABSENT);
+	CU_ASSERT_EQUAL(cold_probe(second, sample_hash(1), NULL), COLD_ABSENT);
 	CU_ASSERT(!store_sample(second, 2, 10));
 	cold_close(&c);
 	/* It is free: the second one takes it, and has what the first one stored. */
@@ -205,7 +205,7 @@ static void test_forget(void)
 	object_unref(&again);
 	/* At once for who asks, and for all variants as soon as it is written. */
 	cold_forget(c, sample_hash(9));
-	CU_ASSERT_EQUAL(cold_probe(c, sample_hash(9)), COLD_ABSENT);
+	CU_ASSERT_EQUAL(cold_probe(c, sample_hash(9), NULL), COLD_ABSENT);
 	CU_ASSERT_EQUAL(check_stored(c, 9, 0), NOTHING);
 	wait_forgotten(c, 1);
 	for (uint32_t i = 0; i < 2; i++)
@@ -224,6 +224,60 @@ static void test_forget(void)
 }
 
 /* A chunk that is not what was stored: the load gives nothing, and the object is forgotten. */
+static struct object *load_seen(struct cold *c, const struct cold_sight *sight, struct key key)
+{
+	struct cold_load how = {
+		.hash = key.hash, .key = key.text, .keep_up_to = UINT64_MAX, .sight = *sight
+	};
+	return load_by(c, &how);
+}
+
+static enum found find_seen(struct cold *c, const struct cold_sight *sight, uint64_t n)
+{
+	char text[48];
+	struct object *o = load_seen(c, sight, sample_key(n, text));
+	enum found found = !o ? NOTHING : is_sample(o, n, sizes[n]) ? WHOLE : WRONG;
+	object_unref(&o);
+	return found;
+}
+
+/* What a probe saw is loaded as what is found is, and is no more valid than that. */
+static void test_sights(void)
+{
+	fresh_dir();
+	struct cold *c = open_store(GIB, ADMIT_ALWAYS);
+	struct cold_sight sights[COUNT_OF(sizes)];
+	for (uint64_t n = 0; n < COUNT_OF(sizes); n++)
+		CU_ASSERT(store_sample(c, n, sizes[n]));
+	settle(c);
+	for (uint64_t n = 0; n < COUNT_OF(sizes); n++) {
+		CU_ASSERT_EQUAL(cold_probe(c, sample_hash(n), &sights[n]), COLD_PRESENT);
+		CU_ASSERT(sights[n].len > 0);
+		CU_ASSERT_EQUAL(find_seen(c, &sights[n], n), WHOLE);
+	}
+	struct object *o = load_seen(
+	    c, &sights[2], (struct key){ SL("http://other/"), sample_hash(2) });
+	CU_ASSERT_PTR_NULL(o);
+	/* One that does not check is none. */
+	struct cold_sight bad = sights[1];
+	bad.record[20] ^= 1;
+	CU_ASSERT_EQUAL(find_seen(c, &bad, 1), WHOLE);
+	/* Forgotten after it was seen: while the record is there, and when it is gone. */
+	cold_forget(c, sample_hash(1));
+	CU_ASSERT_EQUAL(find_seen(c, &sights[1], 1), NOTHING);
+	settle(c);
+	while (!cold_is_forgotten(c, sample_hash(1)))
+		usleep(500);
+	CU_ASSERT_EQUAL(find_seen(c, &sights[1], 1), NOTHING);
+	CU_ASSERT_EQUAL(cold_probe(c, sample_hash(1), &bad), COLD_ABSENT);
+	CU_ASSERT_EQUAL(bad.len, 0);
+	/* And evicted. */
+	CU_ASSERT_EQUAL(find_seen(c, &sights[2], 2), WHOLE);
+	atomic_store(&c->store.ledger.logs[0].low, atomic_load(&c->store.ledger.logs[0].next));
+	CU_ASSERT_EQUAL(find_seen(c, &sights[2], 2), NOTHING);
+	cold_close(&c);
+}
+
 static void test_damaged_chunk(void)
 {
 	fresh_dir();
@@ -251,7 +305,7 @@ static void test_damaged_chunk(void)
 		CU_ASSERT(!o || (n == 2 && flow_state(o->body) == FLOW_FAILED));
 		object_unref(&o);
 		wait_forgotten(c, n);
-		CU_ASSERT_EQUAL(cold_probe(c, sample_hash(n)), COLD_ABSENT);
+		CU_ASSERT_EQUAL(cold_probe(c, sample_hash(n), NULL), COLD_ABSENT);
 	}
 	CU_ASSERT_EQUAL(cold_state(c), COLD_OK);
 	cold_close(&c);
@@ -266,6 +320,7 @@ int main(void)
 		{ "admission", test_admission },
 		{ "formats before and after", test_formats },
 		{ "forget", test_forget },
+		{ "what a probe saw", test_sights },
 		{ "a damaged chunk", test_damaged_chunk },
 		CU_TEST_INFO_NULL,
 	};

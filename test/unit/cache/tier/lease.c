@@ -15,11 +15,20 @@ static struct spool *spool_of_runs(void)
 
 static bool need(uint64_t first, uint64_t last)
 {
-	return leases_need(&store.leases, (struct span){ first, last });
+	struct needs needs = leases_needs(&store.leases, mono_now());
+	bool is = needs_any_of(&needs, (struct span){ first, last });
+	needs_fini(&needs);
+	return is;
+}
+
+static bool are_none(void)
+{
+	return list_empty(&store.leases.held);
 }
 
 static void open_all(uint64_t low)
 {
+	store.ledger.log_count = 1;
 	leases_init(&store.leases);
 	store.ledger.logs[0].low = low;
 }
@@ -30,9 +39,9 @@ static void test_needs(void)
 	open_all(0);
 	struct spool *s = spool_of_runs();
 	struct lease lease;
-	CU_ASSERT(leases_are_none(&store.leases));
+	CU_ASSERT(are_none());
 	CU_ASSERT(lease_take(&lease, s, 0, UINT64_MAX));
-	CU_ASSERT_FALSE(leases_are_none(&store.leases));
+	CU_ASSERT_FALSE(are_none());
 	CU_ASSERT(need(0, 100) && need(100, 100) && need(103, 150) && need(150, 250));
 	CU_ASSERT_FALSE(need(0, 99) || need(104, 199) || need(202, UINT64_MAX));
 	lease_move(&lease, 2 * CHUNK_BYTES);
@@ -74,14 +83,35 @@ static void test_refused(void)
 	struct lease lease;
 	CU_ASSERT_FALSE(lease_take(&lease, s, 0, UINT64_MAX));
 	CU_ASSERT_FALSE(lease_take(&lease, s, 2 * CHUNK_BYTES - 1, UINT64_MAX));
-	CU_ASSERT(leases_are_none(&store.leases));
+	CU_ASSERT(are_none());
 	lease_drop(&lease);
 	CU_ASSERT(lease_take(&lease, s, 2 * CHUNK_BYTES, UINT64_MAX));
 	lease_drop(&lease);
+	/* Another database has come in its place, with fewer logs. */
+	store.ledger.log_count = 0;
+	CU_ASSERT_FALSE(lease_take(&lease, s, 2 * CHUNK_BYTES, UINT64_MAX));
 	/* What is not written yet comes above all marks. */
 	CU_ASSERT(lease_take(&lease, s, 6 * CHUNK_BYTES, UINT64_MAX));
 	CU_ASSERT_FALSE(need(0, UINT64_MAX));
 	CU_ASSERT_EQUAL(spool_grow(s, 205, 1, CHUNK_BYTES), ERR_NONE);
+	lease_drop(&lease);
+	spool_unref(&s);
+	leases_fini(&store.leases);
+}
+
+/* Who does not come to his next chunk is not waited for; when he does, he is again. */
+static void test_patience(void)
+{
+	open_all(0);
+	struct spool *s = spool_of_runs();
+	struct lease lease;
+	CU_ASSERT(lease_take(&lease, s, 0, UINT64_MAX));
+	lease.moved_us -= 59 * 1000 * 1000;
+	CU_ASSERT(need(0, UINT64_MAX));
+	lease.moved_us -= 1 * 1000 * 1000;
+	CU_ASSERT_FALSE(need(0, UINT64_MAX));
+	lease_move(&lease, CHUNK_BYTES);
+	CU_ASSERT(need(0, UINT64_MAX));
 	lease_drop(&lease);
 	spool_unref(&s);
 	leases_fini(&store.leases);
@@ -101,17 +131,19 @@ static void test_model(void)
 	}
 	unsigned wrong = 0;
 	for (unsigned at = 0; at < CHUNKS; at += 3)
-		for (unsigned end = at + 1; end <= CHUNKS; end += 5)
+		for (unsigned end = at + 1; end <= CHUNKS; end += 5) {
+			struct lease lease;
+			CU_ASSERT(lease_take(
+			    &lease, s, at * (uint64_t)CHUNK_BYTES, end * (uint64_t)CHUNK_BYTES));
 			for (uint64_t first = 0; first < next + 3; first++)
 				for (uint64_t last = first; last < first + 6; last++) {
 					bool is = false;
 					for (unsigned n = at; n < end; n++)
 						is |= ids[n] >= first && ids[n] <= last;
-					wrong += is !=
-					    spool_uses(s, at * (uint64_t)CHUNK_BYTES,
-						end * (uint64_t)CHUNK_BYTES,
-						(struct span){ first, last });
+					wrong += is != need(first, last);
 				}
+			lease_drop(&lease);
+		}
 	CU_ASSERT_EQUAL(wrong, 0);
 	spool_unref(&s);
 	leases_fini(&store.leases);
@@ -123,6 +155,7 @@ int main(void)
 		{ "what is needed", test_needs },
 		{ "a part of a body", test_a_part },
 		{ "what was evicted", test_refused },
+		{ "patience", test_patience },
 		{ "against a model", test_model },
 		CU_TEST_INFO_NULL,
 	};

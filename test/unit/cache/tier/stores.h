@@ -63,14 +63,11 @@ static void on_start(struct mail *m)
 		sem_post(&w->done);
 }
 
-/* Loads a sample; waits until its body has ended, too. */
-static inline struct object *load_key(struct cold *c, struct key key)
+/* Loads as it is told; waits until the body, if it comes to RAM, has ended, too. */
+static inline struct object *load_by(struct cold *c, const struct cold_load *how)
 {
-	struct wait w = { .cold = c };
-	w.load.hash = key.hash;
-	w.load.key = key.text;
+	struct wait w = { .cold = c, .load = *how };
 	w.load.home = &home;
-	w.load.keep_up_to = UINT64_MAX;
 	w.load.loaded = on_test_loaded;
 	sem_init(&w.done, 0, 0);
 	mail_init(&w.start, on_start);
@@ -81,6 +78,18 @@ static inline struct object *load_key(struct cold *c, struct key key)
 	while (w.object && w.object->body && flow_state(w.object->body) == FLOW_FILLING)
 		usleep(100);
 	return w.object;
+}
+
+/* Bodies that are larger stay on disk. */
+static inline struct object *load_up_to(struct cold *c, struct key key, uint64_t bytes)
+{
+	struct cold_load how = { .hash = key.hash, .key = key.text, .keep_up_to = bytes };
+	return load_by(c, &how);
+}
+
+static inline struct object *load_key(struct cold *c, struct key key)
+{
+	return load_up_to(c, key, UINT64_MAX);
 }
 
 static inline struct object *load(struct cold *c, uint64_t n)
