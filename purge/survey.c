@@ -2,13 +2,13 @@
 #include "purge/survey.h"
 
 #include <math.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "cache/purging.h"
 #include "cache/tier/journal.h"
 #include "cache/tier/stroll.h"
+#include "edge/base/thread.h"
 
 enum {
 	RECORDS = 2000, /* of one part; then the store may be closed */
@@ -512,23 +512,13 @@ static void *thread_main(void *arg)
 struct surveyor *surveyor_new(struct cache *cache, enum surveyor_kind kind)
 {
 	struct surveyor *s = calloc(1, sizeof(*s));
-	sigset_t all, before;
 	if (!s)
 		return NULL;
 	s->cache = cache;
 	s->kind = kind;
 	lock_init(&s->lock);
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->more, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	/* Signals belong to the control loop. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	bool started = pthread_create(&s->thread, NULL, thread_main, s) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (started)
+	cond_init_mono(&s->more);
+	if (thread_start(&s->thread, thread_main, s))
 		return s;
 	pthread_cond_destroy(&s->more);
 	lock_fini(&s->lock);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/journal.h"
 
-#include <signal.h>
 #include <time.h>
 
 #include "cache/tier/ages.h"
 #include "cache/tier/notes.h"
 #include "edge/base/log.h"
+#include "edge/base/thread.h"
 
 enum {
 	BATCH_ENTRIES = 4096,
@@ -433,17 +433,6 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static bool start(struct journal *j)
-{
-	/* Signals belong to the control loop. */
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	bool started = pthread_create(&j->thread, NULL, thread_main, j) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return started;
-}
-
 static void free_parts(struct journal *j)
 {
 	pthread_cond_destroy(&j->more);
@@ -457,11 +446,7 @@ struct journal *journal_new(struct store *s)
 	struct journal *j = calloc(1, sizeof(*j));
 	if (!j)
 		return NULL;
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&j->more, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init_mono(&j->more);
 	lock_init(&j->lock);
 	lock_init(&j->writing);
 	list_init(&j->waiting);
@@ -469,7 +454,7 @@ struct journal *journal_new(struct store *s)
 	j->ages.count = 1;
 	j->store = s;
 	j->ages.weight_max = min_u64(SCOPES_MAX, s->sizes.disk_bytes / DISK_SHARE / SCOPE_BYTES);
-	if (start(j))
+	if (thread_start(&j->thread, thread_main, j))
 		return j;
 	free_parts(j);
 	return NULL;

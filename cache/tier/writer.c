@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/tier/writer.h"
 
-#include <signal.h>
 #include <time.h>
 #define XXH_STATIC_LINKING_ONLY /* its state on our stack */
 #include <xxhash.h>
 
 #include "cache/tier/evict.h"
 #include "cache/tier/filling.h"
+#include "edge/base/thread.h"
 
 enum {
 	IOVECS = 32,       /* of a chunk: pieces are never so small that it takes more */
@@ -536,17 +536,6 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static bool start(struct writer *w)
-{
-	/* Signals belong to the control loop. */
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	bool started = pthread_create(&w->thread, NULL, thread_main, w) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return started;
-}
-
 static void free_parts(struct writer *w)
 {
 	/* A reader may have asked for a removal when the thread was through. */
@@ -566,11 +555,7 @@ struct writer *writer_new(struct store *store)
 	struct writer *w = calloc(1, sizeof(*w));
 	if (!w)
 		return NULL;
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->more, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init_mono(&w->more);
 	lock_init(&w->lock);
 	list_init(&w->queue);
 	list_init(&w->todo);
@@ -581,7 +566,7 @@ struct writer *writer_new(struct store *store)
 	w->body = rocks_batch_new();
 	w->meta = rocks_batch_new();
 	evict_init(&w->evict, &store->sizes);
-	if (start(w))
+	if (thread_start(&w->thread, thread_main, w))
 		return w;
 	free_parts(w);
 	return NULL;

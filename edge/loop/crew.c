@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/loop/crew.h"
 
-#include <signal.h>
-
+#include "edge/base/thread.h"
 #include "edge/loop/loop.h"
 
 enum {
@@ -107,14 +106,8 @@ static void *thread_main(void *arg)
 /* Starts threads until one fails: a crew of fewer still works, a crew of none does not. */
 static void start(struct crew *c, unsigned threads)
 {
-	/* Signals belong to the control loop. */
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (c->started < threads &&
-	    pthread_create(&c->threads[c->started], NULL, thread_main, c) == 0)
+	while (c->started < threads && thread_start(&c->threads[c->started], thread_main, c))
 		c->started++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 struct crew *crew_new(const char *name, unsigned threads, unsigned queue)

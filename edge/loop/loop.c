@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/loop/loop.h"
 
-#include <signal.h>
-
+#include "edge/base/thread.h"
 #include "edge/http/date.h"
 
 /* Rounds of letters that post letters, in one go: then I/O gets its turn. */
@@ -151,17 +150,12 @@ static void *thread_main(void *arg)
 
 enum err loop_spawn(struct loop *loop, loop_start_f *start, void *arg)
 {
-	/* Signals belong to the control loop: threads of ours start with all of them blocked. */
-	sigset_t all, before;
-	sigfillset(&all);
 	struct spawn *spawn = must_alloc(sizeof(*spawn));
 	*spawn = (struct spawn){ loop, start, arg };
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int failed = pthread_create(&loop->thread, NULL, thread_main, spawn);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (failed)
-		free(spawn);
-	return failed ? ERR_SYSTEM : ERR_NONE;
+	if (thread_start(&loop->thread, thread_main, spawn))
+		return ERR_NONE;
+	free(spawn);
+	return ERR_SYSTEM;
 }
 
 void loop_stop(struct loop *loop)

@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "edge/base/log.h"
+#include "edge/base/thread.h"
 
 enum {
 	GATHER_MS = 50,
@@ -362,17 +362,12 @@ static void *writer_main(void *arg)
 
 /* ---- life ---- */
 
-/* Signals belong to the control loop; SIGPIPE must not reach the writer either. */
-static int start_writer(struct access_log *log)
+static bool start_writer(struct access_log *log)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int failed = pthread_create(&log->thread, NULL, writer_main, log);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!failed)
+	bool is_started = thread_start(&log->thread, writer_main, log);
+	if (is_started)
 		pthread_setname_np(log->thread, "access");
-	return failed;
+	return is_started;
 }
 
 static void access_free(struct access_log *log)
@@ -394,18 +389,14 @@ struct access_log *access_open(const char *target, enum access_format format, ui
 	if (strcmp(target, "-") != 0)
 		log->target = slice_to_str(slice_str(target));
 	lock_init(&log->lock);
-	pthread_condattr_t by_mono;
-	pthread_condattr_init(&by_mono);
-	pthread_condattr_setclock(&by_mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&log->change, &by_mono);
-	pthread_condattr_destroy(&by_mono);
+	cond_init_mono(&log->change);
 	buf_init(&log->pending, (size_t)queue_bytes);
 	buf_init(&log->writing, (size_t)queue_bytes);
 	log->fd = open_target(log->target);
 	int failed = log->fd < 0 ? errno : 0;
 	log->chunk = chunk_of(log->fd);
-	if (!failed)
-		failed = start_writer(log);
+	if (!failed && !start_writer(log))
+		failed = EAGAIN;
 	if (!failed)
 		return log;
 	access_free(log);
