@@ -4,7 +4,8 @@
  * files of the body log go. First the ledger's low mark is raised, so that nobody begins to read
  * from them; a moment later they are deleted, and their space is free at once. Those that somebody
  * still reads from (lease.h) stay until he is done, an eighth of the budget at most, and others
- * go for them. Records of what went are dropped by the next compactions.
+ * go for them, but nothing that a tenant has guaranteed. Records of what went are dropped by the
+ * next compactions.
  *
  * The size is a bound, not an aim: the budget of tables is less by all that may be on the disk
  * beside those that are counted. See sizes.c for what that is. thread: the writer, all of it.
