@@ -48,6 +48,8 @@ bool lease_take(struct lease *lease, struct spool *s, uint64_t at, uint64_t end)
 
 void lease_move(struct lease *lease, uint64_t at)
 {
+	if (!lease->spool)
+		return;
 	atomic_store_explicit(&lease->at, at, memory_order_relaxed);
 	atomic_store_explicit(&lease->moved_us, mono_now().us, memory_order_relaxed);
 }

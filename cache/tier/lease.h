@@ -32,9 +32,10 @@ void leases_fini(struct leases *);
 /* Takes one on the bytes of a body from `at` up to `end`. False: a part of them was evicted, and
  * nothing is held. own: lease_drop, before the spool goes. Inside the gate. thread: any. */
 bool lease_take(struct lease *, struct spool *, uint64_t at, uint64_t end);
-/* What is before `at` is not needed any more. thread: the one that reads. */
+/* What is before `at` is not needed any more. Accepts one that was never taken, all zero. thread: the
+ * one that reads. */
 void lease_move(struct lease *, uint64_t at);
-/* Accepts one that is not held. thread: any. */
+/* Accepts one that is not held, as that. thread: any. */
 void lease_drop(struct lease *);
 
 /* What was needed at one moment, to be asked of many files. */

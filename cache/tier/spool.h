@@ -3,8 +3,8 @@
  * A spool is a body that is only on disk: too large for RAM, or read from there for one reader.
  * While it comes from the origin the writer lengthens it chunk by chunk (writer_spool), and whoever
  * comes too late to follow the flow in RAM reads what is written already and waits for the rest.
- * One that is whole stays as it is; its chunks may be evicted at any moment, which a reader
- * notices.
+ * One that is whole stays as it is; its chunks may be evicted at any moment when nobody holds a
+ * lease on them (lease.h), which a reader notices.
  *
  *	chunks    all of CHUNK_BYTES but the last
  *	extents   where they are in the log: runs of ids, ascending, as other bodies are written

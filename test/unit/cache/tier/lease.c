@@ -5,12 +5,28 @@
 
 static struct store store;
 
-static struct spool *spool_of_runs(void)
+/* A body on its way, of which nothing is there yet. */
+static struct spool *open_empty(uint64_t low)
 {
-	struct spool *s = spool_new(&store, FLOW_LENGTH_UNKNOWN);
+	store.ledger.log_count = 1;
+	store.ledger.logs[0].low = low;
+	leases_init(&store.leases);
+	return spool_new(&store, FLOW_LENGTH_UNKNOWN);
+}
+
+/* Of two runs: ids 100 to 103, 200 and 201. */
+static struct spool *open_runs(uint64_t low)
+{
+	struct spool *s = open_empty(low);
 	CU_ASSERT_EQUAL(spool_grow(s, 100, 4, 4 * CHUNK_BYTES), ERR_NONE);
 	CU_ASSERT_EQUAL(spool_grow(s, 200, 2, CHUNK_BYTES + 5), ERR_NONE);
 	return s;
+}
+
+static void close_all(struct spool *s)
+{
+	spool_unref(&s);
+	leases_fini(&store.leases);
 }
 
 static bool need(uint64_t first, uint64_t last)
@@ -26,19 +42,13 @@ static bool are_none(void)
 	return list_empty(&store.leases.held);
 }
 
-static void open_all(uint64_t low)
-{
-	store.ledger.log_count = 1;
-	leases_init(&store.leases);
-	store.ledger.logs[0].low = low;
-}
-
 /* Only what is left to read is needed, and nothing of others between. */
 static void test_needs(void)
 {
-	open_all(0);
-	struct spool *s = spool_of_runs();
-	struct lease lease;
+	struct spool *s = open_runs(0);
+	struct lease lease = { 0 };
+	lease_move(&lease, 1);
+	lease_drop(&lease);
 	CU_ASSERT(are_none());
 	CU_ASSERT(lease_take(&lease, s, 0, UINT64_MAX));
 	CU_ASSERT_FALSE(are_none());
@@ -53,14 +63,12 @@ static void test_needs(void)
 	lease_drop(&lease);
 	CU_ASSERT_FALSE(need(0, UINT64_MAX));
 	lease_drop(&lease);
-	spool_unref(&s);
-	leases_fini(&store.leases);
+	close_all(s);
 }
 
 static void test_a_part(void)
 {
-	open_all(0);
-	struct spool *s = spool_of_runs();
+	struct spool *s = open_runs(0);
 	struct lease one, other;
 	CU_ASSERT(lease_take(&one, s, CHUNK_BYTES + 1, 2 * CHUNK_BYTES));
 	CU_ASSERT(need(101, 101));
@@ -71,15 +79,13 @@ static void test_a_part(void)
 	lease_drop(&one);
 	CU_ASSERT_FALSE(need(101, 102));
 	lease_drop(&other);
-	spool_unref(&s);
-	leases_fini(&store.leases);
+	close_all(s);
 }
 
 /* What was evicted already is no longer kept for anybody. */
 static void test_refused(void)
 {
-	open_all(102);
-	struct spool *s = spool_of_runs();
+	struct spool *s = open_runs(102);
 	struct lease lease;
 	CU_ASSERT_FALSE(lease_take(&lease, s, 0, UINT64_MAX));
 	CU_ASSERT_FALSE(lease_take(&lease, s, 2 * CHUNK_BYTES - 1, UINT64_MAX));
@@ -95,15 +101,13 @@ static void test_refused(void)
 	CU_ASSERT_FALSE(need(0, UINT64_MAX));
 	CU_ASSERT_EQUAL(spool_grow(s, 205, 1, CHUNK_BYTES), ERR_NONE);
 	lease_drop(&lease);
-	spool_unref(&s);
-	leases_fini(&store.leases);
+	close_all(s);
 }
 
 /* Who does not come to his next chunk is not waited for; when he does, he is again. */
 static void test_patience(void)
 {
-	open_all(0);
-	struct spool *s = spool_of_runs();
+	struct spool *s = open_runs(0);
 	struct lease lease;
 	CU_ASSERT(lease_take(&lease, s, 0, UINT64_MAX));
 	lease.moved_us -= 59 * 1000 * 1000;
@@ -113,17 +117,15 @@ static void test_patience(void)
 	lease_move(&lease, CHUNK_BYTES);
 	CU_ASSERT(need(0, UINT64_MAX));
 	lease_drop(&lease);
-	spool_unref(&s);
-	leases_fini(&store.leases);
+	close_all(s);
 }
 
 /* Against the same asked chunk by chunk. */
 static void test_model(void)
 {
 	enum { CHUNKS = 40 };
-	open_all(0);
 	uint64_t ids[CHUNKS], next = 10;
-	struct spool *s = spool_new(&store, FLOW_LENGTH_UNKNOWN);
+	struct spool *s = open_empty(0);
 	for (unsigned n = 0; n < CHUNKS; n++) {
 		next += n * 7 % 3;
 		ids[n] = next++;
@@ -145,8 +147,7 @@ static void test_model(void)
 			lease_drop(&lease);
 		}
 	CU_ASSERT_EQUAL(wrong, 0);
-	spool_unref(&s);
-	leases_fini(&store.leases);
+	close_all(s);
 }
 
 int main(void)
