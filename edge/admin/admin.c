@@ -319,9 +319,10 @@ enum err admin_start(struct admin *admin, struct loop *loop, const struct admin_
 	*admin = (struct admin){ .options = *options, .access = options->access };
 	list_init(&admin->errands);
 	admin->repeats = repeats_new();
-	enum err failed = admin->repeats ? tls_local_init(&admin->tls) : ERR_NO_MEMORY;
+	/* Whatever fails, the front is there: admin_stop closes its guests. */
+	enum err failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
 	if (failed == ERR_NONE)
-		failed = front_init(&admin->front, loop, &events, admin, &admin->connections);
+		failed = admin->repeats ? tls_local_init(&admin->tls) : ERR_NO_MEMORY;
 	if (failed != ERR_NONE)
 		return failed;
 	front_set_limits(&admin->front, &limits);

@@ -104,8 +104,8 @@ struct admin {
 
 /*
  * Opens the listener and takes connections from the loop's next round on. A socket file that nobody
- * listens on any more is replaced. own: admin_stop, also after a failure. fail: ERR_CONF,
- * ERR_SYSTEM with a line for people in `why`; ERR_NO_MEMORY.
+ * listens on any more is replaced. own: admin_stop and admin_fini, also after a failure. fail:
+ * ERR_CONF, ERR_SYSTEM with a line for people in `why`; ERR_NO_MEMORY.
  */
 enum err admin_start(struct admin *, struct loop *, const struct admin_options *, char *why,
     size_t why_room) ON_LOOP;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/admin/hold.h"
 
+#include "cache/rule/json_path.h"
 #include "edge/http/target.h"
 
 enum { URL_BYTES = 64 * 1024 };
@@ -40,7 +41,9 @@ static enum err begin(
     struct hold *h, struct admin *admin, const struct order_gate *gate, struct arena *arena) ON_LOOP
 {
 	struct request r;
-	if (!read_url(gate->url, arena, &r) || (gate->json.len && !probe_is_path(gate->json)))
+	struct json_path path;
+	if (!read_url(gate->url, arena, &r) ||
+	    (gate->json.len && !json_path_parse(gate->json, &path)))
 		return ERR_BAD_TARGET;
 	const struct origin_options *options = make_origin(h, admin, &r);
 	if (!options || !h->origin)

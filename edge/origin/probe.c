@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/origin/probe.h"
 
-#include <jansson.h>
-
+#include "cache/rule/json_path.h"
 #include "edge/origin/exchange.h"
 
 enum { VALUE_SHOWN = 128, NUMBER_BYTES = 32, NUMBER_DIGITS = 15 };
@@ -110,48 +109,10 @@ static enum sight judge_field(struct spot *s, const struct response *response)
 	return sight;
 }
 
-/* Takes the next step of a path: a name, or else a place in an array. */
-static bool take_step(struct slice *path, struct slice *ret_name, uint64_t *ret_place)
-{
-	*ret_name = SLICE_NONE;
-	if (slice_take_char(path, '[')) {
-		bool is_closed = slice_find(*path, ']') < path->len;
-		return slice_to_u64(slice_take_until(path, ']'), ret_place) && is_closed;
-	}
-	if (!slice_take_char(path, '.'))
-		return false;
-	*ret_name = slice_first(*path, min_size(slice_find(*path, '.'), slice_find(*path, '[')));
-	*path = slice_from(*path, ret_name->len);
-	return ret_name->len > 0;
-}
-
-bool probe_is_path(struct slice path)
-{
-	struct slice name;
-	uint64_t place;
-	bool is_path = slice_take_char(&path, '$');
-	while (is_path && path.len > 0)
-		is_path = take_step(&path, &name, &place);
-	return is_path;
-}
-
-/* What a path leads to; NULL = nothing. */
-static const json_t *follow(const json_t *at, struct slice path)
-{
-	struct slice name;
-	uint64_t place = 0;
-	(void)slice_take_char(&path, '$');
-	while (at && path.len > 0 && take_step(&path, &name, &place))
-		at = name.len ? json_object_getn(at, name.at, name.len) : json_array_get(at, place);
-	return at;
-}
-
 static enum sight judge_value(struct spot *s, const json_t *value)
 {
 	char number[NUMBER_BYTES] = "";
 	struct slice path = s->probe->spec.json;
-	if (!value)
-		return lack(s, path, "body");
 	switch (json_typeof(value)) {
 	case JSON_STRING:
 		return judge(
@@ -170,6 +131,30 @@ static enum sight judge_value(struct spot *s, const json_t *value)
 	}
 	note(s, "%.*s: an object or an array", (int)min_size(path.len, VALUE_SHOWN), path.at);
 	return SIGHT_OTHER;
+}
+
+struct look {
+	struct spot *spot;
+	bool found;
+	enum sight sight;
+};
+
+static bool on_found(void *ctx, json_t *value)
+{
+	struct look *l = ctx;
+	l->found = true;
+	l->sight = judge_value(l->spot, value);
+	return l->sight == SIGHT_WANTED;
+}
+
+/* Every value that the path finds must be as wanted; the first that is not is told. */
+static enum sight judge_values(struct spot *s, json_t *root)
+{
+	struct look look = { s, false, SIGHT_OTHER };
+	struct json_path path;
+	if (json_path_parse(s->probe->spec.json, &path))
+		(void)json_path_walk(&path, root, on_found, &look);
+	return look.found ? look.sight : lack(s, s->probe->spec.json, "body");
 }
 
 /* For jansson, which asks for bytes. */
@@ -197,7 +182,7 @@ static enum sight judge_body(struct spot *s)
 		note(s, "the body is not JSON: line %d: %s", error.line, error.text);
 		return SIGHT_FAULT;
 	}
-	enum sight sight = judge_value(s, follow(root, s->probe->spec.json));
+	enum sight sight = judge_values(s, root);
 	json_decref(root);
 	return sight;
 }
@@ -501,9 +486,10 @@ static bool is_target(const struct probe_spec *spec)
 
 enum err probe_start(struct origin *o, const struct probe_spec *spec, struct probe **ret_probe)
 {
+	struct json_path path;
 	if (o->endpoint_count == 0)
 		return ERR_NO_ORIGIN;
-	if (spec->field.len == 0 && !probe_is_path(spec->json))
+	if (spec->field.len == 0 && !json_path_parse(spec->json, &path))
 		return ERR_BAD_REQUEST;
 	if (!is_target(spec))
 		return ERR_BAD_TARGET;

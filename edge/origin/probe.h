@@ -53,7 +53,7 @@ struct probe_spec {
 	struct slice query;
 	bool has_query;
 	struct slice field;  /* the response field that shows it; empty = `json` does */
-	struct slice json;   /* where in the body, as probe_is_path has it */
+	struct slice json;   /* where in the body: cache/rule/json_path.h */
 	struct slice equals; /* what is wanted */
 	int64_t timeout_ms;  /* not negative */
 	int64_t interval_ms; /* 0 = PROBE_INTERVAL_MS */
@@ -73,6 +73,3 @@ struct probe_spec {
 enum err probe_start(struct origin *, const struct probe_spec *, struct probe **ret_probe) ON_LOOP;
 /* Gives it up, also from within on_end: on_end comes no more. Accepts NULL; nulls it. */
 void probe_cancel(struct probe **) ON_LOOP;
-
-/* A path into JSON: "$", then any number of ".name" and "[n]". */
-bool probe_is_path(struct slice);

@@ -264,12 +264,14 @@ static void test_socket(void)
 	CU_ASSERT_EQUAL(failed, ERR_SYSTEM);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "Address already in use"));
 	admin_stop(&second);
+	admin_fini(&second);
 	CU_ASSERT_EQUAL(stat(path, &is), 0);
 	options.address = SL("nonsense");
 	failed = admin_start(&second, &house.loop, &options, why, sizeof(why));
 	CU_ASSERT_EQUAL(failed, ERR_CONF);
 	CU_ASSERT_STRING_EQUAL(why, "nonsense: not [https://]HOST:PORT or unix:PATH");
 	admin_stop(&second);
+	admin_fini(&second);
 }
 
 static int open_house(void)

@@ -296,7 +296,7 @@ static void test_values(void)
 	} values[] = {
 		{ "42", "$", "42" },
 		{ "[1,[2,-3]]", "$[1][1]", "-3" },
-		{ "{\"a\":{\"b c\":1.25}}", "$.a.b c", "1.25" },
+		{ "{\"a\":{\"b c\":1.25}}", "$.a['b c']", "1.25" },
 		{ "{\"a\":0.1}", "$.a", "0.1" },
 		{ "{\"a\":[true,false,null]}", "$.a[0]", "true" },
 		{ "{\"a\":[true,false,null]}", "$.a[1]", "false" },
@@ -359,15 +359,32 @@ static void test_endless_body(void)
 	close_all();
 }
 
-static void test_paths(void)
+/* A path may lead to many values, or to none. */
+static void test_many_values(void)
 {
-	static const char *const good[] = { "$", "$.a", "$.a.b", "$[0]", "$.a[10].b[2][3]" };
-	static const char *const bad[] = { "", "a", "$a", "$.", "$..a", "$.a.", "$[", "$[]", "$[x]",
-		"$[-1]", "$[1", "$[1]a", "$[*]", "$.[1]", ".a" };
-	for (size_t i = 0; i < COUNT_OF(good); i++)
-		CU_ASSERT(probe_is_path(slice_str(good[i])));
-	for (size_t i = 0; i < COUNT_OF(bad); i++)
-		CU_ASSERT_FALSE(probe_is_path(slice_str(bad[i])));
+	static const struct {
+		const char *json;
+		bool is_wanted;
+		const char *told;
+	} bodies[] = {
+		{ "[{\"v\":42},{\"v\":\"42\"}]", true, "1/1\n0: $[*].v: 42\n" },
+		{ "[{\"v\":42},{\"v\":41},{\"v\":42}]", false, "0/1\n0: $[*].v: 41\n" },
+		{ "[{\"v\":{}}]", false, "0/1\n0: $[*].v: an object or an array\n" },
+		{ "[{\"w\":42}]", false, "0/1\n0: no $[*].v in the body\n" },
+		{ "[]", false, "0/1\n0: no $[*].v in the body\n" },
+	};
+	role_loop();
+	for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+		char answer[256];
+		snprintf(answer, sizeof(answer), "HTTP/1.0 200 OK\r\n\r\n%s", bodies[i].json);
+		open_all(PLAY(ACCEPT, HEAR, SAY(answer), SHUT), NULL);
+		spec.field = SLICE_NONE;
+		spec.json = SL("$[*].v");
+		spec.timeout_ms = bodies[i].is_wanted ? 1000 : 350;
+		run();
+		check(bodies[i].is_wanted, bodies[i].told);
+		close_all();
+	}
 }
 
 /* ---- names ---- */
@@ -550,7 +567,7 @@ int main(void)
 		{ "values", test_values },
 		{ "large body", test_large_body },
 		{ "endless body", test_endless_body },
-		{ "paths", test_paths },
+		{ "many values", test_many_values },
 		{ "name", test_name },
 		{ "unknown name", test_unknown_name },
 		{ "addresses change", test_addresses_change },
