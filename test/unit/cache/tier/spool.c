@@ -101,7 +101,7 @@ static void test_stopping_alone(void)
 {
 	struct flow_reader from;
 	struct spool *s = spool_new(NULL, FLOW_LENGTH_UNKNOWN);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	must(s != NULL);
 	struct flow *body = flow_new(FLOW_LENGTH_UNKNOWN, 0, CHUNK_BYTES);
 	CU_ASSERT_FATAL(flow_attach(&from, body, 0, NULL));
 	spool_stop(s, &from);
