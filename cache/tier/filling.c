@@ -33,18 +33,18 @@ void filling_free(struct filling **filling)
 	free(f);
 }
 
-/* Whether those who read what is on disk must come nearer first. */
+/* Whether one of those who read what is on disk must come nearer first: nobody follows in RAM. */
 static bool is_too_far_ahead(struct filling *f)
 {
 	uint64_t left = f->largest - min_u64(f->largest, f->from.offset);
-	return f->from.flow->length == FLOW_LENGTH_UNKNOWN &&
+	return f->from.flow->length == FLOW_LENGTH_UNKNOWN && flow_is_alone(&f->from) &&
 	    spool_is_ahead(f->spool, max_u64(left, LEAST_AHEAD_BYTES), f->bell);
 }
 
 void filling_await(struct filling *f)
 {
 	atomic_store_explicit(&f->is_awaited, true, memory_order_release);
-	/* Who waits for readers is told only of the end by the flow. */
+	/* Who waits for a reader is told only of the end by the flow. */
 	uint64_t wanted = is_too_far_ahead(f) ? UINT64_MAX - f->from.offset : CHUNK_BYTES;
 	if (!flow_wait_bell(&f->from, f->bell, wanted))
 		f->bell->ring(f->bell);

@@ -5,8 +5,9 @@
  * the spool. The writer asks it what to write next, and tells it what became of that.
  *
  * A body of unknown length may turn out to be larger than may be stored. Then it goes on in RAM
- * only, and waits for those who read what is on disk. So that this is no long wait, the nearer it
- * comes to that size, the less it is ahead of them.
+ * only, and waits for those who read what is on disk. So that this is no long wait, in which an
+ * origin would lose patience, the nearer it comes to that size, the less it is ahead of the first
+ * of its readers. He waits for nobody.
  *
  *	filling_begin  ->  (filling_await, rung; filling_next; filling_end_part)*  ->  filling_free
  */

@@ -119,12 +119,21 @@ static bool bring_next(struct pump *p, enum err *ret_err) ON_WORKER
 	return true;
 }
 
+/* A part that ends before its body does has none. */
+static struct slice trailers(const struct pump *p)
+{
+	const struct flow *rest = p->rest.flow;
+	if (rest)
+		return flow_state(rest) == FLOW_COMPLETE ? rest->trailers : SLICE_NONE;
+	return spool_state(p->spool) == FLOW_COMPLETE ? p->spool->trailers : SLICE_NONE;
+}
+
 static void end(struct pump *p, enum err err)
 {
 	if (err)
 		flow_fail(p->into, err);
 	else
-		flow_finish(p->into, p->rest.flow ? p->rest.flow->trailers : p->spool->trailers);
+		flow_finish(p->into, trailers(p));
 	pump_free(p);
 }
 

@@ -81,13 +81,13 @@ static void ring_locked(struct spool *s)
 	}
 }
 
-/* What is on disk and the slowest reader has not come to. */
+/* What is on disk and no reader has come to. One that came from RAM may be in front of it. */
 static uint64_t ahead_locked(const struct spool *s)
 {
-	uint64_t slowest = s->filled;
+	uint64_t nearest = list_empty(&s->readers) ? s->filled : 0;
 	LIST_EACH (link, &s->readers)
-		slowest = min_u64(slowest, LIST_OF(link, struct spool_reader, link)->at);
-	return s->filled - slowest;
+		nearest = max_u64(nearest, LIST_OF(link, struct spool_reader, link)->at);
+	return s->filled - min_u64(s->filled, nearest);
 }
 
 static void release_locked(struct spool *s)
@@ -190,6 +190,9 @@ void spool_stop(struct spool *s, struct flow_reader *from)
 {
 	lock_take(&s->lock);
 	must(from->offset == s->filled);
+	LIST_EACH (link, &s->readers)
+		if (LIST_OF(link, struct spool_reader, link)->at + SPOOL_WAIT_BYTES < s->filled)
+			list_drop(link);
 	if (!list_empty(&s->readers))
 		flow_hand_over(&s->rest, from);
 	end_locked(s, FLOW_FAILED);
@@ -210,8 +213,10 @@ bool spool_enter(struct spool *s, struct spool_reader *r, uint64_t at)
 	bool enters = spool_state(s) != FLOW_FAILED || s->rest.flow;
 	r->at = at;
 	r->waits = false;
-	if (enters)
+	if (enters) {
 		list_append(&s->readers, &r->link);
+		release_locked(s);
+	}
 	lock_drop(&s->lock);
 	return enters;
 }
@@ -274,7 +279,8 @@ enum spool_look spool_find(
     struct spool *s, uint64_t at, struct spool_reader *reader, uint64_t *ret_id)
 {
 	lock_take(&s->lock);
-	enum spool_look look = look_locked(s, at, ret_id);
+	bool is_cut = reader && list_empty(&reader->link);
+	enum spool_look look = is_cut ? SPOOL_NEVER : look_locked(s, at, ret_id);
 	if (reader) {
 		reader->at = at;
 		reader->waits = look == SPOOL_LATER;

@@ -6,7 +6,8 @@
  * One that is whole stays as it is; its chunks may be evicted at any moment when nobody holds a
  * lease on them (lease.h), which a reader notices. One that turns out to be larger than may be
  * stored is stopped: its readers go on from the flow in RAM, which keeps for them what comes behind
- * the last byte on disk, and nobody finds it any more.
+ * the last byte on disk, and nobody finds it any more. Who is far behind then is cut: all others
+ * would wait for him.
  *
  *	chunks    all of CHUNK_BYTES but the last
  *	extents   where they are in the log: runs of ids, ascending, as other bodies are written
@@ -20,6 +21,8 @@
 #include "cache/tier/record.h"
 
 struct store;
+
+enum { SPOOL_WAIT_BYTES = 32 * 1024 * 1024 };
 
 /* Someone who reads on from where he is. */
 struct spool_reader {
@@ -46,7 +49,7 @@ struct spool {
 	struct list readers;
 	struct flow_reader
 	    rest;          /* at `filled`, of a spool that was stopped, while one may need it */
-	struct bell *hold; /* the writer's: rung once the slowest reader is that near */
+	struct bell *hold; /* the writer's: rung once a reader is that near */
 	uint64_t hold_bytes;
 };
 
@@ -62,13 +65,14 @@ enum err spool_grow(struct spool *, uint64_t first, uint32_t chunks, uint64_t by
 /* All of it is on disk. trailers: copied. fail: ERR_ORIGIN_TRUNCATED when that is less than was
  * announced, ERR_NO_MEMORY: it has failed then. thread: writer. */
 enum err spool_finish(struct spool *, struct slice trailers);
-/* No more will come to the disk: readers go on from the flow, where `from` stands at the byte behind
- * the last on disk. Takes it over while somebody reads here. thread: writer. */
+/* No more will come to the disk: readers who are no more than SPOOL_WAIT_BYTES behind go on from the
+ * flow, where `from` stands at the byte behind the last on disk. Takes it over while there are
+ * such. thread: writer. */
 void spool_stop(struct spool *, struct flow_reader *from);
 /* No more will come: what was read must not be taken for the whole. thread: any. */
 void spool_fail(struct spool *);
-/* Whether what is on disk is more than so many bytes ahead of the slowest reader. If so the bell
- * will be rung when it is not any more. thread: writer. */
+/* Whether what is on disk is more than so many bytes ahead of all readers. If so the bell will be
+ * rung when it is not any more. thread: writer. */
 bool spool_is_ahead(struct spool *, uint64_t bytes, struct bell *);
 /* It will not be rung any more. thread: writer. */
 void spool_release(struct spool *);

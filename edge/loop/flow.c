@@ -356,6 +356,15 @@ void flow_attach_beside(struct flow_reader *r, const struct flow_reader *other)
 	lock_drop(lock_of(f));
 }
 
+bool flow_is_alone(const struct flow_reader *r)
+{
+	struct flow *f = r->flow;
+	lock_take(lock_of(f));
+	bool is_alone = r->is_listed && r->link.next == r->link.prev;
+	lock_drop(lock_of(f));
+	return is_alone;
+}
+
 void flow_hand_over(struct flow_reader *to, struct flow_reader *from)
 {
 	struct flow *f = from->flow;

@@ -121,6 +121,8 @@ bool flow_outgrew(const struct flow *);
 bool flow_attach(struct flow_reader *, struct flow *, uint64_t offset, struct loop *home);
 /* Attaches where another reader of a body that outgrew its keep stands, and stays for now. */
 void flow_attach_beside(struct flow_reader *, const struct flow_reader *other);
+/* Whether no other reader follows a body that is still on its way. */
+bool flow_is_alone(const struct flow_reader *);
 /* Makes `to` the reader that `from` was; that one is detached, and nobody told that it waits. */
 void flow_hand_over(struct flow_reader *to, struct flow_reader *from);
 void flow_detach(struct flow_reader *);

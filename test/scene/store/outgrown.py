@@ -1,7 +1,7 @@
 #!/usr/bin/env -S PYTHONPATH=test/scene/lib python3
 # SPDX-License-Identifier: Apache-2.0
-"""A body that does not say how long it will be, and turns out to be larger than may be stored: those
-who get it from the disk go on from RAM, at whatever speed, to its end. It is not kept."""
+"""A body that does not say how long it will be, and turns out to be larger than may be stored:
+those who get it from the disk go on from RAM, at whatever speed, to its end. It is not kept."""
 
 import threading
 import time
@@ -112,7 +112,7 @@ def test_end_meanwhile():
 
 
 def test_many():
-    """All at once, who comes later, and parts of it from both sides of the end of what is stored."""
+    """All at once, and who comes later."""
     with Origin(START + chunked(*PARTS)) as origin, store(origin) as larder:
         readers = Readers()
         for pause in (0.0003, 0.0001, 0):
@@ -123,6 +123,20 @@ def test_many():
         for got in readers.join():
             equal_body(got)
         equal(larder.metric("store_writes_total", kind="object"), 0)
+
+
+def test_nobody_is_waited_for():
+    """Beside one who has stopped, a quick one comes to the end of a body that fits, but just."""
+    parts = PARTS[: MOST // 100_000]
+    body = b"".join(parts)
+    with Origin(START + chunked(*parts)) as origin, store(origin) as larder:
+        with ask(larder, pause=0.0001) as stopped:
+            got = stopped.read_head()
+            readers = Readers()
+            readers.add(ask(larder))
+            check(readers.join()[0].body == body, "other bytes")
+            eventually(lambda: larder.metric("store_writes_total", kind="object") == 1, "not kept")
+            check(stopped.read_body(got, "close").body == body, "other bytes")
 
 
 def test_cut():

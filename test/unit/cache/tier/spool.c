@@ -112,32 +112,57 @@ static void test_stopping_alone(void)
 	spool_unref(&s);
 }
 
-/* The writer is told when the slowest has come near, or has gone. */
+/* The writer is told when the first of all has come near, or all have gone. */
 static void test_ahead(void)
 {
 	struct spool_reader slow = { .bell = &bell };
 	struct bell held = { on_bell };
 	struct spool *s = spool_new(NULL, FLOW_LENGTH_UNKNOWN);
-	CU_ASSERT(spool_enter(s, &reader, 0));
-	CU_ASSERT(spool_enter(s, &slow, 0));
 	CU_ASSERT_EQUAL(spool_grow(s, 100, 4, 4 * CHUNK_BYTES), ERR_NONE);
 	rung = 0;
+	CU_ASSERT_FALSE(spool_is_ahead(s, 0, &held));
+	CU_ASSERT(spool_enter(s, &reader, 0));
+	CU_ASSERT(spool_enter(s, &slow, 0));
 	CU_ASSERT_FALSE(spool_is_ahead(s, 4 * CHUNK_BYTES, &held));
 	CU_ASSERT(spool_is_ahead(s, 2 * CHUNK_BYTES, &held));
-	CU_ASSERT_EQUAL(look(s, 3 * CHUNK_BYTES), SPOOL_THERE);
+	CU_ASSERT_EQUAL(look(s, CHUNK_BYTES), SPOOL_THERE);
 	CU_ASSERT_EQUAL(rung, 0);
-	spool_leave(s, &slow);
+	CU_ASSERT_EQUAL(look(s, 2 * CHUNK_BYTES), SPOOL_THERE);
 	CU_ASSERT_EQUAL(rung, 1);
-	CU_ASSERT(spool_enter(s, &slow, 0));
-	CU_ASSERT(spool_is_ahead(s, 2 * CHUNK_BYTES, &held));
-	uint64_t id;
-	CU_ASSERT_EQUAL(spool_find(s, 2 * CHUNK_BYTES, &slow, &id), SPOOL_THERE);
+	CU_ASSERT(spool_is_ahead(s, CHUNK_BYTES, &held));
+	spool_leave(s, &reader);
+	CU_ASSERT_EQUAL(rung, 1);
+	spool_leave(s, &slow);
 	CU_ASSERT_EQUAL(rung, 2);
+	CU_ASSERT(spool_enter(s, &slow, 0));
 	CU_ASSERT(spool_is_ahead(s, CHUNK_BYTES, &held));
 	spool_release(s);
 	spool_leave(s, &slow);
-	spool_leave(s, &reader);
 	CU_ASSERT_EQUAL(rung, 2);
+	spool_unref(&s);
+}
+
+/* Who is far behind when it stops is not waited for. */
+static void test_far_behind(void)
+{
+	enum { CHUNKS = SPOOL_WAIT_BYTES / CHUNK_BYTES + 1 };
+	struct spool_reader slow = { .bell = &bell };
+	struct flow_reader from, rest;
+	uint64_t id;
+	struct spool *s = spool_new(NULL, FLOW_LENGTH_UNKNOWN);
+	struct flow *body = flow_new_part(CHUNKS * (uint64_t)CHUNK_BYTES, UINT64_MAX, CHUNK_BYTES);
+	CU_ASSERT_FATAL(flow_attach(&from, body, CHUNKS * (uint64_t)CHUNK_BYTES, NULL));
+	CU_ASSERT(spool_enter(s, &reader, CHUNK_BYTES));
+	CU_ASSERT(spool_enter(s, &slow, CHUNK_BYTES - 1));
+	CU_ASSERT_EQUAL(spool_grow(s, 100, CHUNKS, CHUNKS * (uint64_t)CHUNK_BYTES), ERR_NONE);
+	spool_stop(s, &from);
+	CU_ASSERT_EQUAL(spool_find(s, CHUNK_BYTES - 1, &slow, &id), SPOOL_NEVER);
+	spool_leave(s, &slow);
+	CU_ASSERT_EQUAL(look(s, CHUNK_BYTES), SPOOL_THERE);
+	CU_ASSERT_EQUAL(look(s, CHUNKS * (uint64_t)CHUNK_BYTES), SPOOL_REST);
+	spool_cross(s, &reader, &rest);
+	flow_detach(&rest);
+	flow_unref(&body);
 	spool_unref(&s);
 }
 
@@ -167,6 +192,7 @@ int main(void)
 		{ "stopping", test_stopping },
 		{ "stopping alone", test_stopping_alone },
 		{ "ahead of readers", test_ahead },
+		{ "far behind", test_far_behind },
 		{ "in runs", test_runs },
 		CU_TEST_INFO_NULL,
 	};
