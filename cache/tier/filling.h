@@ -4,6 +4,11 @@
  * comes: the flow's reader that never leaves, while others that are slower are told to read on from
  * the spool. The writer asks it what to write next, and tells it what became of that.
  *
+ * A body of unknown length may turn out to be larger than may be stored. Then it goes on in RAM
+ * only, and waits for those who read what is on disk. So that this is no long wait, in which an
+ * origin would lose patience, the nearer it comes to that size, the less it is ahead of the first
+ * of its readers. He waits for nobody.
+ *
  *	filling_begin  ->  (filling_await, rung; filling_next; filling_end_part)*  ->  filling_free
  */
 #pragma once
@@ -15,11 +20,13 @@ struct filling {
 	struct spool *spool; /* counted */
 	struct bell *bell;
 	uint64_t largest;
+	_Atomic bool is_awaited; /* any thread: no bell has rung yet */
 	/* writer */
 	struct flow_reader from;
 	uint64_t bytes; /* of the part under way */
 	bool is_last;   /* it is the last one */
-	bool is_over;   /* the body failed, or is too large */
+	bool is_broken; /* the body failed */
+	bool is_large;  /* it is too large */
 };
 
 /* Attaches to an object's body, and gives the object its spool. bell: rung when there is more to
@@ -27,8 +34,10 @@ struct filling {
 struct filling *filling_begin(struct store *, struct object *, uint64_t largest, struct bell *bell);
 void filling_free(struct filling **);
 
-/* Rings, now or later, once there is a part to take. */
+/* Rings, now or later, once there may be a part to take. */
 void filling_await(struct filling *);
+/* Whoever rings asks this: two may, and the first one counts. thread: any. */
+bool filling_is_first_ring(struct filling *);
 /* How many bytes of `from` to write now, at most: whole chunks, and what is left at the end. */
 uint64_t filling_next(struct filling *, uint64_t most);
 

@@ -190,9 +190,14 @@ bool object_is_broken(const struct object *o)
 bool object_attach(const struct object *o, uint64_t first, uint64_t end, struct flow_reader *reader,
     struct loop *home)
 {
+	return (o->body && flow_attach(reader, o->body, first, home)) ||
+	    object_attach_disk(o, first, end, reader, home);
+}
+
+bool object_attach_disk(const struct object *o, uint64_t first, uint64_t end,
+    struct flow_reader *reader, struct loop *home)
+{
 	struct spool *spool = spool_of(o);
-	if (o->body && flow_attach(reader, o->body, first, home))
-		return true;
 	return spool && pump_start(spool, o->hash.lo, first, end, reader, home);
 }
 

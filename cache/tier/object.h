@@ -116,6 +116,9 @@ bool object_is_broken(const struct object *);
  */
 bool object_attach(
     const struct object *, uint64_t first, uint64_t end, struct flow_reader *, struct loop *home);
+/* The same, but from the disk only. */
+bool object_attach_disk(
+    const struct object *, uint64_t first, uint64_t end, struct flow_reader *, struct loop *home);
 /* Parses head into fields; slices point into the object. false when the arena is full. */
 bool object_fields(const struct object *, struct fields *ret_fields, struct arena *);
 /* Bytes in memory, overhead and body included (an unfinished body at its announced length). */

@@ -9,7 +9,7 @@ enum { WINDOW_BYTES = 2 * CHUNK_BYTES, PATIENCE_MS = 3000 };
 struct pump {
 	struct job job;
 	struct bell bell; /* rung when there is room, or a chunk */
-	struct spool_wait wait;
+	struct spool_reader place;
 	struct lease lease;
 	/* fixed */
 	struct spool *spool; /* counted */
@@ -18,11 +18,14 @@ struct pump {
 	uint64_t end;
 	/* the thread that has the job */
 	uint64_t at;
+	struct flow_reader rest; /* behind the last byte on disk, where a stopped spool ends */
 };
 
 static void pump_free(struct pump *p)
 {
 	lease_drop(&p->lease);
+	flow_detach(&p->rest);
+	spool_leave(p->spool, &p->place);
 	spool_unref(&p->spool);
 	flow_unref(&p->into);
 	free(p);
@@ -62,14 +65,67 @@ static enum err bring(struct pump *p, uint64_t id) ON_WORKER
 	return err;
 }
 
-/* Whether all that was asked for was brought. A body of unknown length ends where its spool
- * does. */
+/* Whether all that was asked for was brought. A body of unknown length ends where its spool does,
+ * or its flow. */
 static bool is_through(const struct pump *p)
 {
 	if (p->at == p->end)
 		return true;
+	if (p->rest.flow)
+		return flow_state(p->rest.flow) == FLOW_COMPLETE &&
+		    p->at == flow_filled(p->rest.flow);
 	return spool_state(p->spool) == FLOW_COMPLETE &&
 	    p->at == atomic_load_explicit(&p->spool->length, memory_order_relaxed);
+}
+
+/* Brings what is there of what is in RAM only. False: the bell will ring when there is more. */
+static bool bring_rest(struct pump *p, enum err *ret_err)
+{
+	struct iovec iov;
+	enum flow_state state;
+	/* A reader who came from RAM may have had some of it. */
+	uint64_t had = p->at - p->rest.offset;
+	uint64_t most = had > 0 ? had : min_u64(p->end - p->at, CHUNK_BYTES);
+	if (flow_peek(&p->rest, &iov, 1, most, &state) == 0) {
+		*ret_err = state == FLOW_FAILED ? p->rest.flow->failure : ERR_NONE;
+		return state != FLOW_FILLING || !flow_wait_bell(&p->rest, &p->bell, 1);
+	}
+	if (had == 0) {
+		*ret_err = flow_write(p->into, slice_of(iov.iov_base, iov.iov_len));
+		p->at += iov.iov_len;
+	}
+	flow_advance(&p->rest, iov.iov_len);
+	return true;
+}
+
+/* Brings the next chunk, or goes on to where it will be. False: the bell will ring when it is
+ * there. */
+static bool bring_next(struct pump *p, enum err *ret_err) ON_WORKER
+{
+	uint64_t id;
+	if (p->rest.flow)
+		return bring_rest(p, ret_err);
+	switch (spool_find(p->spool, p->at, &p->place, &id)) {
+	case SPOOL_THERE: *ret_err = bring(p, id); return true;
+	case SPOOL_LATER: return false;
+	case SPOOL_REST:
+		lease_drop(&p->lease);
+		spool_cross(p->spool, &p->place, &p->rest);
+		return true;
+	case SPOOL_NEVER: break;
+	}
+	/* The end may just have come. */
+	*ret_err = is_through(p) ? ERR_NONE : ERR_STORE_IO;
+	return true;
+}
+
+/* A part that ends before its body does has none. */
+static struct slice trailers(const struct pump *p)
+{
+	const struct flow *rest = p->rest.flow;
+	if (rest)
+		return flow_state(rest) == FLOW_COMPLETE ? rest->trailers : SLICE_NONE;
+	return spool_state(p->spool) == FLOW_COMPLETE ? p->spool->trailers : SLICE_NONE;
 }
 
 static void end(struct pump *p, enum err err)
@@ -77,7 +133,7 @@ static void end(struct pump *p, enum err err)
 	if (err)
 		flow_fail(p->into, err);
 	else
-		flow_finish(p->into, p->spool->trailers);
+		flow_finish(p->into, trailers(p));
 	pump_free(p);
 }
 
@@ -88,19 +144,9 @@ static void work(struct job *job)
 	role_worker();
 	struct pump *p = CONTAINER_OF(job, struct pump, job);
 	enum err err = ERR_NONE;
-	while (!err && !is_through(p)) {
-		uint64_t id;
-		if (flow_is_full_bell(p->into, &p->bell))
+	while (!err && !is_through(p))
+		if (flow_is_full_bell(p->into, &p->bell) || !bring_next(p, &err))
 			return;
-		switch (spool_find(p->spool, p->at, &p->wait, &id)) {
-		case SPOOL_THERE: err = bring(p, id); break;
-		case SPOOL_LATER: return;
-		case SPOOL_NEVER:
-			if (!is_through(p))
-				err = ERR_STORE_IO;
-			break;
-		}
-	}
 	end(p, err);
 }
 
@@ -123,13 +169,14 @@ bool pump_start(struct spool *spool, uint64_t owner, uint64_t first, uint64_t en
 	if (!p)
 		return false;
 	*p = (struct pump){ .job = { .work = work }, .bell = { on_bell }, .owner = owner };
-	p->wait.bell = &p->bell;
+	p->place.bell = &p->bell;
 	p->spool = spool_ref(spool);
 	p->at = first;
 	p->end = min_u64(end, length);
 	p->into = flow_new_part(first, p->end, WINDOW_BYTES);
 	/* Attached before anything is brought: a flow without a reader is given up. */
-	bool starts = p->into && take_lease(p) && flow_attach(reader, p->into, first, home);
+	bool starts = p->into && spool_enter(spool, &p->place, first) && take_lease(p) &&
+	    flow_attach(reader, p->into, first, home);
 	if (starts && crew_post(spool->store->readers, &p->job))
 		return true;
 	if (starts)

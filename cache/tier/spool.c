@@ -12,7 +12,7 @@ struct spool *spool_new(struct store *store, uint64_t length)
 		return NULL;
 	*s = (struct spool){ .refs = 1, .store = store, .state = FLOW_FILLING, .length = length };
 	lock_init(&s->lock);
-	list_init(&s->waits);
+	list_init(&s->readers);
 	return s;
 }
 
@@ -62,7 +62,7 @@ void spool_unref(struct spool **spool)
 	*spool = NULL;
 	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	must(list_empty(&s->waits));
+	must(list_empty(&s->readers) && !s->rest.flow);
 	lock_fini(&s->lock);
 	free(s->extents);
 	free((void *)(uintptr_t)s->trailers.at);
@@ -73,11 +73,47 @@ void spool_unref(struct spool **spool)
 
 static void ring_locked(struct spool *s)
 {
-	LIST_EACH (link, &s->waits) {
-		struct spool_wait *wait = LIST_OF(link, struct spool_wait, link);
-		list_drop(link);
-		wait->bell->ring(wait->bell);
+	LIST_EACH (link, &s->readers) {
+		struct spool_reader *r = LIST_OF(link, struct spool_reader, link);
+		if (r->waits)
+			r->bell->ring(r->bell);
+		r->waits = false;
 	}
+}
+
+/* What is on disk and no reader has come to. One that came from RAM may be in front of it. */
+static uint64_t ahead_locked(const struct spool *s)
+{
+	uint64_t nearest = list_empty(&s->readers) ? s->filled : 0;
+	LIST_EACH (link, &s->readers)
+		nearest = max_u64(nearest, LIST_OF(link, struct spool_reader, link)->at);
+	return s->filled - min_u64(s->filled, nearest);
+}
+
+static void release_locked(struct spool *s)
+{
+	struct bell *bell = s->hold;
+	if (!bell || (spool_state(s) == FLOW_FILLING && ahead_locked(s) > s->hold_bytes))
+		return;
+	s->hold = NULL;
+	bell->ring(bell);
+}
+
+bool spool_is_ahead(struct spool *s, uint64_t bytes, struct bell *bell)
+{
+	lock_take(&s->lock);
+	bool is_ahead = spool_state(s) == FLOW_FILLING && ahead_locked(s) > bytes;
+	s->hold = is_ahead ? bell : NULL;
+	s->hold_bytes = bytes;
+	lock_drop(&s->lock);
+	return is_ahead;
+}
+
+void spool_release(struct spool *s)
+{
+	lock_take(&s->lock);
+	s->hold = NULL;
+	lock_drop(&s->lock);
 }
 
 static bool make_room_locked(struct spool *s)
@@ -120,13 +156,19 @@ enum err spool_grow(struct spool *s, uint64_t first, uint32_t chunks, uint64_t b
 	return grows ? ERR_NONE : ERR_NO_MEMORY;
 }
 
-static void end(struct spool *s, enum flow_state state)
+static void end_locked(struct spool *s, enum flow_state state)
 {
-	lock_take(&s->lock);
 	if (state == FLOW_COMPLETE)
 		atomic_store_explicit(&s->length, s->filled, memory_order_relaxed);
 	atomic_store_explicit(&s->state, state, memory_order_release);
 	ring_locked(s);
+	release_locked(s);
+}
+
+static void end(struct spool *s, enum flow_state state)
+{
+	lock_take(&s->lock);
+	end_locked(s, state);
 	lock_drop(&s->lock);
 }
 
@@ -144,6 +186,19 @@ void spool_fail(struct spool *s)
 	end(s, FLOW_FAILED);
 }
 
+void spool_stop(struct spool *s, struct flow_reader *from)
+{
+	lock_take(&s->lock);
+	must(from->offset == s->filled);
+	LIST_EACH (link, &s->readers)
+		if (LIST_OF(link, struct spool_reader, link)->at + SPOOL_WAIT_BYTES < s->filled)
+			list_drop(link);
+	if (!list_empty(&s->readers))
+		flow_hand_over(&s->rest, from);
+	end_locked(s, FLOW_FAILED);
+	lock_drop(&s->lock);
+}
+
 struct extents spool_extents(const struct spool *s)
 {
 	must(spool_state(s) == FLOW_COMPLETE);
@@ -151,6 +206,45 @@ struct extents spool_extents(const struct spool *s)
 }
 
 /* ---- reading ---- */
+
+bool spool_enter(struct spool *s, struct spool_reader *r, uint64_t at)
+{
+	lock_take(&s->lock);
+	bool enters = spool_state(s) != FLOW_FAILED || s->rest.flow;
+	r->at = at;
+	r->waits = false;
+	if (enters) {
+		list_append(&s->readers, &r->link);
+		release_locked(s);
+	}
+	lock_drop(&s->lock);
+	return enters;
+}
+
+static void leave_locked(struct spool *s, struct spool_reader *r)
+{
+	list_drop(&r->link);
+	r->waits = false;
+	release_locked(s);
+	if (list_empty(&s->readers))
+		flow_detach(&s->rest);
+}
+
+void spool_leave(struct spool *s, struct spool_reader *r)
+{
+	lock_take(&s->lock);
+	if (r->link.next)
+		leave_locked(s, r);
+	lock_drop(&s->lock);
+}
+
+void spool_cross(struct spool *s, struct spool_reader *r, struct flow_reader *to)
+{
+	lock_take(&s->lock);
+	flow_attach_beside(to, &s->rest);
+	leave_locked(s, r);
+	lock_drop(&s->lock);
+}
 
 static bool id_of_locked(const struct spool *s, uint64_t chunk, uint64_t *ret_id)
 {
@@ -170,18 +264,28 @@ static bool id_of_locked(const struct spool *s, uint64_t chunk, uint64_t *ret_id
 	return false;
 }
 
-enum spool_look spool_find(struct spool *s, uint64_t at, struct spool_wait *wait, uint64_t *ret_id)
+static enum spool_look look_locked(const struct spool *s, uint64_t at, uint64_t *ret_id)
 {
-	enum spool_look look = SPOOL_NEVER;
+	if (spool_state(s) == FLOW_FAILED && !s->rest.flow)
+		return SPOOL_NEVER;
+	if (at < s->filled && id_of_locked(s, at / CHUNK_BYTES, ret_id))
+		return SPOOL_THERE;
+	if (spool_state(s) == FLOW_FILLING)
+		return SPOOL_LATER;
+	return s->rest.flow ? SPOOL_REST : SPOOL_NEVER;
+}
+
+enum spool_look spool_find(
+    struct spool *s, uint64_t at, struct spool_reader *reader, uint64_t *ret_id)
+{
 	lock_take(&s->lock);
-	if (spool_state(s) == FLOW_FAILED)
-		look = SPOOL_NEVER;
-	else if (at < s->filled && id_of_locked(s, at / CHUNK_BYTES, ret_id))
-		look = SPOOL_THERE;
-	else if (spool_state(s) == FLOW_FILLING)
-		look = SPOOL_LATER;
-	if (look == SPOOL_LATER && wait)
-		list_append(&s->waits, &wait->link);
+	bool is_cut = reader && list_empty(&reader->link);
+	enum spool_look look = is_cut ? SPOOL_NEVER : look_locked(s, at, ret_id);
+	if (reader) {
+		reader->at = at;
+		reader->waits = look == SPOOL_LATER;
+		release_locked(s);
+	}
 	lock_drop(&s->lock);
 	return look;
 }

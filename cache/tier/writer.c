@@ -179,7 +179,8 @@ static void mark_forgotten(struct writer *w, const struct entry *e)
 static void on_part(struct bell *bell)
 {
 	struct entry *e = CONTAINER_OF(bell, struct entry, bell);
-	must(enqueue(e->writer, e));
+	if (filling_is_first_ring(e->filling))
+		must(enqueue(e->writer, e));
 }
 
 bool writer_spool(struct writer *w, struct object *o, uint64_t largest)

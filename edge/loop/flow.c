@@ -341,6 +341,46 @@ bool flow_attach(struct flow_reader *r, struct flow *f, uint64_t offset, struct 
 	return attached;
 }
 
+void flow_attach_beside(struct flow_reader *r, const struct flow_reader *other)
+{
+	struct flow *f = other->flow;
+	must(other->is_listed);
+	lock_take(lock_of(f));
+	*r = (struct flow_reader){ .flow = flow_ref(f),
+		.is_listed = true,
+		.piece = other->piece,
+		.offset = other->offset,
+		.piece_offset = other->piece_offset };
+	list_init(&r->link);
+	list_append(&f->fill->readers, &r->link);
+	lock_drop(lock_of(f));
+}
+
+bool flow_is_alone(const struct flow_reader *r)
+{
+	struct flow *f = r->flow;
+	lock_take(lock_of(f));
+	bool is_alone = r->is_listed && r->link.next == r->link.prev;
+	lock_drop(lock_of(f));
+	return is_alone;
+}
+
+void flow_hand_over(struct flow_reader *to, struct flow_reader *from)
+{
+	struct flow *f = from->flow;
+	lock_take(lock_of(f));
+	*to = *from;
+	to->wait = to->leave = NULL;
+	to->bell = NULL;
+	list_init(&to->link);
+	if (to->is_listed) {
+		list_drop(&from->link);
+		list_append(&f->fill->readers, &to->link);
+	}
+	*from = (struct flow_reader){ 0 };
+	lock_drop(lock_of(f));
+}
+
 /* Frees what all readers have taken, and lets the filler go on when there is room again. */
 static void give_back_locked(struct flow *f)
 {
@@ -482,12 +522,22 @@ bool flow_wait_bell(struct flow_reader *r, struct bell *bell, uint64_t bytes)
 	return waits;
 }
 
-void flow_shed(struct flow *f)
+static void set_sheds(struct flow *f, bool sheds)
 {
 	lock_take(lock_of(f));
 	if (f->fill)
-		f->fill->sheds = true;
+		f->fill->sheds = sheds;
 	lock_drop(lock_of(f));
+}
+
+void flow_shed(struct flow *f)
+{
+	set_sheds(f, true);
+}
+
+void flow_unshed(struct flow *f)
+{
+	set_sheds(f, false);
 }
 
 void flow_may_leave(struct flow_reader *r, struct mail *leave)

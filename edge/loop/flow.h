@@ -119,6 +119,12 @@ bool flow_outgrew(const struct flow *);
 /* Attaches. While the flow fills only at its beginning, and only as long as that is there; false
  * else: that reader has come too late. */
 bool flow_attach(struct flow_reader *, struct flow *, uint64_t offset, struct loop *home);
+/* Attaches where another reader of a body that outgrew its keep stands, and stays for now. */
+void flow_attach_beside(struct flow_reader *, const struct flow_reader *other);
+/* Whether no other reader follows a body that is still on its way. */
+bool flow_is_alone(const struct flow_reader *);
+/* Makes `to` the reader that `from` was; that one is detached, and nobody told that it waits. */
+void flow_hand_over(struct flow_reader *to, struct flow_reader *from);
 void flow_detach(struct flow_reader *);
 /*
  * Shows the next bytes, at most `limit`, as up to `max` iovecs; returns how many. None: look at the
@@ -136,9 +142,11 @@ bool flow_wait_bell(struct flow_reader *, struct bell *, uint64_t bytes);
 
 /*
  * Somebody keeps the body elsewhere, where a slow reader can go on: `leave` is posted to the home
- * of one that holds up the filler of such a flow. It should detach soon.
+ * of one that holds up the filler of such a flow. It should detach soon, or ask again.
  */
 void flow_shed(struct flow *);
+/* Nobody does any more: who reads it now must stay. */
+void flow_unshed(struct flow *);
 void flow_may_leave(struct flow_reader *, struct mail *leave);
 
 static inline enum flow_state flow_state(const struct flow *f)

@@ -322,6 +322,7 @@ static enum next take_head(struct exchange *x, const struct response *response)
 {
 	if (is_misleading(x, response))
 		return fail(x, ERR_ORIGIN_MALFORMED);
+	pool_hear(x->line, &response->fields);
 	x->download.into = x->spec.events->on_head(x->spec.owner, response);
 	return x->is_cancelled ? fail(x, ERR_CANCELLED) : STEP_BODY;
 }

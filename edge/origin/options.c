@@ -40,7 +40,7 @@ static const struct conf_field fields[] = {
 	 .doc = "For the whole exchange; 0 = no limit, so that large answers may take their time."},
 	{"idle-timeout", CONF_DURATION, AT(idle_ms), 0, CONF_DAYS(1), "30s",
 	 .doc = "How long an unused connection is kept. Shorter than the origin's own, or it closes "
-		"under our requests."},
+		"under our requests; where it says Keep-Alive: timeout=N, less than that at most."},
 	{"idle-connections", CONF_UINT, AT(idle_connections), 0, 100000, "256",
 	 .doc = "Unused connections kept, for each worker and address."},
 	{"connections", CONF_UINT, AT(connections), 0, 1000000, "0",

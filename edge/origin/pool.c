@@ -101,12 +101,21 @@ static void leave_use(struct pooled *c)
 	meter_sub(&c->pool->meters->busy, 1);
 }
 
+/* 0 = for ever. */
+static int64_t patience_ms(const struct pooled *c)
+{
+	int64_t ours = c->pool->options->idle_ms;
+	if (c->idle_ms == INT64_MAX)
+		return ours;
+	return ours && ours < c->idle_ms ? ours : c->idle_ms;
+}
+
 static void enter_kept(struct pooled *c) ON_LOOP
 {
 	list_prepend(&c->pool->kept, &c->link);
 	c->pool->kept_count++;
 	meter_add(&c->pool->meters->idle, 1);
-	deadline_set(c->pool->home, &c->idle, c->pool->options->idle_ms);
+	deadline_set(c->pool->home, &c->idle, patience_ms(c));
 	conn_watch(&c->conn, EV_READ);
 }
 
@@ -168,7 +177,7 @@ enum err pool_connect(struct pool *p, pooled_ready_f *ready, void *user, struct 
 	struct pooled *c = malloc(sizeof(*c));
 	if (!c)
 		return ERR_NO_MEMORY;
-	*c = (struct pooled){ .pool = p };
+	*c = (struct pooled){ .pool = p, .idle_ms = INT64_MAX };
 	list_init(&c->link);
 	deadline_init(&c->idle, on_idle);
 	enum err e = conn_connect(&c->conn, p->home, &p->address, on_ready);
@@ -200,11 +209,36 @@ enum shake pool_shake(struct pooled *c)
 	return shake;
 }
 
+/* The longest step that ends before the origin's patience does, with some left for the way. Few
+ * steps: a loop knows only so many different deadlines. */
+static int64_t step_within(uint64_t seconds)
+{
+	static const int64_t steps[] = { 60000, 30000, 15000, 8000, 4000, 2000, 1000, 500 };
+	for (size_t i = 0; i < COUNT_OF(steps); i++)
+		if ((uint64_t)steps[i] / 1000 < seconds)
+			return steps[i];
+	return 0;
+}
+
+void pool_hear(struct pooled *c, const struct fields *fields)
+{
+	const struct field *field = fields_find(fields, FIELD_KEEP_ALIVE);
+	struct slice list = field ? field->value : SLICE_NONE, value;
+	uint64_t seconds;
+	c->idle_ms = INT64_MAX;
+	while (slice_take_member(&list, &value)) {
+		struct slice name = slice_trim(slice_take_until(&value, '='));
+		if (slice_eq_nocase(name, SL("timeout")) &&
+		    slice_to_u64(slice_trim(value), &seconds))
+			c->idle_ms = step_within(seconds);
+	}
+}
+
 void pool_keep(struct pooled **pooled)
 {
 	struct pooled *c = *pooled;
 	struct pool *p = c->pool;
-	if (!p->is_listed || p->kept_count >= p->options->idle_connections) {
+	if (!p->is_listed || c->idle_ms == 0 || p->kept_count >= p->options->idle_connections) {
 		pool_close(pooled);
 		return;
 	}

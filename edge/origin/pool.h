@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include "edge/http/field.h"
 #include "edge/loop/conn.h"
 #include "edge/origin/options.h"
 #include "edge/tls/line.h"
@@ -33,6 +34,7 @@ struct pooled {
 	struct pool *pool;
 	struct list link; /* among the kept ones */
 	struct deadline idle;
+	int64_t idle_ms; /* as the origin has it; INT64_MAX = it did not say */
 	pooled_ready_f *ready;
 	void *user;           /* NULL = kept */
 	SSL_SESSION *offered; /* in the handshake under way; counted, NULL = none */
@@ -96,6 +98,10 @@ enum err pool_connect(struct pool *, pooled_ready_f *, void *user, struct pooled
 enum err pool_begin_tls(struct pooled *) ON_LOOP;
 /* Goes on with its handshake, as tls_line_shake. */
 enum shake pool_shake(struct pooled *) ON_LOOP;
+/* Hears from a response's head how long the origin keeps the connection when nobody uses it:
+ * Keep-Alive's `timeout`, in seconds (RFC 2068 19.7.1.1). We close it before: a request that crosses
+ * the origin's close is lost, and only a safe one may be sent again. */
+void pool_hear(struct pooled *, const struct fields *);
 /* Keeps a connection for the next request, or closes it when enough are kept. Nulls it. */
 void pool_keep(struct pooled **) ON_LOOP;
 /* Closes a connection, in use or kept. Accepts NULL; nulls it. */

@@ -76,18 +76,21 @@ static enum source_state peek_body(struct delivery *d, struct iovec *iov, int ma
 }
 
 /* From RAM to the disk, at the same byte. Who has taken all there is holds nobody up any more, and
- * may be at the end: it stays, until it is told again. */
+ * may be at the end; whom the disk does not take would be cut. Both stay, until they are told
+ * again. */
 static void move(struct delivery *d)
 {
 	uint64_t at = d->reader.offset;
 	uint64_t end = d->left == UINT64_MAX ? UINT64_MAX : at + d->skip + d->left;
+	struct flow_reader disk;
 	d->is_leaving = false;
-	if (at == flow_filled(d->reader.flow)) {
+	if (at == flow_filled(d->reader.flow) ||
+	    !object_attach_disk(d->object, at, end, &disk, d->home)) {
 		flow_may_leave(&d->reader, &d->leave);
 		return;
 	}
 	flow_detach(&d->reader);
-	d->has_failed |= !object_attach(d->object, at, end, &d->reader, d->home);
+	flow_hand_over(&d->reader, &disk);
 }
 
 void delivery_leave(struct delivery *d)

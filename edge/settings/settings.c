@@ -39,7 +39,8 @@ static const struct conf_field store_fields[] = {
 	{"max-object-size", CONF_SIZE, AT(max_object_bytes), .fallback = "0",
 	 .doc = "Largest answer that is stored, larger ones are passed through; 0 = a sixteenth "
 		"of size, or without a path of the hot tier. What is larger than a sixteenth of the "
-		"hot tier lives on disk only."},
+		"hot tier lives on disk only. One of unknown length that turns out larger goes on at "
+		"the pace of its slowest client that is not far behind the others."},
 	{"admission", CONF_WORD, AT(admission), .fallback = "always", .words = admissions,
 	 .doc = "What goes to disk: everything; what was asked for twice, which spares the disk most "
 		"writes; or what leaves the hot tier after it was hit there."},

@@ -82,6 +82,37 @@ def test_so_long_are_they_kept():
         equal(larder.metric("origin_connections", state="idle"), 0)
 
 
+def test_as_the_origin_says():
+    """`Keep-Alive: timeout=N`: it is not used any more a while before the origin closes it."""
+    for said, is_kept in (
+        ("timeout=1", False),
+        ("max=7, Timeout = 1", False),
+        ("timeout=0", False),
+        ("timeout=60", True),
+        ("timeout=x", True),
+        ("max=100", True),
+    ):
+        reply = answer(b"ok", "Cache-Control: no-store", f"Keep-Alive: {said}")
+        with case(said), Origin(reply) as origin, Larder(origin) as larder:
+            equal(larder.get().get("Keep-Alive"), None)
+            if is_kept:
+                time.sleep(1.1)
+                equal(larder.metric("origin_connections", state="idle"), 1)
+            else:
+                eventually(lambda: origin.wires[0].sock.fileno() < 0, "still kept", 0.95)
+
+
+def test_it_says_so_no_more():
+    """What counts is what was said last."""
+    replies = [answer(b"ok", "Cache-Control: no-store", "Keep-Alive: timeout=1"), OK]
+    with Origin(lambda *_: replies.pop(0)) as origin, Larder(origin) as larder:
+        larder.get("/1")
+        larder.get("/2")
+        time.sleep(1.1)
+        equal(larder.metric("origin_connections", state="idle"), 1)
+        equal(len(origin.wires), 1)
+
+
 def test_at_most():
     """More requests than connections wait for their turn, in their order."""
     config = {"origin": {"connections": 2}}

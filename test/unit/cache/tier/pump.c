@@ -79,7 +79,8 @@ static uint64_t filled(struct spool *s)
 static bool is_awaited(struct spool *s)
 {
 	lock_take(&s->lock);
-	bool is = !list_empty(&s->waits);
+	struct list *first = s->readers.next;
+	bool is = first != &s->readers && LIST_OF(first, struct spool_reader, link)->waits;
 	lock_drop(&s->lock);
 	return is;
 }

@@ -103,6 +103,33 @@ static void test_window(void)
 	CU_ASSERT_EQUAL(flow_bytes_in_memory(), 0);
 }
 
+/* A second reader comes in the middle, where the first one is, and takes its place. */
+static void test_beside(void)
+{
+	struct flow_reader first, beside, heir;
+	struct flow *f = flow_new(FLOW_LENGTH_UNKNOWN, 0, 1 << 20);
+	CU_ASSERT_TRUE_FATAL(flow_attach(&first, f, 0, NULL));
+	fill(f, 0, 200000);
+	CU_ASSERT_EQUAL(drain(&first), 200000);
+	fill(f, 200000, 300000);
+	flow_attach_beside(&beside, &first);
+	CU_ASSERT_EQUAL(drain(&beside), 100000);
+	flow_hand_over(&heir, &first);
+	CU_ASSERT_PTR_NULL(first.flow);
+	flow_detach(&first);
+	flow_detach(&beside);
+	fill(f, 300000, 400000);
+	flow_finish(f, SLICE_NONE);
+	/* Complete, and still there for who has not seen it. */
+	flow_attach_beside(&beside, &heir);
+	CU_ASSERT_EQUAL(drain(&heir), 200000);
+	flow_detach(&heir);
+	CU_ASSERT_EQUAL(drain(&beside), 200000);
+	flow_detach(&beside);
+	flow_unref(&f);
+	CU_ASSERT_EQUAL(flow_bytes_in_memory(), 0);
+}
+
 static void test_trailers(void)
 {
 	struct flow *f = flow_new(FLOW_LENGTH_UNKNOWN, FLOW_KEEP_ALL, 0);
@@ -157,6 +184,7 @@ int main(void)
 	CU_ADD_TEST(suite, test_lengths);
 	CU_ADD_TEST(suite, test_short_is_failure);
 	CU_ADD_TEST(suite, test_window);
+	CU_ADD_TEST(suite, test_beside);
 	CU_ADD_TEST(suite, test_trailers);
 	CU_ADD_TEST(suite, test_threads);
 	CU_basic_run_tests();

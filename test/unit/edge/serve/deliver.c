@@ -50,9 +50,9 @@ static void end(struct delivery *d, struct object *o) ON_LOOP
 	loop_fini(&home);
 }
 
-/* The letter to leave may come to a session that waits: nobody else tells it that it stands
- * elsewhere now. */
-static void test_leaving_wakes_who_waits(void)
+/* Whom the disk does not take stays in RAM to the end, and is told again. The letter may come to a
+ * session that waits: nobody else tells it where it stands now. */
+static void test_nowhere_to_go(void)
 {
 	role_loop();
 	struct delivery d;
@@ -63,9 +63,16 @@ static void test_leaving_wakes_who_waits(void)
 	write_some(o);
 	delivery_leave(&d);
 	CU_ASSERT_TRUE(mail_is_posted(&d.wake));
-	/* It is not on disk either. */
-	CU_ASSERT_EQUAL(take(&d), SOURCE_FAIL);
-	flow_fail(o->body, ERR_ORIGIN_TRUNCATED);
+	CU_ASSERT_EQUAL(take(&d), SOURCE_WAIT);
+	CU_ASSERT_EQUAL(d.reader.offset, 2 * SOME);
+	flow_shed(o->body);
+	for (int i = 0; i < WINDOW / SOME; i++)
+		write_some(o);
+	CU_ASSERT_TRUE(flow_is_full(o->body, NULL, &home));
+	CU_ASSERT_TRUE(mail_is_posted(&d.leave));
+	CU_ASSERT_EQUAL(take(&d), SOURCE_WAIT);
+	flow_finish(o->body, SLICE_NONE);
+	CU_ASSERT_EQUAL(take(&d), SOURCE_END);
 	end(&d, o);
 }
 
@@ -120,7 +127,7 @@ int main(void)
 {
 	CU_initialize_registry();
 	CU_pSuite suite = CU_add_suite("deliver", NULL, NULL);
-	CU_ADD_TEST(suite, test_leaving_wakes_who_waits);
+	CU_ADD_TEST(suite, test_nowhere_to_go);
 	CU_ADD_TEST(suite, test_staying);
 	CU_ADD_TEST(suite, test_leaving_late);
 	CU_basic_run_tests();
