@@ -208,7 +208,7 @@ def test_hpack_bomb():
         with h2raw.connect(larder.port) as client:
             all_streams(client)
             frames = (bare(HEADERS, LAST, s, again if s > 1 else bomb) for s in streams(100))
-            client.pump(frames)
+            client.pump(frames, rest=2)
             served = [got for got in client.answers.values() if got.status == 200]
             equal(served, [])
         check("/bomb" not in [r.target for r in origin.requests], "it was served")
@@ -220,7 +220,7 @@ def test_crumbs_bomb():
     with stage() as (larder, _), bounded(larder, 8 * MIB), h2raw.connect(larder.port) as client:
         stream = client.new_stream()
         client.headers(stream, block)
-        client.pump([])
+        client.pump([], rest=2)
         got = client.answer_of(stream)
         check(got.status == 431 or client.goaway, f"{got}")
 

@@ -127,7 +127,8 @@ def test_small_messages_of_grpc():
             payload = b"\4" + part + b"\0" * 4 if padded else part
             frames.append(bare(DATA, h2raw.PADDED if padded else 0, stream, payload))
         chunks = [b"".join(frames[at : at + 200]) for at in range(0, len(frames), 200)]
-        check(not client.pump([*chunks, bare(DATA, END_STREAM, stream)]), str(client.goaway))
+        still = [*chunks, bare(DATA, END_STREAM, stream)]
+        check(not client.pump(still, rest=0.5), str(client.goaway))
         equal(client.read_answer(stream).status, 200)
         equal(heard.digest(), sent.digest(), "the body")
         equal(abuse(larder), {})

@@ -18,6 +18,7 @@ import socket
 import ssl
 import struct
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hpack import Decoder
@@ -448,7 +449,7 @@ class Client:
 
     # ---- floods ----
 
-    def pump(self, chunks, seconds=10, reads=True, rest=0.5):
+    def pump(self, chunks, seconds=10, reads=True, rest=10):
         """Sends chunks as fast as they are taken, reading meanwhile (or not). Returns whether the
         server ended the connection, which ends the pump too; else it waits for that for `rest`
         seconds behind the last chunk."""
@@ -478,12 +479,13 @@ class Client:
         can_read, can_write, _ = select.select(
             on if reads else [], on if self.pushed else [], [], wait
         )
-        if can_read:
-            self.feed(self.sock.recv(1 << 18))
-            while found := self.take_frame():
-                self.understand(found)
-        if can_write:
-            del self.pushed[: self.sock.send(memoryview(bytes(self.pushed[: 1 << 16])))]
+        with suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):  # half a record came, or left
+            if can_read:
+                self.feed(self.sock.recv(1 << 18))
+                while found := self.take_frame():
+                    self.understand(found)
+            if can_write:
+                del self.pushed[: self.sock.send(memoryview(bytes(self.pushed[: 1 << 16])))]
 
     def drain(self):
         """What came before a send failed."""
