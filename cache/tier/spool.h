@@ -47,9 +47,8 @@ struct spool {
 	uint64_t filled;       /* bytes on disk */
 	struct slice trailers; /* field lines; owned */
 	struct list readers;
-	struct flow_reader
-	    rest;          /* at `filled`, of a spool that was stopped, while one may need it */
-	struct bell *hold; /* the writer's: rung once a reader is that near */
+	struct flow_reader rest; /* at `filled`, once stopped, while one may need it */
+	struct bell *hold;       /* the writer's: rung once a reader is that near */
 	uint64_t hold_bytes;
 };
 

@@ -19,9 +19,9 @@ PARTS = [LARGE[at : at + 100_000] for at in range(0, len(LARGE), 100_000)]
 START = head("HTTP/1.1 200 OK", "Cache-Control: max-age=900", "Transfer-Encoding: chunked")
 
 
-def store(origin):
-    most = {"hot-size": "16m", "max-object-size": f"{MOST}"}
-    return with_store(origin, size="1g", **most)
+def store(origin, most=MOST):
+    sizes = {"hot-size": "16m", "max-object-size": f"{most}"}
+    return with_store(origin, size="1g", **sizes)
 
 
 def ask(larder, *fields, pause=0):
@@ -71,10 +71,14 @@ class Readers:
 
 
 def test_one():
-    for name, pause in (("quick", 0), ("slow", 0.0002)):
+    for name, pause, most in (
+        ("quick", 0, MOST),
+        ("slow", 0.0002, MOST),
+        ("slow, no more than RAM keeps", 0.0002, MIB // 4),
+    ):
         with scene.case(name):
             with Origin(START + chunked(*PARTS, trailers=("X-Sum: 7",))) as origin:
-                with store(origin) as larder:
+                with store(origin, most) as larder:
                     with ask(larder, pause=pause) as wire:
                         got = wire.read_answer()
                     equal_body(got)
